@@ -1,0 +1,200 @@
+"""One frozen Config, read from `orchestrator.yaml` and the environment. Every default lives here, once.
+
+A key may be overridden by an environment variable: `ORCHESTRATOR_` and its path in capitals, joined by two underscores, its value read
+as YAML: `ORCHESTRATOR_LIMITS__ATTEMPTS=2`, `ORCHESTRATOR_AGENT=local`. Unknown keys are refused with a suggestion.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from orchestrator.errors import ConfigError
+
+FILE = "orchestrator.yaml"
+PREFIX = "ORCHESTRATOR_"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Inbox(Section):
+    quiet_seconds: float = Field(5.0, ge=0)
+    """`watch` takes a PRD when its file has not changed for this many seconds."""
+    max_bytes: int = Field(1_000_000, gt=0)
+    """A larger PRD is set aside."""
+
+
+class Limits(Section):
+    attempts: int = Field(4, ge=1)
+    """Candidate answers per task before it fails. A PRD's `budget.attempts` may only lower it."""
+    repeats: int = Field(3, ge=1)
+    """Answers that repeat an earlier one before the task stops for lack of progress. A repeat is never tested again."""
+    turn_seconds: float = Field(600.0, gt=0)
+    """One agent turn is ended after this long."""
+    test_seconds: float = Field(60.0, gt=0)
+    """One run of a test suite is killed after this long."""
+    example_seconds: float = Field(10.0, gt=0)
+    """One example put to the oracle is killed after this long."""
+    memory_mb: int = Field(2048, ge=64)
+    """Address space of one process in the sandbox."""
+    file_mb: int = Field(64, ge=1)
+    """Largest file a process in the sandbox may write."""
+    processes: int = Field(128, ge=8)
+    """Processes alive at once in the sandbox."""
+
+
+class GatesConfig(Section):
+    held_out: float = Field(0.25, ge=0, le=0.5)
+    """Share of examples the agent never sees, where at least three share a call form. A PRD may only raise it."""
+
+
+class SandboxConfig(Section):
+    require: Literal["any", "full"] = "any"
+    """`full`: refuse to run when the strongest sandbox is not to be had."""
+
+
+class Schedule(Section):
+    cron: str
+    """Five-field cron expression at which `watch` runs the pipeline."""
+    timezone: str = "UTC"
+    """IANA name, for example `Europe/Berlin`."""
+
+
+class ScriptedAgent(Section):
+    type: Literal["scripted"]
+    script: Path
+    """A YAML file of turns, or a Python file with a function `turn(brief, folder)`. Relative to the working folder."""
+
+
+class RecordedAgent(Section):
+    type: Literal["recorded"]
+    folder: Path | None = None
+    """Default: `recordings`."""
+
+
+class ChatAgent(Section):
+    type: Literal["chat"]
+    url: str
+    """Base URL of an OpenAI-compatible endpoint, up to and including `/v1`."""
+    model: str = ""
+    """'' takes the first model the endpoint lists."""
+    api_key_env: str = ""
+    """Name of the environment variable that holds the key; the key itself never stands in a file."""
+    temperature: float = Field(0.0, ge=0, le=2)
+    """Of the first answer; each repeat raises it by 0.3, up to 1.2."""
+    max_tokens: int = Field(2048, gt=0)
+    context_tokens: int = Field(8192, gt=0)
+    """The model's context window; the brief is cut to fit, and says so."""
+    extra: dict[str, Any] = {}
+    """Sent with every request, for example `{repeat_penalty: 1.0}`."""
+
+
+AgentConfig = Annotated[ScriptedAgent | RecordedAgent | ChatAgent, Field(discriminator="type")]
+
+
+class Roles(Section):
+    """Which agent a role uses; '' is the `agent` key."""
+
+    plan: str = ""
+    tests: str = ""
+    code: str = ""
+
+
+class Config(Section):
+    prds: Path = Path("prds")
+    """Folder of PRDs."""
+    runs: Path = Path("runs")
+    """Folder of everything that is written: databases, repositories, reports, artifacts."""
+    recordings: Path = Path("recordings")
+    """Recorded agent answers."""
+    site: Path = Path("site")
+    """Where the static site is built."""
+    environments: Path = Path("runs/environments")
+    """Where prepared project environments are cached, by lock hash; several working folders may share one."""
+    agent: str = "auto"
+    """`auto` (matching recordings, then the first configured agent, then a model on loopback), or a name under `agents`."""
+    agents: dict[str, AgentConfig] = {}
+    """Agents by name."""
+    roles: Roles = Roles()
+    """Agents by role."""
+    record: bool = False
+    """Write every answer to `recordings`."""
+    targets: list[str] = ["../*", "."]
+    """Repositories a PRD's `target.repo` may name: glob patterns for paths relative to the working folder, or URL patterns."""
+    inbox: Inbox = Inbox()
+    limits: Limits = Limits()
+    gates: GatesConfig = GatesConfig()
+    sandbox: SandboxConfig = SandboxConfig()
+    schedule: Schedule | None = None
+    """A time at which `watch` runs the pipeline although no file changed."""
+
+    def folder(self, root: Path, key: Literal["prds", "runs", "recordings", "site", "environments"]) -> Path:
+        """The folder under that key as an absolute path; `root` is the working folder."""
+        path: Path = getattr(self, key)
+        return path if path.is_absolute() else root / path
+
+
+def load(root: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """The Config of a working folder. Raises ConfigError that names file, key and value."""
+    path = root / FILE
+    values: dict[str, Any] = {}
+    if path.exists():
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: not valid YAML: {error}", hint="mend the file, or start from `orchestrator init`") from None
+        if not isinstance(values, dict):
+            raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}", hint="see docs/configuration.md")
+    for name, text in sorted(environ.items()):
+        if name.startswith(PREFIX) and (keys := name.removeprefix(PREFIX).lower().split("__")):
+            _override(values, keys, name, text)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, values, path, environ), hint="every key is documented in docs/configuration.md") from None
+
+
+def _override(values: dict[str, Any], keys: list[str], name: str, text: str) -> None:
+    place: Any = values
+    for key in keys[:-1]:
+        place = place.setdefault(key, {})
+        if not isinstance(place, dict):
+            raise ConfigError(f"{name}: `{key}` is not a section", hint="see docs/configuration.md")
+    try:
+        place[keys[-1]] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        place[keys[-1]] = text
+
+
+def _explain(error: ValidationError, values: dict[str, Any], path: Path, environ: Mapping[str, str]) -> str:
+    lines = []
+    for problem in error.errors():
+        loc = [str(part) for part in problem["loc"] if part not in ("scripted", "recorded", "chat")]
+        key = ".".join(loc)
+        variable = PREFIX + "__".join(loc).upper()
+        where = variable if variable in environ else str(path)
+        if problem["type"] == "extra_forbidden":
+            guess = difflib.get_close_matches(loc[-1], _known_keys(loc[:-1]), n=1)
+            lines.append(f"{where}: unknown key `{key}`" + (f", did you mean `{guess[0]}`?" if guess else ""))
+        else:
+            lines.append(f"{where}: `{key}` is {problem['input']!r}: {problem['msg'].lower()}")
+    return "\n".join(lines)
+
+
+def _known_keys(loc: list[str]) -> list[str]:
+    if loc and loc[0] == "agents":
+        return sorted({name for kind in (ScriptedAgent, RecordedAgent, ChatAgent) for name in kind.model_fields})
+    section: type[BaseModel] = Config
+    for part in loc:
+        annotation = section.model_fields[part].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        section = next((option for option in options if isinstance(option, type) and issubclass(option, BaseModel)), section)
+    return list(section.model_fields)

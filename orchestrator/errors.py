@@ -1,0 +1,73 @@
+"""Every error a user can meet, as one tree. Each prints itself (what, where, the value, what to do) and knows its exit code.
+
+OrchestratorError            70  an error of ours; the base of the tree
+├── UsageError                2  a flag, a command or a folder that cannot be used
+│   └── ConfigError           2  orchestrator.yaml or an ORCHESTRATOR_… variable
+├── LockedError               6  another process writes this project
+├── SetupError                5  something outside is missing: bubblewrap, git, a package index
+├── StoreError               70  a database or report that cannot be read
+└── AgentError                5  an agent that could not answer (never a wrong answer: that is a finding)
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What the process says at its end. `run` speaks of this run only."""
+
+    DONE = 0
+    """Done, or nothing to do."""
+    TASK_FAILED = 1
+    """A task failed."""
+    USAGE = 2
+    """Usage or configuration."""
+    NEEDS_PERSON = 3
+    """A task needs a person."""
+    SET_ASIDE = 4
+    """A PRD was set aside."""
+    PARKED = 5
+    """Parked, over budget, or waiting for an agent or a tool."""
+    LOCKED = 6
+    """Locked by another process."""
+    INTERNAL = 70
+    """An error of ours."""
+
+
+class OrchestratorError(Exception):
+    """What went wrong, and what to do about it."""
+
+    exit_code = Exit.INTERNAL
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  → {self.hint}" if self.hint else self.message
+
+
+class UsageError(OrchestratorError):
+    exit_code = Exit.USAGE
+
+
+class ConfigError(UsageError):
+    pass
+
+
+class LockedError(OrchestratorError):
+    exit_code = Exit.LOCKED
+
+
+class SetupError(OrchestratorError):
+    exit_code = Exit.PARKED
+
+
+class StoreError(OrchestratorError):
+    pass
+
+
+class AgentError(OrchestratorError):
+    exit_code = Exit.PARKED

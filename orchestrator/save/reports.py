@@ -1,0 +1,292 @@
+"""The report models: what the pipeline writes as JSON and the site reads. Versioned; their JSON Schema is `orchestrator site schema`.
+
+Three files a site is made from:
+    runs/inbox.json                      InboxReport: every PRD file, what became of it, its problems
+    runs/<project>/reports/project.json  ProjectReport: where the project stands now (matrix, tasks, plan)
+    runs/<project>/reports/<run>.json    RunReport: what one run did, with all evidence
+
+Large texts (diffs, transcripts, outputs over 4 KB) are content-addressed files under runs/<project>/artifacts/; a `Text` holds
+either the text itself or its artifact's name.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+VERSION = 1
+
+
+class Report(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Text(Report):
+    """A text of a report: `inline`, or the head of it with the whole in `artifact`."""
+
+    inline: str = ""
+    artifact: str = ""
+    """Path relative to the project's folder, for example `artifacts/3f/3fa9….txt`; '' when `inline` is the whole."""
+    size: int = 0
+    """Bytes of the whole text, UTF-8."""
+
+
+class ProblemReport(Report):
+    path: str
+    line: int
+    code: str
+    message: str
+    hint: str
+    severity: Literal["error", "note"]
+
+
+class Receipt(Report):
+    """What became of one file in `prds/`."""
+
+    path: str
+    prd: str
+    """'' when it could not be parsed far enough."""
+    project: str
+    title: str
+    fingerprint: str
+    """SHA-256 of the bytes, '' when they could not be read."""
+    state: Literal["accepted", "draft", "set aside", "waiting", "gone"]
+    """`waiting`: fine, but nothing can work on it now (no agent, another PRD first); the problems say why."""
+    taken_at: str
+    """ISO 8601 in UTC: when these bytes were first taken."""
+    requirements: int
+    criteria: int
+    examples: int
+    problems: list[ProblemReport]
+
+
+class InboxReport(Report):
+    version: int = VERSION
+    receipts: list[Receipt]
+
+
+class OutcomeReport(Report):
+    id: str
+    outcome: str
+    kind: str
+    message: str
+    where: str
+
+
+class ObservationReport(Report):
+    step: str
+    what: str
+    command: str
+    exit_code: int | None
+    outcomes: list[OutcomeReport]
+    output: Text
+    seconds: float
+    sandbox: str
+
+
+class FindingReport(Report):
+    gate: str
+    message: str
+    severity: Literal["error", "notice"]
+    criterion: str
+    where: str
+
+
+class TurnReport(Report):
+    role: str
+    agent: str
+    kind: str
+    """`scripted`, `recorded`, `chat`, …"""
+    model: str
+    recorded_from: str
+    """Not '' when the answer was replayed: who gave it, for example `local (qwen2.5-coder-1.5b)`. Pages must say so."""
+    stop: str
+    seconds: float
+    input_tokens: int | None
+    output_tokens: int | None
+    usd: float | None
+    notes: list[str]
+    transcript: Text
+
+
+class AttemptReport(Report):
+    number: int
+    verdict: Literal["passed", "refused"]
+    turns: list[TurnReport]
+    findings: list[FindingReport]
+    observations: list[ObservationReport]
+    diff: Text
+
+
+class ProofReport(Report):
+    criterion: str
+    level: Literal["held-out", "oracle", "human test", "agent test", "none"]
+    tests: list[str]
+    examples: int
+    held_out: int
+    revealed: int
+
+
+class CommitReport(Report):
+    id: str
+    """Full commit id."""
+    kind: Literal["test", "feat", "refactor"]
+    subject: str
+    branch: str
+
+
+class QuestionReport(Report):
+    text: str
+    path: str
+    lines: list[int]
+
+
+class TaskRunReport(Report):
+    """What one run did with one task."""
+
+    id: str
+    prd: str
+    title: str
+    state: str
+    """Lifecycle state at the end of the run."""
+    verdict: str
+    reason: str
+    requirements: list[str]
+    fingerprint: str
+    base_tree: str
+    red_tree: str
+    green_tree: str
+    red: list[ObservationReport]
+    red_findings: list[FindingReport]
+    tests: Text
+    """The locked test file."""
+    test_file: str
+    attempts: list[AttemptReport]
+    proofs: list[ProofReport]
+    commits: list[CommitReport]
+    question: QuestionReport | None
+    started_at: str
+    seconds: float
+
+
+class RunReport(Report):
+    version: int = VERSION
+    id: str
+    """Sorts by time: `20261122T203251Z-1a2b`."""
+    project: str
+    prds: list[str]
+    started_at: str
+    """ISO 8601, UTC."""
+    ended_at: str
+    outcome: Literal["done", "failed", "needs a person", "parked", "interrupted"]
+    continued: bool
+    """True when it went on with what a killed run had begun."""
+    sandbox: str
+    sandbox_reasons: list[str]
+    tools: dict[str, str]
+    """Name → version: orchestrator, python, pytest, git, bwrap, sqlite."""
+    environment: str
+    """Lock hash of the project's environment."""
+    tasks: list[TaskRunReport]
+    turns: int
+    input_tokens: int | None
+    output_tokens: int | None
+    usd: float | None
+    replayed: bool
+    """True when any turn was a recorded answer."""
+    scripted: bool
+    """True when any turn came from a script."""
+
+
+class CriterionReport(Report):
+    id: str
+    key: str
+    text: str
+    line: int
+    inferred: bool
+    examples: int
+    held_out: int
+    state: Literal["proved", "unproved", "failing", "outdated", "needs a person"]
+    """`proved`: its task is done and the proof belongs to the text as it is now."""
+    level: Literal["held-out", "oracle", "human test", "agent test", "none"]
+    tests: list[str]
+    commits: list[str]
+    """Commit ids, test commit first."""
+
+
+class RequirementReport(Report):
+    id: str
+    key: str
+    title: str
+    text: str
+    line: int
+    inferred: bool
+    module: str
+    depends_on: list[str]
+    task: str
+    criteria: list[CriterionReport]
+
+
+class PrdReport(Report):
+    id: str
+    title: str
+    path: str
+    fingerprint: str
+    branch: str
+    """`prd/<id>`."""
+    head: str
+    """Commit id of the branch, '' before the first commit."""
+    complete: bool
+    """Every criterion proved."""
+    context: str
+    """Prose around the requirements, Markdown as written; untrusted."""
+    requirements: list[RequirementReport]
+    notes: list[ProblemReport]
+    retired: list[str] = []
+    """Task ids whose requirement is gone from the text."""
+
+
+class TaskReport(Report):
+    id: str
+    prd: str
+    title: str
+    state: str
+    reason: str
+    depends_on: list[str]
+    requirements: list[str]
+    attempts: int
+    last_run: str
+    """Run id of the last run that worked on it, '' if none."""
+    question: QuestionReport | None
+
+
+class RunSummary(Report):
+    id: str
+    started_at: str
+    seconds: float
+    outcome: str
+    done: int
+    failed: int
+    needs_person: int
+    turns: int
+    replayed: bool
+    scripted: bool
+
+
+class ProjectReport(Report):
+    version: int = VERSION
+    project: str
+    repo: str
+    """Path of the bare repository, relative to the working folder."""
+    target: str
+    """'' for a new repository, else the target as written."""
+    sandbox: str
+    prds: list[PrdReport]
+    tasks: list[TaskReport]
+    """In plan order."""
+    runs: list[RunSummary]
+    """Newest first."""
+
+
+SCHEMAS: dict[str, type[Report]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport}
