@@ -301,6 +301,8 @@ class Brief:
     """Paths or folders (ending in /) it is expected to change."""
     repeats: int = 0
     """How often its answers were the same as an earlier one, so far; a sampling agent raises its temperature with it."""
+    context: str = ""
+    """The part of `text` that is background prose, word for word; an agent with a small window cuts it first."""
 
 
 @dataclass(frozen=True)

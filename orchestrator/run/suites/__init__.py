@@ -1,0 +1,84 @@
+"""Running test suites in the sandbox: several variants in one start, each in a fork of a process that holds nothing but pytest."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.config import Limits
+from orchestrator.model import Observation, Step
+from orchestrator.run import evidence, sandboxes
+from orchestrator.run.sandboxes import Mount
+
+INSIDE = Path(__file__).parent.parent / "inside"
+
+
+@dataclass(frozen=True)
+class Variant:
+    name: str
+    """What was run, for example `base` or `stub None`."""
+    root: Path
+    """A folder that is a whole project: base, changes, locked tests."""
+    paths: tuple[str, ...]
+    """Test files or folders, relative to root."""
+    isolated: bool = True
+    """False: the project's own suite, with its own conftest, plugins and ini."""
+
+
+def run(step: Step, variants: tuple[Variant, ...], *, python: Path, limits: Limits) -> tuple[Observation, ...]:
+    """One observation per variant, in order. A variant that never answered is an observation without exit code or outcomes."""
+    level = sandboxes.level().name
+    runs, mounts = [], [Mount(INSIDE, "/inside")]
+    for number, variant in enumerate(variants):
+        root = f"/variants/{number}"
+        mounts.append(Mount(variant.root, root, writable=not variant.isolated))
+        runs.append(
+            {"name": variant.name, "root": root, "paths": variant.paths, "isolated": variant.isolated, "seconds": limits.test_seconds}
+        )
+    request = {"limits": limits_inside(limits, limits.test_seconds), "runs": runs}
+    bin_folder = str(python.parent)
+    argv = sandboxes.code_argv(
+        [str(python), "-I", "-B", "/inside/suite.py"],
+        mounts=tuple(mounts),
+        chdir="/tmp",
+        python=python,
+        env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": f"{bin_folder}:/usr/local/bin:/usr/bin:/bin", "PYTHONHASHSEED": "0"},
+    )
+    allowed = (limits.test_seconds + 5) * len(variants) + 20
+    try:
+        done = subprocess.run(argv, input=json.dumps(request), capture_output=True, text=True, timeout=allowed, check=False, errors="replace")
+        stdout, stderr, code = done.stdout, done.stderr, done.returncode
+    except subprocess.TimeoutExpired as error:
+        stdout, stderr, code = _text(error.stdout), _text(error.stderr), None
+    answers = {}
+    for line in stdout.splitlines():
+        try:
+            answer = json.loads(line)
+            answers[answer["name"]] = answer
+        except (ValueError, KeyError, TypeError):
+            continue
+    return tuple(_observation(step, variant, answers.get(variant.name), code, stderr, level) for variant in variants)
+
+
+def _observation(step: Step, variant: Variant, answer: dict[str, object] | None, code: int | None, stderr: str, level: str) -> Observation:
+    command = f"python -m pytest {' '.join(variant.paths)}" + ("" if variant.isolated else "  # the project's own configuration")
+    if answer is None:
+        return Observation(step, variant.name, command, code or 70, (), stderr[-4000:], 0.0, level)
+    exit_code = answer["exit"]
+    assert exit_code is None or isinstance(exit_code, int)
+    files = frozenset(path for path in variant.paths if path.endswith(".py"))
+    if not variant.isolated:
+        files = frozenset(str(path.relative_to(variant.root)) for path in variant.root.rglob("*test*.py"))
+    outcomes = evidence.outcomes(str(answer["events"]), exit_code, files)
+    return Observation(step, variant.name, command, exit_code, outcomes, str(answer["output"]), float(str(answer["seconds"])), level)
+
+
+def limits_inside(limits: Limits, seconds: float) -> dict[str, float]:
+    """What `inside/limits.py` applies."""
+    return {"memory_mb": limits.memory_mb, "file_mb": limits.file_mb, "processes": limits.processes, "seconds": seconds}
+
+
+def _text(value: bytes | str | None) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""

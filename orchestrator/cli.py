@@ -1,0 +1,280 @@
+"""The commands: parse flags, call the pipeline, print. Heavy imports stay inside the commands, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator import __version__
+from orchestrator.errors import Exit, OrchestratorError, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.config import Config
+    from orchestrator.save.reports import ProjectReport
+
+EXIT_CODES = """exit codes:
+  0 done or nothing to do    1 a task failed        2 usage or configuration    3 needs a person
+  4 a PRD was set aside      5 parked or waiting    6 locked by another process 70 internal error"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the process's exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except OrchestratorError as error:
+        print(f"orchestrator: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        print("orchestrator: stopped; the next run continues where this one ended", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="orchestrator",
+        description="Turns product requirement documents into tested code, and shows exactly what was proved.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"orchestrator {__version__}")
+    parser.add_argument("-C", "--root", type=Path, default=Path(), metavar="FOLDER", help="the working folder (default: this one)")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def add(name: str, function: Any, text: str, parent: Any = commands) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = parent.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+        command.set_defaults(command=function)
+        return command
+
+    command = add("init", _init, "make a working folder: configuration, a first PRD, .gitignore")
+    command.add_argument("folder", type=Path, nargs="?", help="where (default: the working folder)")
+    command.add_argument("--force", action="store_true", help="write over files that are there")
+
+    command = add("check", _check, "parse the PRDs and say what is wrong or missing, without running anything")
+    command.add_argument("--json", action="store_true", help="machine-readable")
+    command.add_argument("paths", nargs="*", type=Path, help="only these files (default: all)")
+
+    command = add("plan", _plan, "show the tasks, their order and what would run")
+    command.add_argument("--json", action="store_true", help="machine-readable")
+
+    command = add("run", _run, "do what is new, changed or ready, rebuild the site, and end")
+    command.add_argument("--record", action="store_true", help="write every agent answer to `recordings`")
+    command.add_argument("--agent", metavar="NAME", help="the agent for this run (default: as configured)")
+    command.add_argument("--no-site", action="store_true", help="leave the site as it is")
+
+    command = add("watch", _watch, "run whenever a PRD changes or the schedule says so, until ended")
+    command.add_argument("--agent", metavar="NAME", help="the agent (default: as configured)")
+
+    command = add("status", _status, "say where every project stands")
+    command.add_argument("--json", action="store_true", help="machine-readable")
+
+    site = commands.add_parser("site", help="build or serve the static site", description="The static site.")
+    parts = site.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    add("build", _site_build, "build the site from the reports", parts)
+    command = add("serve", _site_serve, "serve the site on loopback, for looking at it", parts)
+    command.add_argument("--port", type=int, default=8008, help="default: 8008")
+    add("schema", _site_schema, "print the JSON Schemas of the reports", parts)
+    return parser
+
+
+def _folder(options: argparse.Namespace) -> tuple[Path, Config]:
+    from orchestrator import config
+
+    root = options.root.resolve()
+    if not root.is_dir():
+        raise UsageError(f"{options.root}: not a folder", hint="make a working folder with `orchestrator init`")
+    loaded = config.load(root)
+    changes: dict[str, Any] = {}
+    if getattr(options, "record", False):
+        changes["record"] = True
+    if getattr(options, "agent", None):
+        if options.agent not in ("auto", "recorded", *loaded.agents):
+            known = ", ".join(["auto", "recorded", *loaded.agents])
+            raise UsageError(f"--agent {options.agent}: there is no such agent", hint=f"known: {known}; agents are configured in orchestrator.yaml")
+        changes["agent"] = options.agent
+    return root, loaded.model_copy(update=changes)
+
+
+def _init(options: argparse.Namespace) -> Exit:
+    from orchestrator.start import make
+
+    folder = (options.folder or options.root).resolve()
+    for line in make(folder, force=options.force):
+        print(line)
+    return Exit.DONE
+
+
+def _check(options: argparse.Namespace) -> Exit:
+    from orchestrator.inbox.folder import scan
+    from orchestrator.show import terminal
+
+    root, config = _folder(options)
+    found = scan(root, config)
+    wanted = {str(path.resolve()) for path in options.paths}
+    for path in options.paths:
+        if str(path.resolve()) not in {str((root / file.path).absolute()) for file in found.files}:
+            raise UsageError(f"{path}: not a PRD of this working folder", hint=f"PRDs lie in {config.folder(root, 'prds')} and end in .md")
+
+    def chosen(path: str) -> bool:
+        return not wanted or str((root / path).absolute()) in wanted
+
+    problems = [problem for problem in found.problems if chosen(problem.path)]
+    files = [file for file in found.files if chosen(file.path)]
+    refused = sum(file.state == "set aside" for file in files)
+    if options.json:
+        import json
+        from dataclasses import asdict
+
+        print(json.dumps({"files": [asdict(file) for file in files], "problems": [asdict(problem) for problem in problems]}, indent=2))
+    else:
+        if problems:
+            print(terminal.problems(problems))
+        examples = sum(file.examples for file in files)
+        criteria = sum(file.criteria for file in files)
+        print(f"{len(files)} PRDs, {criteria} criteria, {examples} executable examples; {refused} set aside, {len(problems)} problems and notes")
+    return Exit.SET_ASIDE if refused else Exit.DONE
+
+
+def _plan(options: argparse.Namespace) -> Exit:
+    from orchestrator import pipeline
+    from orchestrator.inbox.folder import scan
+    from orchestrator.show import terminal
+
+    root, config = _folder(options)
+    found = scan(root, config)
+    plans = pipeline.plans(found, config)
+    states = pipeline.task_states(root, config)
+    if options.json:
+        import json
+        from dataclasses import asdict
+
+        entries = [
+            asdict(plan) | {"would": {task.id: terminal.would(task, states) for task in plan.tasks}, "path": prd.path} for prd, plan in plans
+        ]
+        print(json.dumps(entries, indent=2))
+    else:
+        errors = [problem for problem in found.problems if problem.severity == "error"]
+        if errors:
+            print(terminal.problems(errors), file=sys.stderr)
+        print(terminal.plan_tree(plans, states))
+    return Exit.DONE
+
+
+def _run(options: argparse.Namespace) -> Exit:
+    root, config = _folder(options)
+    return run_once(root, config, build_site=not options.no_site)
+
+
+def run_once(root: Path, config: Config, *, build_site: bool = True) -> Exit:
+    """One run and what it prints; `watch` calls it too. Ends cleanly on SIGTERM."""
+    import signal
+
+    from orchestrator import pipeline
+    from orchestrator.show import terminal
+
+    if not config.folder(root, "prds").is_dir():
+        raise UsageError(f"{config.folder(root, 'prds')}: there is no folder of PRDs", hint="make a working folder with `orchestrator init`")
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        outcome = pipeline.run(root, config, lambda line: print(terminal.safe(line), flush=True))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    inbox = pipeline.read_inbox(root, config)
+    from orchestrator.model import Problem
+
+    aside = [
+        Problem(**problem.model_dump())
+        for receipt in inbox.receipts
+        if receipt.state == "set aside"
+        for problem in receipt.problems
+        if problem.severity == "error"
+    ]
+    if aside:
+        print(terminal.problems(aside))
+    reports = project_reports(root, config)
+    print()
+    print(terminal.table(reports))
+    questions = terminal.questions(reports)
+    if questions:
+        print(f"\n{questions}")
+    if outcome.nothing_new:
+        print("\nnothing new")
+    else:
+        print(f"\n{outcome.turns} turns taken, {outcome.done} tasks done")
+    if build_site:
+        from orchestrator.show import site
+
+        print(site.build(root, config))
+    return outcome.exit_code
+
+
+def project_reports(root: Path, config: Config) -> list[ProjectReport]:
+    from orchestrator.save.reports import ProjectReport
+
+    found = []
+    for path in sorted(config.folder(root, "runs").glob("*/reports/project.json")):
+        try:
+            found.append(ProjectReport.model_validate_json(path.read_bytes()))
+        except (OSError, ValueError) as error:
+            print(f"{path}: not a report of this version: {str(error).splitlines()[0]}", file=sys.stderr)
+    return found
+
+
+def _watch(options: argparse.Namespace) -> Exit:
+    from orchestrator.inbox import watch
+
+    root, config = _folder(options)
+    return watch.watch(root, config, run_once)
+
+
+def _status(options: argparse.Namespace) -> Exit:
+    from orchestrator.show import terminal
+
+    root, config = _folder(options)
+    reports = project_reports(root, config)
+    if options.json:
+        import json
+
+        print(json.dumps([report.model_dump(mode="json") for report in reports], indent=2))
+    else:
+        print(terminal.table(reports))
+        if questions := terminal.questions(reports):
+            print(f"\n{questions}")
+    return Exit.DONE
+
+
+def _site_build(options: argparse.Namespace) -> Exit:
+    from orchestrator.show import site
+
+    root, config = _folder(options)
+    print(site.build(root, config))
+    return Exit.DONE
+
+
+def _site_serve(options: argparse.Namespace) -> Exit:
+    from orchestrator.show import site
+
+    root, config = _folder(options)
+    site.build(root, config)
+    site.serve(root, config, options.port)
+    return Exit.DONE
+
+
+def _site_schema(options: argparse.Namespace) -> Exit:
+    import json
+
+    from orchestrator.show import site
+
+    print(json.dumps(site.schema(), indent=2))
+    return Exit.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,230 @@
+"""The folder of PRDs → what can be run, what was set aside, and why. Reads what is there now; waiting is the watcher's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from orchestrator.config import Config
+from orchestrator.inbox import contradictions, markdown, targets
+from orchestrator.inbox.markdown import Reading
+from orchestrator.inbox.names import cycles, did_you_mean
+from orchestrator.model import Prd, Problem
+
+FORMS = frozenset({".md", ".markdown"})
+LATER_FORMS = frozenset({".yaml", ".yml", ".json", ".txt"})
+
+
+@dataclass(frozen=True)
+class File:
+    """One PRD file, whether it could be read or not."""
+
+    path: str
+    """Relative to the working folder, with `/`."""
+    fingerprint: str
+    """SHA-256 of its bytes, '' when they could not be read."""
+    state: Literal["accepted", "draft", "set aside"]
+    prd_id: str = ""
+    """'' when nothing could be read, as are the project and the title."""
+    project: str = ""
+    title: str = ""
+    requirements: int = 0
+    criteria: int = 0
+    examples: int = 0
+
+
+@dataclass(frozen=True)
+class Scan:
+    prds: tuple[Prd, ...]
+    """Those without errors, drafts too, in the order of their paths."""
+    problems: tuple[Problem, ...]
+    """By path, then line."""
+    files: tuple[File, ...]
+
+
+@dataclass
+class _Entry:
+    path: str
+    fingerprint: str = ""
+    reading: Reading | None = None
+    problems: list[Problem] | None = None
+
+    def say(self, code: str, message: str, hint: str = "", line: int = 0, error: bool = True) -> None:
+        self.problems = [*(self.problems or ()), Problem(self.path, line, code, message, hint, "error" if error else "note")]
+
+    @property
+    def ok(self) -> bool:
+        return self.reading is not None and not any(problem.severity == "error" for problem in self.problems or ())
+
+    def line_of(self, key: str) -> int:
+        return self.reading.lines.get(key, 0) if self.reading else 0
+
+
+def scan(root: Path, config: Config) -> Scan:
+    """Reads every PRD under `config.prds`. `root` is the working folder; nothing is written, moved or followed out of the folder."""
+    folder = config.folder(root, "prds")
+    entries: list[_Entry] = []
+    notes: list[Problem] = []
+    if not folder.is_dir():
+        hint = "make it, or name another under `prds` in orchestrator.yaml; `orchestrator init` makes a working folder"
+        return Scan((), (Problem(_shown(folder, root), 0, "no-folder", "there is no folder of PRDs here", hint, "note"),), ())
+    for path in _found(folder):
+        shown = _shown(path, root)
+        if path.suffix.lower() in LATER_FORMS:
+            message = f"`{path.suffix.lower()}` files are not read yet by this version"
+            notes.append(Problem(shown, 0, "unknown-form", message, "write the PRD as Markdown, `.md`", "note"))
+            continue
+        entry = _Entry(shown)
+        _read(path, folder, config.inbox.max_bytes, entry)
+        if entry.reading:
+            _check_configured(entry, entry.reading.prd, root, config)
+        entries.append(entry)
+    _check_each_other(entries)
+    problems = [*notes, *(problem for entry in entries for problem in entry.problems or ())]
+    problems.sort(key=lambda problem: (problem.path, problem.line, problem.severity, problem.code))
+    prds = tuple(entry.reading.prd for entry in entries if entry.ok and entry.reading)
+    return Scan(prds, tuple(problems), tuple(_file(entry) for entry in entries))
+
+
+def _file(entry: _Entry) -> File:
+    if entry.reading is None:
+        return File(entry.path, entry.fingerprint, "set aside")
+    prd = entry.reading.prd
+    criteria = [criterion for requirement in prd.requirements for criterion in requirement.criteria]
+    return File(
+        path=entry.path,
+        fingerprint=entry.fingerprint,
+        state="set aside" if not entry.ok else "draft" if prd.draft else "accepted",
+        prd_id=prd.id,
+        project=prd.project,
+        title=prd.title,
+        requirements=len(prd.requirements),
+        criteria=len(criteria),
+        examples=sum(len(criterion.examples) for criterion in criteria),
+    )
+
+
+def _shown(path: Path, root: Path) -> str:
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    return shown.as_posix().encode("utf-8", "replace").decode("utf-8")
+
+
+def takes(name: str) -> bool:
+    """Whether a file of this name may be a PRD: no README, nothing hidden, nothing an editor leaves behind."""
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122  a name, not a path
+    return suffix.lower() in FORMS | LATER_FORMS and not name.startswith((".", "~", "#")) and stem.lower() != "readme"
+
+
+def _found(folder: Path) -> Iterator[Path]:
+    """Candidates below the folder in the order of their paths. Folders that are links are yielded, not entered."""
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        here = Path(place)
+        found += [here / name for name in files if takes(name)]
+        found += [here / name for name in folders if (here / name).is_symlink()]
+    yield from sorted(found)
+
+
+def _read(path: Path, folder: Path, limit: int, entry: _Entry) -> None:
+    try:
+        if path.is_symlink():
+            target = path.resolve()
+            if not target.is_relative_to(folder.resolve()):
+                entry.say("symlink-outside", "a symbolic link that leads out of the folder is not followed", "put the file itself here")
+                return
+            if target.exists():
+                entry.say("symlink-inside", "a symbolic link within the folder is not followed: its target is read where it is")
+                return
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            entry.say("not-a-file", "this is not a plain file")
+            return
+        if status.st_size > limit:
+            message = f"{status.st_size:,} bytes are more than the limit of {limit:,}"
+            entry.say("too-large", message, "split the PRD, or raise `inbox.max_bytes` in orchestrator.yaml")
+            return
+        data = path.read_bytes()
+    except (OSError, RuntimeError) as error:
+        entry.say("unreadable", f"cannot be read: {getattr(error, 'strerror', None) or error}")
+        return
+    entry.fingerprint = hashlib.sha256(data).hexdigest()
+    if (at := data.find(b"\0")) >= 0:
+        message = f"this is a binary file: a zero byte at offset {at}"
+        entry.say("binary-file", message, "a PRD is text in UTF-8", line=data.count(b"\n", 0, at) + 1)
+        return
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}, line {line}"
+        entry.say("not-utf-8", message, "save the file as UTF-8", line=line)
+        return
+    entry.reading = markdown.read(text, entry.path)
+    entry.problems = list(entry.reading.problems)
+
+
+def _check_configured(entry: _Entry, prd: Prd, root: Path, config: Config) -> None:
+    """What a front matter may say depends on the configuration: it may choose and tighten, never widen."""
+    if not targets.allowed(prd.target.repo, root, config.targets):
+        message = f"`target.repo` is `{prd.target.repo}`, which no pattern under `targets` in orchestrator.yaml allows"
+        entry.say("target-not-allowed", message, f"allowed: {', '.join(config.targets) or 'none'}", entry.line_of("target.repo"))
+    for role, ladder in prd.agents:
+        for name in ladder:
+            if name != "auto" and name not in config.agents:
+                message = f"`agents.{role}` names `{name}`, which is not configured{did_you_mean(name, [*config.agents, 'auto'])}"
+                known = ", ".join(["auto", *config.agents])
+                entry.say("unknown-agent", message, f"known agents: {known}", entry.line_of(f"agents.{role}"))
+    attempts, held_out = prd.budget.attempts, prd.gates.held_out
+    if attempts is not None and attempts > config.limits.attempts:
+        message = f"`budget.attempts` may only tighten: the configured {config.limits.attempts} stays"
+        entry.say("not-tighter", message, line=entry.line_of("budget.attempts"), error=False)
+    if held_out is not None and held_out < config.gates.held_out:
+        message = f"`gates.held_out` may only be raised: the configured {config.gates.held_out} stays"
+        entry.say("not-tighter", message, line=entry.line_of("gates.held_out"), error=False)
+    for found in contradictions.find(prd):
+        first, second = found.lines
+        message = f"the examples on lines {first} and {second} ask the same and expect different answers"
+        entry.say("contradiction", message, "change one of them; until then its requirement needs a person", second, error=False)
+
+
+def _check_each_other(entries: list[_Entry]) -> None:
+    texts: dict[str, _Entry] = {}
+    ids: dict[str, _Entry] = {}
+    for entry in entries:
+        if not entry.reading:
+            continue
+        prd = entry.reading.prd
+        if entry.ok and (same := texts.setdefault(entry.fingerprint, entry)) is not entry:
+            entry.say("same-text", f"the same text as `{same.path}`, byte for byte", "keep one of the two")
+        elif (other := ids.setdefault(prd.id, entry)) is not entry:
+            # A file that cannot be run does not keep its name from one that can.
+            if not other.ok and entry.ok:
+                ids[prd.id], entry, other = entry, other, entry
+            message = f"the PRD `{prd.id}` is also in `{other.path}`, which is the one that is read"
+            entry.say("duplicate-prd", message, "give this one another `id:`", entry.line_of("id"))
+    for entry in entries:
+        if entry.reading:
+            _check_dependencies(entry, entry.reading, ids)
+    edges = {name: entry.reading.prd.depends_on for name, entry in ids.items() if entry.reading}
+    for cycle in cycles(edges):
+        for place, name in enumerate(cycle):
+            around = " → ".join((*cycle[place:], *cycle[:place], name))
+            entry = ids[name]
+            message = f"PRDs depend on each other in a circle: {around}"
+            entry.say("dependency-cycle", message, "take one of them out of `depends_on`", entry.line_of("depends_on"))
+
+
+def _check_dependencies(entry: _Entry, reading: Reading, ids: dict[str, _Entry]) -> None:
+    line = entry.line_of("depends_on")
+    for name in reading.prd.depends_on:
+        if name == reading.prd.id:
+            entry.say("self-dependency", f"`{name}` depends on itself", "take it out of `depends_on`", line)
+        elif name not in ids:
+            message = f"`depends_on` names `{name}`, which is no PRD in this folder{did_you_mean(name, ids)}"
+            entry.say("unknown-dependency", message, f"known PRDs: {', '.join(sorted(ids))}", line)

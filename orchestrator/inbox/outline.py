@@ -1,0 +1,268 @@
+"""Blocks → sections: which headings are requirements, what belongs to each, and what is context.
+
+A requirement is a heading that begins with an identifier, wherever it stands, or any heading directly under a section called
+requirements. What is under neither is context.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.inbox.blocks import Block, walk
+from orchestrator.inbox.doctests import Remark
+from orchestrator.inbox.names import slug
+
+_PREFIXES = "R|FR|NFR|REQ|RQ|US|N|NF|F|FEAT|UC|BR|SR|TR|IR|UR|DR|QR|PR|SYS|ST|STORY"
+"""Letters that make an identifier anywhere; under a requirements section any capitals followed by a colon do."""
+
+_KNOWN = re.compile(rf"[*_`\[(]*(?P<key>(?:{_PREFIXES})-?\d+(?:\.\d+)*)(?P<rest>(?![\w-]).*)", re.DOTALL)
+_ANY = re.compile(r"[*_`\[(]*(?P<key>(?!AC|TC|P\d)[A-Z]{1,8}-?\d+(?:\.\d+)*)(?P<rest>[*_`\])]*:.*)", re.DOTALL)
+_NUMBERED = re.compile(r"Requirement\s+(?P<number>\d+(?:\.\d+)*)(?P<rest>(?![\w.]).*)", re.DOTALL)
+_SEPARATOR = re.compile(r"^[*_`\])]*\s*(?:[:.)]|[-–—](?=\s))?[*_`\])]*\s*")
+_NUMBERING = re.compile(r"^\s*(?:\d+(?:\.\d+)*[.)、]?|[IVXLC]+[.)]|[A-Z][.)])\s+")
+
+_REQUIREMENTS = re.compile(r"\brequirements?\b", re.IGNORECASE)
+_FEATURES = re.compile(
+    r"(?:\w+ ){0,2}(?:features?|user stories|functionalit(?:y|ies))(?: list| modules| specifications?)?"
+    r"|functional (?:specifications?|modules|design)",
+    re.IGNORECASE,
+)
+_CONTEXT = re.compile(r"\b(?:overview|background|summary|introduction|documents?|PRD|glossary|goals|purpose|description)\b", re.IGNORECASE)
+_EXACT = re.compile(r"(?:(?:non-?)?functional |product |system )?requirements", re.IGNORECASE)
+_NON_FUNCTIONAL = re.compile(r"\bnon[- ]?functional\b|\bquality (?:requirements|attributes)\b", re.IGNORECASE)
+ACCEPTANCE = re.compile(r"[*_]*acceptance (?:criteria|criterion|tests?)[*_]*:?[*_]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One requirement as a stretch of the file."""
+
+    key: str
+    title: str
+    line: int
+    body: tuple[Block, ...]
+    inferred: bool = False
+    type: str = ""
+    acceptance: bool = False
+    """Its bare list items are criteria, because its section is called so."""
+
+
+@dataclass
+class Outline:
+    title: str = ""
+    sections: list[Section] = field(default_factory=list)
+    context: list[Block] = field(default_factory=list)
+    shared: list[Block] = field(default_factory=list)
+    """What stands in a requirements section before its first requirement; part of `context` too."""
+    remarks: list[Remark] = field(default_factory=list)
+
+
+@dataclass
+class _Node:
+    heading: Block | None
+    blocks: list[Block] = field(default_factory=list)
+    children: list[_Node] = field(default_factory=list)
+    identified: bool = False
+    """A heading at or below it begins with an identifier of the known kinds."""
+
+    @property
+    def text(self) -> str:
+        return self.heading.text if self.heading else ""
+
+    @property
+    def name(self) -> str:
+        """The heading without its numbering."""
+        return _NUMBERING.sub("", _plain(self.text))
+
+
+def read(blocks: Sequence[Block]) -> Outline:
+    root = _tree(blocks)
+    outline = Outline()
+    first = next((block for block in blocks if block.kind == "heading"), None)
+    titles = [block for block in blocks if block.kind == "heading" and first and block.level <= first.level]
+    title = first if len(titles) == 1 else None
+    outline.title = _title(root, title)
+    outline.context.extend(root.blocks)
+    reader = _Reader(outline, root.identified, title)
+    for child in root.children:
+        reader.outside(child, under_context=False)
+    outline.context.sort(key=lambda block: block.start)
+    return outline
+
+
+def identifier(text: str, in_section: bool = False) -> tuple[str, str] | None:
+    """(identifier, title) of a heading that begins with one."""
+    match = _KNOWN.match(text) or (_ANY.match(text) if in_section else None)
+    if match:
+        return match["key"], _plain(_SEPARATOR.sub("", match["rest"], count=1)) or match["key"]
+    numbered = _NUMBERED.match(text) if in_section else None
+    if numbered:
+        key = f"R{numbered['number']}"
+        return key, _plain(_SEPARATOR.sub("", numbered["rest"], count=1)) or key
+    return None
+
+
+def _plain(text: str) -> str:
+    """Heading text on one line, without emphasis around it."""
+    text = " ".join(text.split())
+    return re.sub(r"^[*_]+\s*(?=\S)|(?<=\S)\s*[*]+$", "", text).strip()
+
+
+def _title(root: _Node, title: Block | None) -> str:
+    """The heading above all others, else a line that stands alone before any heading, else the first heading that names no section."""
+    if title:
+        known = identifier(title.text)
+        return known[1] if known else _plain(title.text)
+    before = root.blocks[0] if root.blocks else None
+    if before and before.kind == "paragraph" and "\n" not in before.text and len(before.text) <= 100:
+        return _plain(before.text)
+    first = root.children[0] if root.children else None
+    section = first is None or identifier(first.text) or _REQUIREMENTS.search(first.name) or _CONTEXT.search(first.name)
+    return "" if first is None or section else _plain(first.text)
+
+
+def _tree(blocks: Sequence[Block]) -> _Node:
+    root = _Node(None)
+    path = [root]
+    for block in blocks:
+        if block.kind != "heading":
+            path[-1].blocks.append(block)
+            continue
+        while len(path) > 1 and path[-1].heading and path[-1].heading.level >= block.level:
+            path.pop()
+        node = _Node(block)
+        if identifier(block.text):
+            for each in (*path, node):
+                each.identified = True
+        path[-1].children.append(node)
+        path.append(node)
+    return root
+
+
+class _Reader:
+    """Walks the headings once; `outline` grows in the order of the file."""
+
+    def __init__(self, outline: Outline, native: bool, title: Block | None) -> None:
+        self.outline = outline
+        self.native = native
+        """The file has requirements with identifiers, so others are inferred with more restraint."""
+        self.title = title
+        self.keys: set[str] = set()
+
+    def outside(self, node: _Node, under_context: bool) -> None:
+        """A heading that is in no requirements section."""
+        if identifier(node.text):
+            self.requirement(node, "")
+        elif self._is_section(node, under_context):
+            self.section(node, _NON_FUNCTIONAL.search(node.name) is not None, _acceptance(node.name))
+        else:
+            self._context(node)
+            for child in node.children:
+                self.outside(child, under_context or node.heading is not self.title)
+
+    def section(self, node: _Node, non_functional: bool, acceptance: bool) -> None:
+        before = len(self.outline.sections)
+        self.outline.context.extend(node.blocks)
+        self.outline.shared.extend(node.blocks)
+        kind = "non-functional" if non_functional else ""
+        for child in node.children:
+            last = self.outline.sections[-1] if len(self.outline.sections) > before else None
+            if identifier(child.text, in_section=True):
+                self.requirement(child, kind)
+            elif child.children and _REQUIREMENTS.search(child.name) and not _CONTEXT.search(child.name):
+                self.section(child, non_functional or _NON_FUNCTIONAL.search(child.name) is not None, acceptance)
+            elif child.identified:
+                self.section(child, non_functional, acceptance)
+            elif last and ACCEPTANCE.fullmatch(child.name):
+                self.outline.sections[-1] = _with(last, _flat(child))
+            elif (self.native and not _provable(child)) or _CONTEXT.search(child.name):
+                self._context(child, whole=True)
+                if _provable(child) or self.native:
+                    message = f"`{child.name}` has no identifier and nothing to prove: read as context"
+                    self._note(child, "not-a-requirement", message, "begin the heading with one, for example `R1:`")
+            else:
+                self._inferred(child, kind, acceptance, _flat(child)[1:])
+        if len(self.outline.sections) == before and _provable(_Node(node.heading, node.blocks)):
+            drop = {id(block) for block in node.blocks}
+            self.outline.context = [block for block in self.outline.context if id(block) not in drop]
+            self.outline.shared = [block for block in self.outline.shared if id(block) not in drop]
+            self._inferred(node, kind, acceptance, node.blocks)
+
+    def requirement(self, node: _Node, kind: str) -> None:
+        found = identifier(node.text, in_section=True)
+        assert found and node.heading
+        key, title = found
+        self.keys.add(key.lower())
+        if not kind and re.match(r"N(?:FR?)?-?\d", key):
+            kind = "non-functional"
+        place = len(self.outline.sections)
+        self.outline.sections.append(Section(key, title, node.heading.start, ()))
+        body = list(node.blocks)
+        for child in node.children:
+            body += self._parts(child, kind)
+        self.outline.sections[place] = Section(key, title, node.heading.start, tuple(body), type=kind)
+
+    def _parts(self, node: _Node, kind: str) -> list[Block]:
+        """The blocks under a requirement's subheading; identified headings in it become requirements of their own."""
+        if identifier(node.text):
+            self.requirement(node, kind)
+            return []
+        found = [*([node.heading] if node.heading else []), *node.blocks]
+        for child in node.children:
+            found += self._parts(child, kind)
+        return found
+
+    def _inferred(self, node: _Node, kind: str, acceptance: bool, body: Sequence[Block]) -> None:
+        assert node.heading
+        title = node.name or "Requirement"
+        base = key = slug(title, "requirement")
+        number = 1
+        while key in self.keys:
+            number += 1
+            key = f"{base}-{number}"
+        self.keys.add(key)
+        section = Section(key, title, node.heading.start, tuple(body), inferred=True, type=kind, acceptance=acceptance)
+        self.outline.sections.append(section)
+        message = f"the heading `{title}` was taken for a requirement and named `{key}`"
+        self._note(node, "inferred-requirement", message, f"begin it with an identifier: `R{len(self.outline.sections)}: {title}`")
+
+    def _is_section(self, node: _Node, under_context: bool) -> bool:
+        name = node.name
+        if node.heading is self.title:
+            return _EXACT.fullmatch(name) is not None
+        if _CONTEXT.search(name):
+            return False
+        if self.native and not node.identified:
+            return not under_context and _REQUIREMENTS.search(name) is not None
+        return any((_REQUIREMENTS.search(name), _FEATURES.fullmatch(name), _acceptance(name) and not self.native))
+
+    def _context(self, node: _Node, whole: bool = False) -> None:
+        blocks = _flat(node) if whole else [*([node.heading] if node.heading else []), *node.blocks]
+        self.outline.context.extend(blocks)
+
+    def _note(self, node: _Node, code: str, message: str, hint: str) -> None:
+        line = node.heading.start if node.heading else 1
+        self.outline.remarks.append(Remark(line, code, message, hint, error=False))
+
+
+def _acceptance(name: str) -> bool:
+    return ACCEPTANCE.fullmatch(name) is not None
+
+
+def _flat(node: _Node) -> list[Block]:
+    found = [*([node.heading] if node.heading else []), *node.blocks]
+    for child in node.children:
+        found += _flat(child)
+    return found
+
+
+def _with(section: Section, blocks: Sequence[Block]) -> Section:
+    body = (*section.body, *blocks)
+    return Section(section.key, section.title, section.line, body, section.inferred, section.type, section.acceptance)
+
+
+def _provable(node: _Node) -> bool:
+    """Whether something under the heading can be a criterion or an example."""
+    return any(block.kind in ("list", "fence", "code", "table") for block in walk(_flat(node)))

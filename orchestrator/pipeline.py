@@ -1,0 +1,485 @@
+"""STAGES and the loop: the only place that knows the order.
+
+A run does what is new, changed or ready, re-verifies nothing it need not, and ends. What it did is recorded before the next thing begins, so a
+killed run is continued by the next one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from orchestrator.config import Config
+from orchestrator.errors import AgentError, Exit, LockedError, OrchestratorError, SetupError
+from orchestrator.inbox.folder import Scan, scan
+from orchestrator.model import Plan, Prd, Problem
+from orchestrator.plan import graph, outline
+from orchestrator.run import environment, git, integrate, lifecycle, sandboxes
+from orchestrator.run.agents import Unavailable, choose
+from orchestrator.run.cycle import Work, run_cycle
+from orchestrator.save import compose
+from orchestrator.save.files import write_atomically
+from orchestrator.save.journal import Journal
+from orchestrator.save.reports import InboxReport, Receipt
+from orchestrator.save.store import Store, TaskRow, now
+
+STAGES = ("inbox", "plan", "run", "save", "show")
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Outcome:
+    """What one call of `run` did, over all projects."""
+
+    turns: int = 0
+    done: int = 0
+    failed: int = 0
+    needs_person: int = 0
+    parked: int = 0
+    newly_set_aside: int = 0
+    waiting: dict[str, list[Problem]] = field(default_factory=dict)
+    """PRD id → why nothing can work on it now."""
+    runs: list[str] = field(default_factory=list)
+    """Ids of the runs that were recorded."""
+    locked: list[str] = field(default_factory=list)
+
+    @property
+    def nothing_new(self) -> bool:
+        return not self.runs and not self.newly_set_aside and not self.waiting and not self.locked
+
+    @property
+    def exit_code(self) -> Exit:
+        """Of this run, not of the standing state; the first that applies."""
+        if self.failed:
+            return Exit.TASK_FAILED
+        if self.needs_person:
+            return Exit.NEEDS_PERSON
+        if self.newly_set_aside:
+            return Exit.SET_ASIDE
+        if self.locked:
+            return Exit.LOCKED
+        if self.parked or self.waiting:
+            return Exit.PARKED
+        return Exit.DONE
+
+
+def run(root: Path, config: Config, say: Say = lambda line: None) -> Outcome:
+    """The whole pipeline but the site: inbox, plan, run, save. Errors of one project stop that project only."""
+    outcome = Outcome()
+    found = scan(root, config)
+    sandboxes.required_level(config.sandbox.require)
+    complete = _complete_prds(root, config)
+    try:
+        for project, prds in _projects(found):
+            _project(root, config, project, prds, found, outcome, complete, say)
+    finally:
+        _save_inbox(root, config, found, outcome)
+    return outcome
+
+
+def plans(found: Scan, config: Config) -> tuple[tuple[Prd, Plan], ...]:
+    """What would be planned, in the order it would run. Drafts are not."""
+    return tuple((prd, plan_of(prd, config)) for _, prds in _projects(found) for prd in prds)
+
+
+def plan_of(prd: Prd, config: Config) -> Plan:
+    return outline.decompose(prd, max(config.gates.held_out, prd.gates.held_out or 0.0))
+
+
+def _projects(found: Scan) -> tuple[tuple[str, tuple[Prd, ...]], ...]:
+    """Projects and their PRDs, each after the PRDs it depends on, higher priority first."""
+    ready = sorted((prd for prd in found.prds if not prd.draft), key=lambda prd: (-prd.priority, prd.id))
+    order = graph.ordered({prd.id: prd.depends_on for prd in ready})
+    by_id = {prd.id: prd for prd in ready}
+    projects: dict[str, list[Prd]] = {}
+    for name in order:
+        projects.setdefault(by_id[name].project, []).append(by_id[name])
+    return tuple((project, tuple(prds)) for project, prds in projects.items())
+
+
+def project_folder(root: Path, config: Config, project: str) -> Path:
+    return config.folder(root, "runs") / project
+
+
+# --- one project -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Site:
+    """One project while it is being worked on."""
+
+    root: Path
+    config: Config
+    project: str
+    store: Store
+    run: str
+    notes: dict[str, tuple[Problem, ...]]
+    outcome: Outcome
+    say: Say
+    begun: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
+    repository: git.Repository | None = None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def repository_path(self) -> Path:
+        return self.store.folder / "repo.git"
+
+    def begin(self, continued: bool = False) -> None:
+        if not self.begun:
+            self.begun = True
+            self.store.begin_run(self.run, continued, self.facts)
+            self.outcome.runs.append(self.run)
+
+
+def _project(
+    root: Path, config: Config, project: str, prds: tuple[Prd, ...], found: Scan, outcome: Outcome, complete: set[str], say: Say
+) -> None:
+    folder = project_folder(root, config, project)
+    ids = {prd.path: prd.id for prd in prds}
+    notes: dict[str, tuple[Problem, ...]] = {prd.id: () for prd in prds}
+    for problem in found.problems:
+        if problem.path in ids:
+            notes[ids[problem.path]] += (problem,)
+    try:
+        with Store(folder) as store:
+            site = _Site(root, config, project, store, _run_id(), notes, outcome, say)
+            level = sandboxes.level()
+            site.facts = {"sandbox": level.name, "sandbox_reasons": list(level.reasons), "tools": _tools()}
+            kind = "interrupted"
+            try:
+                _work(site, prds, complete)
+                kind = _kind(site)
+            finally:
+                _close(site, kind)
+    except LockedError as error:
+        say(f"{project}: {error}")
+        outcome.locked.append(project)
+    except (SetupError, AgentError) as error:
+        say(f"{project}: {error}")
+        for prd in prds:
+            _wait(outcome, prd, "not-set-up", error.message, error.hint)
+
+
+def _wait(outcome: Outcome, prd: Prd, code: str, message: str, hint: str) -> None:
+    outcome.waiting.setdefault(prd.id, []).append(Problem(prd.path, 0, code, message, hint, "note"))
+
+
+def _work(site: _Site, prds: tuple[Prd, ...], complete: set[str]) -> None:
+    store = site.store
+    interrupted = [row for row in store.tasks() if row.state == "running"]
+    if interrupted:
+        site.begin(continued=True)
+        for row in interrupted:
+            store.move(row.id, "reclaimed", site.run, "the process that ran it is gone; what had returned is not paid again")
+    for prd in prds:
+        store.save_plan(prd, plan_of(prd, site.config), site.run)
+        _resume(site, prd)
+    for prd in prds:
+        missing = [name for name in prd.depends_on if name not in complete]
+        if missing and _has_work(site, prd):
+            _wait(site.outcome, prd, "waits-for-prd", f"it depends on {', '.join(missing)}, which is not complete", "it runs when that is done")
+            continue
+        _prd(site, prd)
+        if _is_complete(site, prd):
+            complete.add(prd.id)
+    if store.events(site.run):
+        site.begin()
+
+
+def _resume(site: _Site, prd: Prd) -> None:
+    for row in site.store.tasks(prd.id):
+        if row.state == "parked":
+            site.store.move(row.id, "resumed", site.run)
+    _settle(site, prd)
+
+
+def _settle(site: _Site, prd: Prd) -> None:
+    """Every move that follows from the states alone."""
+    while True:
+        rows = {row.id: row for row in site.store.tasks(prd.id)}
+        asked = frozenset(name for name, row in rows.items() if row.task.question)
+        depends_on = {name: row.task.depends_on for name, row in rows.items()}
+        moves = lifecycle.next_moves({name: row.state for name, row in rows.items()}, depends_on, asked)
+        if not moves:
+            return
+        for task, move in moves:
+            question = rows[task].task.question if move == "needs a person" else None
+            site.store.move(task, move, site.run, question.text if question else "", question)
+            if question:
+                site.outcome.needs_person += 1
+                site.say(f"{task}: needs a person: {question.text} ({prd.path}, lines {', '.join(map(str, question.lines))})")
+
+
+def _has_work(site: _Site, prd: Prd) -> bool:
+    return any(state in ("ready", "produced") for state in site.store.states(prd.id).values())
+
+
+def _prd(site: _Site, prd: Prd) -> None:
+    """Every task of a PRD that can be worked on, in plan order."""
+    if _has_work(site, prd):
+        repository, branch, python = _prepare(site, prd)
+        for row in site.store.tasks(prd.id):
+            if row.state == "produced":
+                site.begin()
+                _integrate(site, repository, branch, row)
+                _settle(site, prd)
+        tried: set[str] = set()
+        while row_or_none := _next(site, prd, tried):
+            row = row_or_none
+            agent = choose(row.task, "code", prd, site.config, site.root)
+            if isinstance(agent, Unavailable):
+                tried.add(row.id)
+                if "no-agent" not in {problem.code for problem in site.outcome.waiting.get(prd.id, [])}:
+                    _wait(site.outcome, prd, "no-agent", agent.message, "; or ".join(agent.ways))
+                    site.say(f"{prd.id}: waits: {agent.message}\n" + "\n".join(f"  → {way}" for way in agent.ways))
+                continue
+            site.begin()
+            if _cycle(site, prd, row, repository, branch, python, agent) == "conflicted":
+                continue
+            tried.add(row.id)
+            _settle(site, prd)
+            _write_reports(site)
+        _keep_held_out(site, prd, repository, branch)
+
+
+def _next(site: _Site, prd: Prd, tried: set[str]) -> TaskRow | None:
+    return next((row for row in site.store.tasks(prd.id) if row.state == "ready" and row.id not in tried), None)
+
+
+def _prepare(site: _Site, prd: Prd) -> tuple[git.Repository, str, Path]:
+    """The project's repository, the PRD's branch, and the interpreter of the project's environment."""
+    target = prd.target.repo
+    if target and "://" not in target and not target.startswith("git@"):
+        target = str((site.root / target).resolve())
+    repository = git.open_repository(site.repository_path, target, prd.target.branch)
+    site.repository = repository
+    start = f"refs/remotes/target/{prd.target.branch}" if target else "refs/heads/main"
+    if prd.depends_on and repository.resolve(f"refs/heads/prd/{prd.depends_on[-1]}"):
+        start = f"refs/heads/prd/{prd.depends_on[-1]}"
+    branch = git.branch_for(repository, prd.id, start)
+    tree = repository.tree(branch)
+    declared = environment.requirements_of(lambda path: repository.read(tree, path)) if target else ()
+    made = environment.prepare(site.config.folder(site.root, "environments"), (*declared, *prd.dependencies))
+    site.facts["environment"] = made.lock
+    site.facts["tools"]["pytest"] = made.packages.get("pytest", "")
+    return repository, branch, made.python
+
+
+def _cycle(site: _Site, prd: Prd, row: TaskRow, repository: git.Repository, branch: str, python: Path, agent: Any) -> str:
+    """One cycle of a task, recorded, and integrated when it passed. Returns the task's state."""
+    store = site.store
+    earlier = [entry.result for entry in store.results_for(row.id, row.fingerprint)]
+    work = Work(
+        task=row.task,
+        prd=prd,
+        repository=repository.path,
+        base=repository.tree(branch),
+        python=python,
+        config=site.config,
+        first_attempt=row.attempts + 1,
+        spent=store.spent(prd.id),
+        own_suite=bool(prd.target.repo),
+        earlier=tuple(attempt for result in earlier for attempt in result.attempts),
+        revealed=frozenset(name for result in earlier for name in result.revealed),
+    )
+    journal = Journal(store.folder / "journal" / f"{outline.slug(row.id)}-{row.fingerprint[:12]}-{row.cycle}.jsonl")
+    started_at = now()
+    site.say(f"{row.id}: {row.task.goal} …")
+    store.move(row.id, "started", site.run)
+    result = run_cycle(work, agent, journal)
+    trees = integrate.trees(repository, result)
+    passed = result.verdict in ("passed", "already satisfied")
+    move = "produced" if passed else {"gave up": "gave up", "needs a person": "needs a person"}.get(result.verdict, "parked")
+    store.save_result(row, site.run, started_at, result, trees, move)
+    site.outcome.turns += sum(len(attempt.turns) for attempt in result.attempts)
+    if passed:
+        return _integrate(site, repository, branch, replace(row, cycle=row.cycle))
+    site.say(f"{row.id}: {result.verdict}: {result.reason}")
+    site.outcome.failed += move == "gave up"
+    site.outcome.needs_person += move == "needs a person"
+    site.outcome.parked += move == "parked"
+    return move
+
+
+def _integrate(site: _Site, repository: git.Repository, branch: str, row: TaskRow) -> str:
+    entry = site.store.result(row.id, row.fingerprint)
+    assert entry is not None, "a produced task has a result"
+    try:
+        commits = integrate.integrate(repository, branch, row.task, entry.result)
+    except integrate.Conflict as conflict:
+        site.store.move(row.id, "conflicted", site.run, str(conflict))
+        return "conflicted"
+    site.store.integrated(row.id, site.run, entry.result, commits, branch.removeprefix("refs/heads/"))
+    site.outcome.done += 1
+    site.say(f"{row.id}: done: {entry.result.reason}")
+    return "done"
+
+
+def _is_complete(site: _Site, prd: Prd) -> bool:
+    states = [state for state in site.store.states(prd.id).values() if state != "retired"]
+    return bool(states) and all(state == "done" for state in states)
+
+
+def _keep_held_out(site: _Site, prd: Prd, repository: git.Repository, branch: str) -> None:
+    """When a PRD is complete, its held-out examples become regression tests."""
+    if not _is_complete(site, prd):
+        return
+    rows = [row for row in site.store.tasks(prd.id) if row.state == "done"]
+    shown = {}
+    for row in rows:
+        entry = site.store.result(row.id, row.fingerprint)
+        revealed = entry.result.revealed if entry else ()
+        shown[row.id] = frozenset(example.id for example in row.task.examples if not example.held_out or example.id in revealed)
+    commit = integrate.commit_held_out(repository, branch, prd, tuple(row.task for row in rows), shown)
+    if commit:
+        site.store.save_commit(rows[-1].id, commit, branch.removeprefix("refs/heads/"))
+
+
+# --- save ------------------------------------------------------------------------------------------------------------------
+
+
+def _kind(site: _Site) -> str:
+    """The outcome of this project's part of the run, from the moves it made."""
+    states = {task: state for task, state, _ in site.store.events(site.run)}
+    for state, word in (("failed", "failed"), ("unclear", "needs a person"), ("parked", "parked")):
+        if state in states.values():
+            return word
+    return "done"
+
+
+def _close(site: _Site, kind: str) -> None:
+    if not site.begun:
+        _write_project(site)
+        return
+    states = [state for state in {task: state for task, state, _ in site.store.events(site.run)}.values()]
+    results = site.store.results_of(site.run)
+    turns = [turn for entry in results for attempt in entry.result.attempts for turn in attempt.turns]
+    summary = {
+        "seconds": round((datetime.now(UTC) - site.started).total_seconds(), 3),
+        "done": states.count("done"),
+        "failed": states.count("failed"),
+        "needs_person": states.count("unclear"),
+        "turns": len(turns),
+        "replayed": any(turn.kind == "recorded" for turn in turns),
+        "scripted": any(turn.kind == "scripted" for turn in turns),
+    }
+    site.store.set_facts(site.run, site.facts)
+    site.store.end_run(site.run, kind, summary)
+    _write_reports(site)
+
+
+def _write_reports(site: _Site) -> None:
+    """The run's report, its JUnit XML and the project's report."""
+    site.store.set_facts(site.run, site.facts)
+    report = compose.run_report(site.store, site.run)
+    reports = site.store.folder / "reports"
+    write_atomically(reports / f"{site.run}.json", report.model_dump_json(indent=1) + "\n")
+    write_atomically(reports / f"{site.run}.xml", compose.junit(report))
+    _write_project(site)
+
+
+def _write_project(site: _Site) -> None:
+    repository = git.Repository(site.repository_path) if (site.repository_path / "HEAD").exists() else None
+    report = compose.project_report(site.store, site.root, repository, site.notes)
+    path = site.store.folder / "reports" / "project.json"
+    text = report.model_dump_json(indent=1) + "\n"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_atomically(path, text)
+
+
+def _save_inbox(root: Path, config: Config, found: Scan, outcome: Outcome) -> None:
+    """A receipt per file: what it is, since when, what became of it."""
+    path = config.folder(root, "runs") / "inbox.json"
+    before = {receipt.path: receipt for receipt in read_inbox(root, config).receipts}
+    by_path: dict[str, list[Problem]] = {}
+    for problem in found.problems:
+        by_path.setdefault(problem.path, []).append(problem)
+    receipts = []
+    for file in found.files:
+        earlier = before.pop(file.path, None)
+        problems = by_path.get(file.path, []) + outcome.waiting.get(file.prd_id, [])
+        same = earlier is not None and earlier.fingerprint == file.fingerprint and earlier.state != "gone"
+        state = "waiting" if file.state == "accepted" and file.prd_id in outcome.waiting else file.state
+        if state == "set aside" and not (same and earlier is not None and earlier.state == "set aside"):
+            outcome.newly_set_aside += 1
+        receipts.append(
+            Receipt(
+                path=file.path,
+                prd=file.prd_id,
+                project=file.project,
+                title=file.title,
+                fingerprint=file.fingerprint,
+                state=state,
+                taken_at=earlier.taken_at if same and earlier is not None else now(),
+                requirements=file.requirements,
+                criteria=file.criteria,
+                examples=file.examples,
+                problems=[compose.problem(problem) for problem in problems],
+            )
+        )
+    receipts += [receipt.model_copy(update={"state": "gone"}) for receipt in before.values()]
+    report = InboxReport(receipts=sorted(receipts, key=lambda receipt: receipt.path))
+    text = report.model_dump_json(indent=1) + "\n"
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_atomically(path, text)
+
+
+def read_inbox(root: Path, config: Config) -> InboxReport:
+    path = config.folder(root, "runs") / "inbox.json"
+    try:
+        return InboxReport.model_validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return InboxReport(receipts=[])
+
+
+def _complete_prds(root: Path, config: Config) -> set[str]:
+    """PRDs that are complete as the projects' reports say."""
+    from orchestrator.save.reports import ProjectReport
+
+    found: set[str] = set()
+    for path in sorted(config.folder(root, "runs").glob("*/reports/project.json")):
+        try:
+            report = ProjectReport.model_validate_json(path.read_bytes())
+        except (OSError, ValueError):
+            continue
+        found |= {prd.id for prd in report.prds if prd.complete}
+    return found
+
+
+def _run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}Z-{secrets.token_hex(2)}"
+
+
+def _tools() -> dict[str, str]:
+    import platform
+    import sqlite3
+
+    from orchestrator import __version__
+    from orchestrator.run.sandboxes import bubblewrap
+
+    try:
+        git_version = git.run("--version").decode().split()[-1]
+    except OrchestratorError:
+        git_version = ""
+    return {
+        "orchestrator": __version__,
+        "python": platform.python_version(),
+        "git": git_version,
+        "bwrap": bubblewrap.version(),
+        "sqlite": sqlite3.sqlite_version,
+    }
+
+
+def task_states(root: Path, config: Config) -> dict[str, tuple[str, str]]:
+    """Task → (state, fingerprint) over all projects, read without their locks."""
+    found = {}
+    for path in sorted(config.folder(root, "runs").glob("*/project.sqlite")):
+        with Store(path.parent, read_only=True) as store:
+            found |= {row.id: (row.state, row.fingerprint) for row in store.tasks()}
+    return found

@@ -1,0 +1,85 @@
+"""Which examples the agent never sees. Pure and stable: chosen by hash, so the same PRD always holds out the same ones.
+
+A share of the examples (default a quarter) where at least three share a call form; never the only one of an outcome kind, so that what stays
+visible still shows every kind of answer.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections import defaultdict
+
+from orchestrator.model import Example
+
+
+def choose(examples: tuple[Example, ...], share: float) -> frozenset[str]:
+    """Ids of the examples to hold out."""
+    if share <= 0:
+        return frozenset()
+    groups: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        groups[call_form(example)].append(example)
+    chosen: set[str] = set()
+    for group in groups.values():
+        if len(group) < 3:
+            continue
+        wanted = max(1, round(share * len(group)))
+        left: dict[str, int] = defaultdict(int)
+        for example in group:
+            left[outcome_kind(example)] += 1
+        for example in sorted(group, key=_rank):
+            if wanted and left[outcome_kind(example)] > 1 and not _shown_elsewhere(example, examples):
+                chosen.add(example.id)
+                left[outcome_kind(example)] -= 1
+                wanted -= 1
+    return frozenset(chosen)
+
+
+def call_form(example: Example) -> str:
+    """The call with its constants taken out: `leap_year(2015)` and `leap_year(1996)` share `leap_year(?)`."""
+    if example.compare == "console":
+        words = example.call.split()
+        return "$ " + " ".join(words[:3] if words[:2] in (["python", "-m"], ["python3", "-m"]) else words[:1])
+    try:
+        tree = ast.parse(example.call.strip(), mode="eval")
+    except SyntaxError:
+        return example.call
+    return ast.unparse(_Blank().visit(tree))
+
+
+class _Blank(ast.NodeTransformer):
+    """Every literal, however nested, becomes `?`."""
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, (ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.JoinedStr)) or (
+            isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
+        ):
+            return ast.copy_location(ast.Name("_", ast.Load()), node)
+        return super().generic_visit(node)
+
+
+def outcome_kind(example: Example) -> str:
+    """`raises <type>`, `exit <code>`, `True`, `False`, `None`, `empty`, or `value`."""
+    if example.compare == "raises":
+        return f"raises {example.raises}"
+    if example.compare == "console":
+        return f"exit {example.exit_code}"
+    if example.compare == "value":
+        value = ast.literal_eval(example.expected.strip())
+        if value is None or isinstance(value, bool):
+            return str(value)
+        if not value:
+            return "empty"
+    return "value"
+
+
+def _shown_elsewhere(example: Example, examples: tuple[Example, ...]) -> bool:
+    """The same question stands in another example too: holding it out would hide nothing."""
+    return any(
+        other.id != example.id and (other.setup, other.call, other.stdin) == (example.setup, example.call, example.stdin) for other in examples
+    )
+
+
+def _rank(example: Example) -> str:
+    return hashlib.sha256("\0".join((example.id.partition("/")[0], *example.setup, example.call)).encode()).hexdigest()

@@ -1,0 +1,196 @@
+"""The outline decomposer: what the PRD says, one task per requirement, no agent. Pure.
+
+Dependencies that are stated are kept. One requirement whose examples use a name that another one introduces depends on it softly; a cycle
+of soft dependencies merges the tasks, since neither can be proved without the other.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+
+from orchestrator.inbox import contradictions
+from orchestrator.model import Criterion, Example, Plan, Prd, Question, Requirement, Task
+from orchestrator.plan import graph, held_out
+
+NAME = "outline"
+
+
+def decompose(prd: Prd, held_out_share: float) -> Plan:
+    """The plan of a PRD. Raises graph.CycleError only for stated cycles, which the inbox has refused before."""
+    chosen = [requirement for requirement in prd.requirements if _is_work(requirement)]
+    keys = {requirement.key: requirement for requirement in chosen}
+    stated = {key: [name for name in requirement.depends_on if name in keys] for key, requirement in keys.items()}
+    soft = _soft_dependencies(chosen)
+    both = {key: list(dict.fromkeys([*stated[key], *soft[key]])) for key in keys}
+    groups = graph.components(both)
+    leader = {key: group[0] for group in groups for key in group}
+    edges = {group[0]: list(dict.fromkeys(leader[d] for key in group for d in both[key] if leader[d] != group[0])) for group in groups}
+    members = {group[0]: tuple(keys[key] for key in group) for group in groups}
+    tasks = [_task(prd, members[key], edges[key], held_out_share) for key in graph.ordered(edges)]
+    return Plan(prd.id, prd.fingerprint, NAME, tuple(tasks))
+
+
+def _is_work(requirement: Requirement) -> bool:
+    """A non-functional requirement without an executable example is shown as unproved, not worked on."""
+    return requirement.type != "non-functional" or any(criterion.examples for criterion in requirement.criteria)
+
+
+def _task(prd: Prd, requirements: tuple[Requirement, ...], depends_on: list[str], share: float) -> Task:
+    first = requirements[0]
+    examples = tuple(example for requirement in requirements for criterion in requirement.criteria for example in criterion.examples)
+    hidden = held_out.choose(examples, share)
+    marked = tuple(_mark(requirement, hidden) for requirement in requirements)
+    files = dict.fromkeys(path for requirement in requirements for path in (requirement.module, *_modules(requirement)) if path)
+    return Task(
+        id=first.id,
+        prd=prd.id,
+        requirements=marked,
+        goal=" and ".join(requirement.title for requirement in requirements),
+        files=tuple(files),
+        test_file=f"tests/test_{slug(prd.id)}_{slug(first.key)}.py",
+        depends_on=tuple(f"{prd.id}#{key}" for key in depends_on),
+        fingerprint=fingerprint(requirements),
+        question=_question(prd, requirements, tuple(files)),
+        complexity=first.complexity,
+        inferred=any(requirement.inferred for requirement in requirements),
+    )
+
+
+def slug(text: str) -> str:
+    """A name that is safe in a Python identifier and a file name."""
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+
+
+def _mark(requirement: Requirement, hidden: frozenset[str]) -> Requirement:
+    criteria = tuple(
+        replace(criterion, examples=tuple(replace(example, held_out=example.id in hidden) for example in criterion.examples))
+        for criterion in requirement.criteria
+    )
+    return replace(requirement, criteria=criteria)
+
+
+def fingerprint(requirements: Iterable[Requirement]) -> str:
+    """Hash of what a task is derived from. Lines do not count: moving a requirement within its file changes nothing."""
+    return hashlib.sha256(json.dumps([_essence(asdict(requirement)) for requirement in requirements], sort_keys=True).encode()).hexdigest()
+
+
+def _essence(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _essence(item) for key, item in value.items() if key not in ("line", "held_out", "priority")}
+    if isinstance(value, (list, tuple)):
+        return [_essence(item) for item in value]
+    return " ".join(value.split()) if isinstance(value, str) and "\n" not in value else value
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+
+
+def imported(example: Example) -> tuple[tuple[str, str], ...]:
+    """(module path, name) pairs that an example takes from the project; name '' for a module as a whole. Console: `python -m a.b`."""
+    if example.compare == "console":
+        return tuple((path, "") for command in (*example.setup, example.call) if (path := _console_module(command)))
+    found: list[tuple[str, str]] = []
+    for source in (*example.setup, example.call):
+        try:
+            tree = ast.parse(source.strip())
+        except SyntaxError:
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level and _is_ours(node.module):
+                found += [(module_path(node.module), alias.name) for alias in node.names]
+            elif isinstance(node, ast.Import):
+                found += [(module_path(alias.name), "") for alias in node.names if _is_ours(alias.name)]
+    return tuple(dict.fromkeys(found))
+
+
+def _is_ours(module: str) -> bool:
+    return module.split(".")[0] not in sys.stdlib_module_names and module.split(".")[0] != "pytest"
+
+
+def module_path(dotted: str) -> str:
+    return dotted.replace(".", "/") + ".py"
+
+
+def _console_module(command: str) -> str:
+    match = re.search(r"\bpython3?\s+(?:-m\s+([\w.]+)|([\w./-]+\.py))", command)
+    if not match or (match[1] and not _is_ours(match[1])):
+        return ""
+    return module_path(match[1]) if match[1] else match[2].removeprefix("./")
+
+
+def _modules(requirement: Requirement) -> tuple[str, ...]:
+    """Module paths its examples name, unless `Module:` already names that module (perhaps below `src/`)."""
+    paths = dict.fromkeys(path for criterion in requirement.criteria for example in criterion.examples for path, _ in imported(example))
+    known = requirement.module.removeprefix("src/")
+    return tuple(path for path in paths if path not in (known, known.replace("/__main__.py", ".py")))
+
+
+def _soft_dependencies(requirements: list[Requirement]) -> dict[str, list[str]]:
+    uses = {
+        requirement.key: {pair for criterion in requirement.criteria for example in criterion.examples for pair in imported(example) if pair[1]}
+        for requirement in requirements
+    }
+    introduces: dict[tuple[str, str], str] = {}
+    for pair in dict.fromkeys(pair for requirement in requirements for pair in uses[requirement.key]):
+        users = [requirement for requirement in requirements if pair in uses[requirement.key]]
+        named = [requirement for requirement in users if _names(requirement.title, pair[1])]
+        named = named or [requirement for requirement in users if _names(" ".join(re.findall(r"`([^`]+)`", requirement.text)), pair[1])]
+        introduces[pair] = (named or users)[0].key
+    return {
+        requirement.key: sorted({introduces[pair] for pair in uses[requirement.key]} - {requirement.key}) for requirement in requirements
+    }
+
+
+def _names(text: str, name: str) -> bool:
+    return re.search(rf"(?<![\w]){re.escape(name)}(?![\w])", text) is not None
+
+
+# --- what a person must answer -------------------------------------------------------------------------------------------
+
+
+def _question(prd: Prd, requirements: tuple[Requirement, ...], files: tuple[str, ...]) -> Question | None:
+    ids = {criterion.id for requirement in requirements for criterion in requirement.criteria}
+    found: list[Question] = []
+    for conflict in contradictions.find(prd):
+        first, second = conflict.first, conflict.second
+        if {first.id.partition("/")[0], second.id.partition("/")[0]} & ids:
+            found.append(
+                Question(
+                    f"`{first.call}` has two answers: line {first.line} says {_answer(first)}, line {second.line} says {_answer(second)}. "
+                    "Which one holds?",
+                    (first.line, second.line),
+                )
+            )
+    for requirement in requirements:
+        if not requirement.criteria:
+            text = f"{requirement.key} has no acceptance criterion. How would one see that it is done? Add criteria with examples."
+            found.append(Question(text, (requirement.line,)))
+    prose = [criterion for requirement in requirements for criterion in requirement.criteria if not criterion.examples]
+    if prose:
+        names = ", ".join(f"{criterion.key} (line {criterion.line})" for criterion in prose[:10])
+        more = f" and {len(prose) - 10} more" if len(prose) > 10 else ""
+        text = f"Nothing executable proves {names}{more}. Which call or command shows it, and what does it answer? Add an example."
+        found.append(Question(text, tuple(criterion.line for criterion in prose)))
+    if not files and not prose and not found:
+        found.append(
+            Question(f"Which module should provide {requirements[0].key}? Add `Module: name.py` under its heading.", (requirements[0].line,))
+        )
+    if not found:
+        return None
+    return Question(" ".join(question.text for question in found), tuple(dict.fromkeys(line for q in found for line in q.lines)))
+
+
+def _answer(example: Example) -> str:
+    if example.compare == "raises":
+        return f"it raises {example.raises}: {example.expected}"
+    return example.expected if len(example.expected) < 200 else example.expected[:200] + "…"
+
+
+def criteria_of(task: Task) -> dict[str, Criterion]:
+    return {criterion.id: criterion for criterion in task.criteria}

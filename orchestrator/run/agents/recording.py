@@ -1,0 +1,224 @@
+"""A recorded turn: one Markdown file a person can read, that gives back exactly what the agent answered and changed.
+
+    ---
+    prd: leap                      front matter: whose turn it was, what was asked, who answered
+    …
+    ---
+
+    # Answer
+
+    ```text
+    the answer as it was
+    ```
+
+    # File leap.py
+
+    ```python
+    the whole new text
+    ```
+
+A fence is longer than any run of backticks inside it. A heading ends in what cannot be seen: `(no newline at end)`, `(executable)`,
+`(deleted)`. A path that is not plain stands as a JSON string.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.model import AgentTurn, Brief, Change, Usage
+from orchestrator.run.agents import workspace
+
+if TYPE_CHECKING:
+    from orchestrator.run.agents import Agent
+
+HEADING = re.compile(r'# (?:(Answer)|File ("(?:[^"\\]|\\.)*"|\S+))(?: \(([a-z, ]+)\))?')
+LANGUAGES = {".py": "python", ".md": "markdown", ".toml": "toml", ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".csv": "csv"}
+
+
+@dataclass(frozen=True)
+class RecordedTurn:
+    prd: str
+    task: str
+    role: str
+    attempt: int
+    turn: int
+    fingerprint: str
+    """The task's."""
+    brief: str
+    """SHA-256 of the brief's text, hex."""
+    agent: str
+    kind: str
+    model: str
+    recorded_at: str
+    """Date, UTC."""
+    seconds: float
+    stop: str
+    usage: Usage
+    notes: tuple[str, ...]
+    text: str
+    changes: tuple[Change, ...] = field(default=())
+
+
+def brief_hash(brief: Brief) -> str:
+    return hashlib.sha256(brief.text.encode("utf-8", "replace")).hexdigest()
+
+
+def task_folder(folder: Path, prd: str, task: str) -> Path:
+    """`<folder>/<prd>/<requirement key>`; what is not safe in a file name becomes `_`."""
+    return folder.joinpath(*(re.sub(r"[^\w.-]|^\.+", "_", name) or "_" for name in (prd, task.partition("#")[2] or task)))
+
+
+def turn_path(folder: Path, brief: Brief) -> Path:
+    return task_folder(folder, brief.prd, brief.task) / f"{brief.role}-{brief.attempt}.{brief.turn}.md"
+
+
+def dump(recorded: RecordedTurn) -> str:
+    """The file's text. `load(dump(x)) == x` for every text that UTF-8 can hold."""
+    import yaml
+
+    head = {key: value for key, value in asdict(recorded).items() if key not in ("text", "changes")}
+    head["notes"] = list(recorded.notes)
+    front = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=1000)
+    parts = [f"---\n{front}---\n", "# Answer\n", _fenced(recorded.text + "\n", "text")]
+    for change in recorded.changes:
+        flags = []
+        if change.text is None:
+            flags.append("deleted")
+        elif change.text and not change.text.endswith("\n"):
+            flags.append("no newline at end")
+        if change.executable:
+            flags.append("executable")
+        path = change.path if re.fullmatch(r"[\w./-]+", change.path, re.ASCII) else json.dumps(change.path)
+        parts.append(f"# File {path}" + (f" ({', '.join(flags)})" if flags else "") + "\n")
+        if change.text is not None:
+            body = change.text + "\n" if "no newline at end" in flags else change.text
+            parts.append(_fenced(body, LANGUAGES.get(Path(change.path).suffix, "text")))
+    return "\n".join(parts)
+
+
+def _fenced(body: str, language: str) -> str:
+    longest = max((len(run) for run in re.findall(r"`+", body)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{body}{fence}\n"
+
+
+def load(text: str) -> RecordedTurn:
+    """The turn of such a file. Raises ValueError that says what is wrong with it."""
+    import yaml
+
+    opening, _, rest = text.partition("---\n")
+    front, mark, body = rest.partition("\n---\n")
+    if opening or not mark:
+        raise ValueError("it does not start with front matter between two lines of `---`")
+    try:
+        head = yaml.safe_load(front)
+        usage = Usage(**head.pop("usage"))
+        notes = tuple(head.pop("notes"))
+        sections = list(_sections(body))
+        (answer,) = [content for name, _, content in sections if name is None]
+        changes = tuple(_change(name, flags, content) for name, flags, content in sections if name is not None)
+        return RecordedTurn(**head, usage=usage, notes=notes, text=answer[:-1], changes=changes)
+    except yaml.YAMLError as error:
+        raise ValueError(f"its front matter is not valid YAML: {error}") from None
+    except (TypeError, AttributeError, KeyError) as error:
+        raise ValueError(f"its front matter is not that of a recording: {error}") from None
+
+
+def _sections(body: str) -> Iterator[tuple[str | None, set[str], str]]:
+    """(path, flags, content) of each section; the answer's path is None."""
+    lines = iter(body.split("\n"))
+    for line in lines:
+        if not line.strip():
+            continue
+        heading = HEADING.fullmatch(line)
+        if not heading:
+            raise ValueError(f"expected `# Answer` or `# File …`, found {line[:80]!r}")
+        name = heading[2]
+        path = None if heading[1] else str(json.loads(name)) if name.startswith('"') else name
+        flags = set(heading[3].split(", ")) if heading[3] else set()
+        yield path, flags, "" if "deleted" in flags else _fence_content(lines, line)
+
+
+def _fence_content(lines: Iterator[str], heading: str) -> str:
+    for line in lines:
+        if not line.strip():
+            continue
+        opened = re.match(r"`{3,}", line)
+        if not opened:
+            break
+        content: list[str] = []
+        for inner in lines:
+            if inner == opened[0]:
+                return "".join(f"{kept}\n" for kept in content)
+            content.append(inner)
+        raise ValueError(f"the fence under `{heading}` is not closed")
+    raise ValueError(f"no fence under `{heading}`")
+
+
+def _change(path: str, flags: set[str], content: str) -> Change:
+    if "deleted" in flags:
+        return Change(path, None)
+    return Change(path, content[:-1] if "no newline at end" in flags else content, "executable" in flags)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Any agent, with every answer written to `folder`. A turn recorded again drops the later ones, which followed another answer."""
+
+    agent: Agent
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.agent.name
+
+    @property
+    def kind(self) -> str:
+        return self.agent.kind
+
+    def turn(self, brief: Brief, folder: Path) -> AgentTurn:
+        before = workspace.read(folder)
+        answer = self.agent.turn(brief, folder)
+        path = turn_path(self.folder, brief)
+        text = dump(recorded_turn(brief, answer, workspace.difference(before, workspace.read(folder))))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for other in path.parent.glob(f"{brief.role}-*.md"):
+            if (number := _number(other)) and number > (brief.attempt, brief.turn):
+                other.unlink()
+        part = path.with_name(path.name + ".part")
+        part.write_bytes(text.encode("utf-8", "replace"))
+        part.replace(path)
+        return answer
+
+    def close(self) -> None:
+        self.agent.close()
+
+
+def _number(path: Path) -> tuple[int, int] | None:
+    found = re.fullmatch(r"[a-z]+-(\d+)\.(\d+)\.md", path.name)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def recorded_turn(brief: Brief, answer: AgentTurn, changes: tuple[Change, ...]) -> RecordedTurn:
+    whose: dict[str, Any] = {key: getattr(brief, key) for key in ("prd", "task", "role", "attempt", "turn", "fingerprint")}
+    return RecordedTurn(
+        **whose,
+        brief=brief_hash(brief),
+        agent=answer.agent,
+        kind=answer.kind,
+        model=answer.model,
+        recorded_at=time.strftime("%Y-%m-%d", time.gmtime()),
+        seconds=round(answer.seconds, 1),
+        stop=answer.stop,
+        usage=answer.usage,
+        notes=answer.notes,
+        text=answer.text,
+        changes=changes,
+    )

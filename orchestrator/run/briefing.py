@@ -1,0 +1,264 @@
+"""Task → Brief: what an agent is told, in words. The templates are in briefs/; the text of a PRD is data in them, never a template.
+
+A brief never holds a held-out example. A held-out example is left out whole: its call, its answer, its set-up and its input files.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.model import Brief, Change, Criterion, Example, Finding, Prd, Role, Task
+from orchestrator.run.agents import ContextTooLong
+
+if TYPE_CHECKING:
+    import jinja2
+
+FOLDER = Path(__file__).with_name("briefs")
+CONTEXT_CHARACTERS = 6000
+FINDINGS = 8
+FINDING_CHARACTERS = 1500
+
+
+def render(
+    task: Task,
+    prd: Prd,
+    attempt: int,
+    turn: int,
+    role: Role,
+    findings: tuple[Finding, ...],
+    files: tuple[Change, ...],
+    writable: tuple[str, ...],
+    revealed: frozenset[str] = frozenset(),
+    repeats: int = 0,
+) -> Brief:
+    """The brief of one turn. `findings` are those of the last attempt; `revealed` are ids of held-out examples that became visible.
+
+    Raises ValueError for a role that has no template.
+    """
+    if not (FOLDER / f"{role}.md.j2").exists():
+        raise ValueError(f"no brief is written for the role {role!r}")
+    context = _context(prd.context)
+    shown = {criterion.id: _visible(criterion, revealed) for criterion in task.criteria}
+    visible = [example for examples in shown.values() for example in examples]
+    text = _template(f"{role}.md.j2").render(
+        task=task,
+        prd=prd,
+        context=context,
+        attempt=attempt,
+        repeats=repeats,
+        requirements=task.requirements,
+        examples={identity: blocks(tuple(examples)) for identity, examples in shown.items()},
+        hidden=len(task.examples) - len(visible),
+        names=provided(visible, task.files),
+        writable=writable,
+        findings=[_shortened(finding) for finding in sorted(findings, key=lambda finding: finding.severity)][:FINDINGS],
+        unsaid=max(0, len(findings) - FINDINGS),
+    )
+    text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    context = context if context in text else ""
+    return Brief(prd.id, task.id, role, attempt, turn, task.fingerprint, text, files, writable, repeats, context)
+
+
+def _visible(criterion: Criterion, revealed: frozenset[str]) -> list[Example]:
+    return [example for example in criterion.examples if not example.held_out or example.id in revealed]
+
+
+def _context(text: str) -> str:
+    """The PRD's prose, without footnote links, cut at the end of a paragraph."""
+    kept = "\n".join(line.rstrip() for line in text.splitlines() if not re.match(r"\s*\[[^\]]+\]:\s*\S+$", line))
+    kept = re.sub(r"\n{3,}", "\n\n", kept).strip()
+    return shorten(kept, CONTEXT_CHARACTERS)
+
+
+def shorten(text: str, room: int) -> str:
+    """At most about `room` characters, whole paragraphs, and a line that says how much is missing."""
+    if len(text) <= room:
+        return text
+    kept = text[:room]
+    kept = (kept.rpartition("\n\n")[0] or kept.rpartition("\n")[0]).rstrip()
+    return f"{kept}\n\n[… {len(text) - len(kept):,} characters of background left out]".lstrip()
+
+
+def _shortened(finding: Finding) -> dict[str, str]:
+    key = finding.criterion.rpartition(".")[2]
+    message = finding.message.strip()
+    if len(message) > FINDING_CHARACTERS:
+        message = f"{message[:FINDING_CHARACTERS]}\n[… cut]"
+    return {"gate": finding.gate, "key": key, "where": finding.where, "message": message}
+
+
+def provided(examples: list[Example], files: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+    """(file, names) the visible examples import from the task's own files, in order."""
+    modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in files if path.endswith(".py")}
+    modules |= {module.removeprefix("src."): path for module, path in modules.items()}
+    found: dict[str, dict[str, None]] = {}
+    for example in examples:
+        if example.compare == "console":
+            continue
+        for statement in (*example.setup, example.call):
+            for module, name in _imports(statement):
+                if module in modules:
+                    found.setdefault(modules[module], {})[name] = None
+    return [(path, tuple(names)) for path, names in found.items()]
+
+
+def _imports(statement: str) -> list[tuple[str, str]]:
+    try:
+        body = ast.parse(statement).body
+    except (SyntaxError, ValueError):
+        return []
+    return [(node.module, alias.name) for node in body if isinstance(node, ast.ImportFrom) and node.module for alias in node.names]
+
+
+# --- examples back into the words of a PRD ---------------------------------------------------------------------------
+
+
+def blocks(examples: tuple[Example, ...]) -> list[str]:
+    """Fenced blocks: input files, doctest sessions, console sessions.
+
+    Examples share a session when the later one's set-up goes on from what the session ran, or when both need imports only.
+    """
+    parts: list[tuple[str, str]] = []
+    session: list[str] | None = None
+    plain = True
+    named: set[tuple[str, str]] = set()
+    for example in examples:
+        for file in example.files:
+            if (file.name, file.text) not in named:
+                named.add((file.name, file.text))
+                parts.append((f"{Path(file.name).suffix.lstrip('.') or 'text'} {file.name}", file.text))
+                session = None
+        if example.compare == "console":
+            parts.append(("console", _console(example)))
+            session = None
+            continue
+        setup = list(example.setup)
+        imports = all(statement.startswith(("import ", "from ")) for statement in setup)
+        if session is not None and setup[: len(session)] == session:
+            fresh = setup[len(session) :]
+        elif session is not None and plain and imports:
+            fresh = [statement for statement in setup if statement not in session]
+        else:
+            session, plain, fresh = None, True, setup
+        if session is None:
+            session = []
+            parts.append(("python", _doctest(fresh, example)))
+        else:
+            parts[-1] = ("python", parts[-1][1] + _doctest(fresh, example))
+        plain = plain and imports
+        session = [*session, *fresh, example.call]
+    return [fenced(text, info) for info, text in parts]
+
+
+def _doctest(setup: list[str], example: Example) -> str:
+    lines = [_prompted(statement) for statement in setup]
+    call = example.call
+    if example.ellipsis and example.compare == "text":
+        call += "  # doctest: +ELLIPSIS"
+    lines.append(_prompted(call))
+    if example.compare == "raises":
+        message = f": {example.expected}" if example.expected else ""
+        lines += ["Traceback (most recent call last):", f"{example.raises}{message}"]
+    elif example.compare == "approx":
+        lines.append(f"≈ {example.expected.lstrip('≈ ')}")
+    elif example.compare == "text":
+        lines += [line or "<BLANKLINE>" for line in example.expected.removesuffix("\n").split("\n")] if example.expected else []
+    elif example.expected.strip() == "None":
+        lines.append("# gives None")
+    else:
+        lines.append(example.expected)
+    return "\n".join(lines) + "\n"
+
+
+def _prompted(statement: str) -> str:
+    first, *rest = statement.rstrip("\n").split("\n")
+    return "\n".join([f">>> {first}", *(f"... {line}".rstrip() for line in rest)])
+
+
+def _console(example: Example) -> str:
+    lines = [f"$ {command}" for command in example.setup]
+    lines.append(f"$ {example.call}" + (" << END" if example.stdin else ""))
+    if example.stdin:
+        lines += [*example.stdin.removesuffix("\n").split("\n"), "END"]
+    if example.expected:
+        lines += example.expected.removesuffix("\n").split("\n")
+    if example.exit_code:
+        lines.append(f"(exit {example.exit_code})")
+    return "\n".join(lines) + "\n"
+
+
+def fenced(text: str, info: str = "") -> str:
+    """The text in a fence that is longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{info}\n{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{fence}"
+
+
+# --- the prompt of an agent that cannot look for itself --------------------------------------------------------------
+
+
+def chat_prompt(brief: Brief, room: int) -> tuple[str, str, tuple[str, ...]]:
+    """(system, user, notes on what was cut) in at most `room` characters.
+
+    Background goes first, then files that are only to be read. Raises ContextTooLong when the rest is still too long.
+    """
+    system = _template("chat_system.md.j2").render().strip()
+    files = _readable_order(brief)
+    user = _user(brief, brief.text, files)
+    notes: list[str] = []
+    over = len(system) + len(user) - room
+    if over > 0 and brief.context:
+        shorter = shorten(brief.context, max(0, len(brief.context) - over - 80))
+        notes.append(f"cut to fit the context window: {len(brief.context) - len(shorter):,} characters of background")
+        brief_text = brief.text.replace(brief.context, shorter, 1)
+    else:
+        brief_text = brief.text
+    user = _user(brief, brief_text, files)
+    while len(system) + len(user) > room and files and not _is_writable(files[-1].path, brief.writable):
+        dropped = files.pop()
+        notes.append(f"cut to fit the context window: the file {dropped.path}")
+        user = _user(brief, f"{brief_text}\n[The file {dropped.path} is not shown.]\n", files)
+        brief_text += f"\n[The file {dropped.path} is not shown.]\n"
+    if len(system) + len(user) > room:
+        raise ContextTooLong(
+            f"{brief.task}: the brief needs {len(system) + len(user):,} characters, the model has room for {room:,}",
+            hint="raise `context_tokens` of the agent if its model can do more, lower `max_tokens`, or split the requirement",
+        )
+    return system, user, tuple(notes)
+
+
+def _readable_order(brief: Brief) -> list[Change]:
+    """Files to be changed first; of a file that is to be answered anew after repeats, the old text is kept from the model."""
+    shown = [file for file in brief.files if file.text is not None]
+    return sorted(shown, key=lambda file: not _is_writable(file.path, brief.writable))
+
+
+def _is_writable(path: str, writable: tuple[str, ...]) -> bool:
+    return any(path == wanted or (wanted.endswith("/") and path.startswith(wanted)) for wanted in writable)
+
+
+def _user(brief: Brief, text: str, files: list[Change]) -> str:
+    shown = [(file.path, fenced(file.text or "", Path(file.path).suffix.lstrip("."))) for file in files if (file.text or "").strip()]
+    return _template("chat_user.md.j2").render(text=text.strip(), files=shown, writable=brief.writable, role=brief.role).strip() + "\n"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=False,  # plain text for a model, never HTML
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _template(name: str) -> jinja2.Template:
+    return _environment().get_template(name)

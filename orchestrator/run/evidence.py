@@ -1,0 +1,169 @@
+"""Observation → meaning: the one table of exit codes and outcomes.
+
+Exit codes alone mean little: a timeout, a collection error, a missing pytest, an empty file and a syntax error are each their own
+outcome, and none of them is a RED. A test is RED only when its failure arose in the call to the subject.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from orchestrator.model import Observation, TestOutcome
+
+EXIT_CODES: dict[int | None, str] = {
+    0: "all tests passed",
+    1: "some tests failed",
+    2: "collection was interrupted",
+    3: "pytest had an internal error",
+    4: "pytest was called wrongly, or a test file is missing",
+    5: "no test was collected",
+    70: "the suite could not be started",
+    None: "killed at its time limit",
+}
+"""What pytest's exit codes mean. A negative code is a signal; any other code is named as it is."""
+
+RED: dict[str, str] = {
+    "missing name": "the subject's module or name does not exist",
+    "missing attribute": "the subject has no such attribute or method",
+    "wrong value": "the subject answered something else",
+    "missing raise": "the subject did not raise",
+    "raised": "the subject raised",
+    "wrong signature": "the subject does not take these arguments",
+}
+"""Outcomes that are a failure of the subject."""
+
+HOLDS = "passed"
+
+REFUSED: dict[str, str] = {
+    "syntax error": "the test file is not valid Python",
+    "collection error": "pytest could not collect the test file",
+    "failed set-up": "set-up or tear-down failed",
+    "broken test": "the failure arose in the test itself, not in the subject",
+    "skipped": "skipped tests prove nothing",
+    "expected failure": "tests marked xfail prove nothing",
+    "not run": "it was collected but never ended",
+    "timeout": "it did not end within its time limit",
+    "missing": "it was not collected",
+    "twice": "it was reported more than once",
+}
+"""Outcomes that prove nothing in either direction."""
+
+
+def exit_meaning(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"killed by signal {-code}"
+    return EXIT_CODES.get(code, f"ended with exit code {code}")
+
+
+def outcomes(events_text: str, exit_code: int | None, test_files: frozenset[str]) -> tuple[TestOutcome, ...]:
+    """One outcome per test of a suite run, in the order they were collected.
+
+    `test_files`: paths whose frames belong to a test; any other frame inside the project belongs to the subject.
+    """
+    events = [event for line in events_text.splitlines() if (event := _event(line)) is not None]
+    collected: list[str] = []
+    phases: dict[str, dict[str, Any]] = {}
+    raised: dict[tuple[str, str], dict[str, Any]] = {}
+    found: list[TestOutcome] = []
+    seen: dict[str, int] = {}
+    for event in events:
+        name, test = event.get("event"), str(event.get("id", ""))
+        if name == "collect":
+            message = str(event.get("message", ""))
+            word = "syntax error" if "SyntaxError" in message or "IndentationError" in message else "collection error"
+            found.append(TestOutcome(test, word, "", message))
+        elif name == "collected":
+            collected += [str(item) for item in event.get("ids", [])]
+        elif name == "raised":
+            raised[test, str(event.get("when"))] = event
+        elif name == "test":
+            phases.setdefault(test, {})[str(event.get("when"))] = event
+            if event.get("when") == "call":
+                seen[test] = seen.get(test, 0) + 1
+    for test in collected:
+        if seen.get(test, 0) > 1:
+            found.append(TestOutcome(test, "twice"))
+            continue
+        found.append(_outcome(test, phases.get(test, {}), raised, exit_code, test_files))
+    return tuple(found)
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _outcome(
+    test: str, phases: dict[str, Any], raised: dict[tuple[str, str], dict[str, Any]], exit_code: int | None, test_files: frozenset[str]
+) -> TestOutcome:
+    for when in ("setup", "teardown"):
+        if phases.get(when, {}).get("outcome") == "failed":
+            error = raised.get((test, when), {})
+            return TestOutcome(test, "failed set-up", str(error.get("kind", "")), str(error.get("message", "")), _where(error, test_files)[0])
+    call = phases.get("call") or (phases.get("setup") if phases.get("setup", {}).get("outcome") == "skipped" else None)
+    if call is None or "teardown" not in phases:
+        return TestOutcome(test, "timeout" if exit_code is None else "not run")
+    if call.get("xfail"):
+        return TestOutcome(test, "expected failure")
+    if call["outcome"] == "skipped":
+        return TestOutcome(test, "skipped")
+    if call["outcome"] == "passed":
+        return TestOutcome(test, HOLDS)
+    error = raised.get((test, "call"), {})
+    kind, message = str(error.get("kind", "")), str(error.get("message", ""))
+    where, in_subject = _where(error, test_files)
+    return TestOutcome(test, _failure(kind, message, in_subject), kind, message, where)
+
+
+def _where(error: dict[str, Any], test_files: frozenset[str]) -> tuple[str, bool]:
+    """`file:line` of the innermost project frame, and whether a frame belongs to the subject."""
+    frames = [(str(path), int(line)) for path, line, _ in error.get("frames", [])]
+    if not frames:
+        return "", False
+    return f"{frames[-1][0]}:{frames[-1][1]}", any(path not in test_files for path, _ in frames)
+
+
+def _failure(kind: str, message: str, in_subject: bool) -> str:
+    if in_subject:
+        return "raised"
+    if kind in ("ModuleNotFoundError", "ImportError"):
+        return "missing name"
+    if kind == "AssertionError":
+        return "wrong value"
+    if kind == "Failed":
+        return "missing raise" if message.upper().startswith("DID NOT RAISE") else "broken test"
+    if kind == "AttributeError":
+        return "missing attribute"
+    if kind == "TypeError":
+        return "wrong signature"
+    return "broken test"
+
+
+def is_red(outcome: TestOutcome) -> bool:
+    return outcome.outcome in RED
+
+
+def holds(outcome: TestOutcome) -> bool:
+    return outcome.outcome == HOLDS
+
+
+def meaning(outcome: TestOutcome) -> str:
+    """The sentence of an outcome's word."""
+    return {**RED, **REFUSED, HOLDS: "it holds"}.get(outcome.outcome, outcome.outcome)
+
+
+def passed_exactly(observation: Observation, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """What keeps a suite run from being green: the want-list. Each wanted test passed exactly once, nothing else failed, the codes agree."""
+    by_id = {outcome.id: outcome for outcome in observation.outcomes}
+    reasons = [f"{test}: {meaning(by_id[test]) if test in by_id else REFUSED['missing']}" for test in wanted if not _passed(by_id.get(test))]
+    if not reasons and observation.exit_code != 0:
+        reasons.append(f"every wanted test was reported as passed, but {exit_meaning(observation.exit_code)}")
+    return tuple(reasons)
+
+
+def _passed(outcome: TestOutcome | None) -> bool:
+    return outcome is not None and holds(outcome)

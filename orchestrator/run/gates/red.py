@@ -1,0 +1,64 @@
+"""RED: per test, against the base and against stubs of every outcome kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.model import Finding, Observation, TestOutcome
+from orchestrator.run import evidence
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Red:
+    """What RED found. `fresh` tests fail at the base, `holding` ones hold there already; together they are all, unless an error stands."""
+
+    fresh: tuple[str, ...]
+    holding: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def refused(self) -> bool:
+        return any(finding.severity == "error" for finding in self.findings)
+
+
+def judge(observations: tuple[Observation, ...], wanted: tuple[str, ...], criteria: dict[str, str]) -> Red:
+    """`observations`: the base (named `base`) and one per stub; `wanted`: node ids; `criteria`: node id → criterion id."""
+    findings: list[Finding] = []
+    base = next(item for item in observations if item.what == BASE)
+    stubs = tuple(item for item in observations if item.what != BASE)
+    at_base = _by_id(base)
+    fresh, holding = [], []
+    for test in wanted:
+        outcome = at_base.get(test, TestOutcome(test, "missing"))
+        if evidence.is_red(outcome):
+            fresh.append(test)
+        elif evidence.holds(outcome):
+            holding.append(test)
+        else:
+            message = f"{test} proves nothing at the base: {evidence.meaning(outcome)}"
+            detail = f" ({outcome.kind}: {outcome.message[:200]})" if outcome.kind or outcome.message else ""
+            findings.append(Finding("red", message + detail, criterion=criteria.get(test, ""), where=outcome.where))
+    for problem in (item for item in base.outcomes if item.id not in wanted and item.outcome in ("syntax error", "collection error")):
+        findings.append(Finding("red", f"{problem.id or 'the test file'}: {evidence.meaning(problem)}: {problem.message[-300:]}"))
+    passed_on = {test: [stub.what for stub in stubs if _held(stub, test)] for test in wanted}
+    for test, names in passed_on.items():
+        if len(names) > 1:
+            message = f"{test} passes on {' and on '.join(names)}: it does not look at the answer"
+            findings.append(Finding("red", message, criterion=criteria.get(test, "")))
+    for stub in stubs:
+        if wanted and all(stub.what in passed_on[test] for test in wanted):
+            answer = stub.what.removeprefix("stub ")
+            message = f"a subject that always {'raises' if answer == 'raises' else f'answers {answer}'} would satisfy every test: add an example with another answer"
+            findings.append(Finding("red", message, criterion=criteria.get(wanted[0], "")))
+    return Red(tuple(fresh), tuple(holding), tuple(findings))
+
+
+def _by_id(observation: Observation) -> dict[str, TestOutcome]:
+    return {outcome.id: outcome for outcome in observation.outcomes}
+
+
+def _held(observation: Observation, test: str) -> bool:
+    outcome = _by_id(observation).get(test)
+    return outcome is not None and evidence.holds(outcome)

@@ -1,0 +1,179 @@
+"""The git command line over one bare repository: trees in, trees out, no work tree, no hooks, no system configuration.
+
+Commits are the orchestrator's. History is only ever added to; nothing here deletes a branch or rewrites one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import SetupError, StoreError
+from orchestrator.model import Change
+
+AUTHOR = {
+    "GIT_AUTHOR_NAME": "TDD Orchestrator",
+    "GIT_AUTHOR_EMAIL": "orchestrator@localhost",
+    "GIT_COMMITTER_NAME": "TDD Orchestrator",
+    "GIT_COMMITTER_EMAIL": "orchestrator@localhost",
+}
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+class GitError(StoreError):
+    """git refused; the message is git's own."""
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A bare repository. Paths are relative to the tree's root, texts are UTF-8."""
+
+    path: Path
+
+    def git(self, *arguments: str, stdin: bytes | None = None, env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,)) -> bytes:
+        return run("--git-dir", str(self.path), *arguments, stdin=stdin, env=env, ok=ok)
+
+    def resolve(self, name: str) -> str:
+        """Object id of a ref, commit or tree expression; '' when it does not exist."""
+        return self.git("rev-parse", "--verify", "--quiet", name, ok=(0, 1, 128)).decode().strip()
+
+    def tree(self, name: str) -> str:
+        return self.resolve(f"{name}^{{tree}}")
+
+    def paths(self, tree: str) -> tuple[str, ...]:
+        return tuple(name for name in self.git("ls-tree", "-r", "-z", "--name-only", tree).decode("utf-8", "surrogateescape").split("\0") if name)
+
+    def read(self, tree: str, path: str) -> str | None:
+        """A file's text, or None when it is not there or is not text."""
+        try:
+            return self.git("cat-file", "blob", f"{tree}:{path}").decode("utf-8")
+        except (GitError, UnicodeDecodeError):
+            return None
+
+    def materialise(self, tree: str, folder: Path) -> None:
+        """The tree's files in an existing folder, without any `.git`."""
+        with self._index() as env:
+            self.git("read-tree", tree, env=env)
+            run("--git-dir", str(self.path), "--work-tree", str(folder), "checkout-index", "--all", "--force", env=env, cwd=folder)
+
+    def write_tree(self, base: str, changes: tuple[Change, ...]) -> str:
+        """Tree id of `base` with the changes applied."""
+        lines = []
+        for change in changes:
+            if change.text is None:
+                lines.append(f"0 {'0' * 40}\t{change.path}\0")
+            else:
+                blob = self.git("hash-object", "-w", "--stdin", stdin=change.text.encode("utf-8")).decode().strip()
+                lines.append(f"{'100755' if change.executable else '100644'} {blob}\t{change.path}\0")
+        with self._index() as env:
+            self.git("read-tree", base, env=env)
+            if lines:
+                self.git("update-index", "-z", "--index-info", stdin="".join(lines).encode("utf-8"), env=env)
+            return self.git("write-tree", env=env).decode().strip()
+
+    def commit(self, tree: str, parents: tuple[str, ...], message: str) -> str:
+        arguments = [part for parent in parents for part in ("-p", parent)]
+        return self.git("commit-tree", tree, *arguments, "-F", "-", stdin=message.encode("utf-8"), env=AUTHOR).decode().strip()
+
+    def move(self, ref: str, new: str, old: str) -> bool:
+        """Compare-and-swap of a ref; '' as old means it must not exist yet."""
+        try:
+            self.git("update-ref", ref, new, old or "0" * 40)
+        except GitError:
+            return False
+        return True
+
+    def diff(self, before: str, after: str) -> str:
+        return self.git("diff", "--no-color", "--no-ext-diff", "--no-renames", before, after).decode("utf-8", "replace")
+
+    def commits_with(self, branch: str, trailer: str) -> tuple[str, ...]:
+        """Commits of a branch whose message has that line, oldest first."""
+        if not self.resolve(branch):
+            return ()
+        listed = self.git("log", "--reverse", "--format=%H%x00%B%x01", "--fixed-strings", f"--grep={trailer}", branch).decode("utf-8", "replace")
+        entries = [entry.strip("\n").partition("\0") for entry in listed.split("\x01") if entry.strip("\n")]
+        return tuple(commit for commit, _, message in entries if trailer in message.splitlines())
+
+    def subject(self, commit: str) -> str:
+        return self.git("show", "-s", "--format=%s", commit).decode("utf-8", "replace").strip()
+
+    @contextmanager
+    def _index(self) -> Iterator[dict[str, str]]:
+        with tempfile.TemporaryDirectory(prefix="orchestrator-index-") as folder:
+            yield {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+
+
+def run(*arguments: str, stdin: bytes | None = None, env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,), cwd: Path | None = None) -> bytes:
+    """git's standard output. Raises GitError with what it said."""
+    settings = {
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "HOME": os.environ.get("HOME", "/"),
+        "LC_ALL": "C.UTF-8",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_OPTIONAL_LOCKS": "0",
+    }
+    options = ["-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", "-c", "core.quotePath=false", "-c", "gc.auto=0"]
+    options += ["-c", "init.defaultBranch=main", "-c", "commit.gpgSign=false", "-c", "core.attributesFile=/dev/null"]
+    try:
+        done = subprocess.run(
+            ["git", *options, *arguments], input=stdin, stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True,
+            env=settings | (env or {}), cwd=cwd, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise SetupError("git was not found", hint="install git, for example `apt-get install git`") from None
+    if done.returncode not in ok:
+        raise GitError(f"git {' '.join(arguments[:6])}: {done.stderr.decode('utf-8', 'replace').strip()[:1000]}")
+    return done.stdout
+
+
+def open_repository(path: Path, target: str, branch: str) -> Repository:
+    """The project's own bare repository, made or brought up to date. `target`: '' for a new one, else a path or URL to clone from.
+
+    A new repository begins with one commit of an empty tree on `main`. A target's branches are fetched to `refs/remotes/target/*`; the target
+    itself is never written to.
+    """
+    repository = Repository(path)
+    if not (path / "HEAD").exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        run("init", "--quiet", "--bare", str(path))
+    if target:
+        try:
+            repository.git("fetch", "--quiet", "--no-tags", "--prune", target, "+refs/heads/*:refs/remotes/target/*")
+        except GitError as error:
+            raise SetupError(f"target.repo {target!r} cannot be fetched: {error.message}", hint="is it a git repository, and readable?") from None
+        if not repository.resolve(f"refs/remotes/target/{branch}"):
+            raise SetupError(f"target.repo {target!r} has no branch {branch!r}", hint="name an existing branch under `target: {branch: …}`")
+    elif not repository.resolve("refs/heads/main"):
+        repository.git("hash-object", "-t", "tree", "-w", "--stdin", stdin=b"")
+        first = repository.commit(EMPTY_TREE, (), "chore: an empty project\n")
+        repository.move("refs/heads/main", first, "")
+    return repository
+
+
+def branch_for(repository: Repository, prd: str, start: str) -> str:
+    """The ref `refs/heads/prd/<prd>`, made from `start` if it is new; `start` is merged in when it has moved on and the merge is clean."""
+    ref = f"refs/heads/prd/{prd}"
+    head, origin = repository.resolve(ref), repository.resolve(start)
+    if not head:
+        repository.move(ref, origin, "")
+        return ref
+    if not _is_ancestor(repository, origin, head):
+        try:
+            tree = repository.git("merge-tree", "--write-tree", head, origin).decode().split("\n")[0]
+        except GitError:
+            raise SetupError(
+                f"prd/{prd} and {start.removeprefix('refs/')} have changed the same lines", hint=f"merge them by hand in {repository.path}"
+            ) from None
+        merged = repository.commit(tree, (head, origin), f"chore: merge {start.removeprefix('refs/heads/').removeprefix('refs/remotes/')}\n")
+        repository.move(ref, merged, head)
+    return ref
+
+
+def _is_ancestor(repository: Repository, older: str, newer: str) -> bool:
+    return repository.git("rev-list", "--count", f"{newer}..{older}").decode().strip() == "0"

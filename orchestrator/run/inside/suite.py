@@ -1,0 +1,127 @@
+"""Runs pytest once per variant, each in a fork of this process, and prints one JSON line per variant.
+
+Standard input: {"limits": {...}, "runs": [{"name", "root", "paths", "isolated", "seconds"}]}. pytest is imported once, before any fork, and no
+file of the project is ever imported here.
+
+An isolated run takes nothing from the project but the code under test: an empty ini, no conftest, no plugin, no cache, the project's folders
+*after* the standard library. A run that is not isolated is the project's own suite with its own conftest and ini.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, "/inside")
+import limits  # noqa: E402
+
+
+class Reporter:
+    """A pytest plugin that writes one line per event. What it says can be forged by the code it watches; the oracle's answers cannot."""
+
+    def __init__(self, stream, root):
+        self.stream = stream
+        self.root = root
+
+    def say(self, **event):
+        self.stream.write(json.dumps(event) + "\n")
+        self.stream.flush()
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self.say(event="collect", id=report.nodeid, message=str(report.longrepr)[-4000:])
+
+    def pytest_collection_finish(self, session):
+        self.say(event="collected", ids=[item.nodeid for item in session.items])
+
+    def pytest_runtest_makereport(self, item, call):
+        kind = message = ""
+        frames = []
+        if call.excinfo is not None:
+            kind = call.excinfo.typename
+            try:
+                message = str(call.excinfo.value)[:4000]
+            except BaseException as error:
+                message = f"(its message raised {type(error).__name__})"
+            for entry in call.excinfo.traceback:
+                path = str(entry.path)
+                if path.startswith(self.root + "/"):
+                    frames.append([path[len(self.root) + 1 :], entry.lineno + 1, entry.name])
+        item.stash.setdefault(_calls, {})[call.when] = [kind, message, frames[-20:]]
+
+    def pytest_runtest_logreport(self, report):
+        self.say(event="test", id=report.nodeid, when=report.when, outcome=report.outcome, xfail=hasattr(report, "wasxfail"))
+
+    def pytest_sessionfinish(self, exitstatus):
+        self.say(event="end", exit=int(exitstatus))
+
+
+def main():
+    request = json.load(sys.stdin)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    import pytest
+
+    global _calls
+    _calls = pytest.StashKey()
+
+    class Plugin(Reporter):
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_makereport(self, item, call):
+            Reporter.pytest_runtest_makereport(self, item, call)
+            report = yield
+            kind, message, frames = item.stash[_calls][call.when]
+            if kind:
+                self.say(event="raised", id=item.nodeid, when=call.when, kind=kind, message=message, frames=frames)
+            return report
+
+    limits.apply(request["limits"])
+    for run in request["runs"]:
+        folder = tempfile.mkdtemp(prefix="run-", dir="/tmp")
+        started = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            answers.close()
+            _child(run, folder, pytest, Plugin)
+        status = limits.wait(pid, run["seconds"])
+        answer = {"name": run["name"], "seconds": time.monotonic() - started, "events": limits.tail(folder + "/events", 4 << 20)}
+        answer["exit"] = None if status is None else os.waitstatus_to_exitcode(status)
+        answer["output"] = limits.tail(folder + "/output", 32768)
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def _child(run, folder, pytest, plugin):
+    try:
+        os.setsid()
+        output = os.open(folder + "/output", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        for descriptor in (1, 2):
+            os.dup2(output, descriptor)
+        os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+        root = run["root"]
+        os.chdir(root)
+        if not run["isolated"]:
+            os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
+        sys.path.remove("/inside")
+        sys.pycache_prefix = folder + "/pycache"
+        sources = [path for path in (root + "/src", root) if os.path.isdir(path)]
+        sys.path[:] = [*sys.path, *sources] if run["isolated"] else [*sources, *sys.path]
+        os.environ["PYTHONPATH"] = os.pathsep.join(sources)
+        os.environ["PYTHONPYCACHEPREFIX"] = folder + "/pycache-children"
+        arguments = ["-p", "no:cacheprovider", "-q", "--tb=short", "--color=no", f"--basetemp={folder}/tmp"]
+        if run["isolated"]:
+            arguments += ["-c", "/inside/empty.ini", "--rootdir", root, "--noconftest", "--import-mode=importlib", "-o", "addopts="]
+        stream = open(folder + "/events", "a", encoding="utf-8")
+        code = pytest.main([*arguments, *[f"{root}/{path}" for path in run["paths"]]], plugins=[plugin(stream, root)])
+        stream.flush()
+        os._exit(int(code))
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        os._exit(70)
+
+
+if __name__ == "__main__":
+    main()

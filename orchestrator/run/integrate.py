@@ -1,0 +1,91 @@
+"""Serial integration: the judged trees become commits on `prd/<prd>`, with trailers. Repeating it is harmless.
+
+The `Attempt:` trailer is looked for first. Both commits of a task appear at once, by one compare-and-swap of the branch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.model import Change, CycleResult, Example, Prd, Task
+from orchestrator.run import examples
+from orchestrator.run.git import Repository
+
+
+@dataclass(frozen=True)
+class Commit:
+    id: str
+    kind: str
+    """`test` or `feat`."""
+    subject: str
+
+
+class Conflict(Exception):
+    """The branch moved on since the trees were judged."""
+
+
+def integrate(repository: Repository, branch: str, task: Task, result: CycleResult) -> tuple[Commit, ...]:
+    """The commits of a passed result, made or found. Raises Conflict when the head's tree is not the judged base."""
+    key = attempt_key(result)
+    found = repository.commits_with(branch, f"Attempt: {key}")
+    if found:
+        return tuple(_commit(repository, commit) for commit in found)
+    head = repository.resolve(branch)
+    if repository.tree(head) != result.base_tree:
+        raise Conflict(f"{branch} is at {repository.tree(head)[:12]}, the trees were judged on {result.base_tree[:12]}")
+    red_tree, green_tree = trees(repository, result)
+    commits, tip = [], head
+    if red_tree != result.base_tree:
+        tip = repository.commit(red_tree, (tip,), _message("test", task, key, f"tree {red_tree}"))
+        commits.append(tip)
+    if green_tree != red_tree:
+        tip = repository.commit(green_tree, (tip,), _message("feat", task, key, f"tree {green_tree}"))
+        commits.append(tip)
+    if tip != head and not repository.move(branch, tip, head):
+        raise Conflict(f"{branch} moved while it was written")
+    return tuple(_commit(repository, commit) for commit in commits)
+
+
+def trees(repository: Repository, result: CycleResult) -> tuple[str, str]:
+    """(RED tree, GREEN tree): the base with the locked tests, and that with the candidate."""
+    red_tree = repository.write_tree(result.base_tree, result.tests)
+    return red_tree, repository.write_tree(red_tree, result.code)
+
+
+def attempt_key(result: CycleResult) -> str:
+    number = result.attempts[-1].number if result.attempts else 0
+    return f"{result.task}@{result.fingerprint[:12]}.{number}"
+
+
+def commit_held_out(repository: Repository, branch: str, prd: Prd, tasks: tuple[Task, ...], visible: dict[str, frozenset[str]]) -> Commit | None:
+    """When a PRD is complete its held-out examples join the committed tests as regression tests. `visible`: task → shown example ids."""
+    changes: list[Change] = []
+    for task in tasks:
+        hidden = [example for example in task.examples if example.id not in visible.get(task.id, frozenset())]
+        if hidden:
+            changes.append(Change(task.test_file, examples.test_file(task, prd.path, _all(task))))
+    head = repository.resolve(branch)
+    tree = repository.write_tree(repository.tree(head), tuple(changes))
+    if not changes or tree == repository.tree(head):
+        return None
+    message = f"test({prd.id}): keep the held-out examples as regression tests\n\nPRD: {prd.id}\nEvidence: tree {tree}\n"
+    commit = repository.commit(tree, (head,), message)
+    if not repository.move(branch, commit, head):
+        raise Conflict(f"{branch} moved while it was written")
+    return _commit(repository, commit)
+
+
+def _all(task: Task) -> tuple[Example, ...]:
+    return task.examples
+
+
+def _message(kind: str, task: Task, key: str, evidence: str) -> str:
+    goal = " ".join(task.goal.split())
+    subject = f"{kind}({task.id}): {goal}"
+    trailers = [f"PRD: {task.prd}", f"Task: {task.id}", *(f"Requirement: {item.id}" for item in task.requirements)]
+    return f"{subject[:100]}\n\n" + "\n".join([*trailers, f"Attempt: {key}", f"Evidence: {evidence}"]) + "\n"
+
+
+def _commit(repository: Repository, commit: str) -> Commit:
+    subject = repository.subject(commit)
+    return Commit(commit, subject.partition("(")[0], subject)

@@ -1,0 +1,257 @@
+"""The oracle: expected values and `==` stay here, in the trusted process; a sandboxed child answers.
+
+Anything computed in a process that imports an agent's code can be forged. So the child is asked only what a call answers, one fork per example,
+and this module decodes the answer and compares. Nothing is unpickled; only exact builtin types cross as values.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import select
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from orchestrator.config import Limits
+from orchestrator.model import Example, Observation, Step, TestOutcome
+from orchestrator.run import sandboxes
+from orchestrator.run.sandboxes import Mount
+from orchestrator.run.suites import INSIDE, limits_inside
+
+
+def ask(step: Step, what: str, examples: tuple[Example, ...], root: Path, *, python: Path, limits: Limits) -> Observation:
+    """Put every example to the code under `root` (a folder without tests) and judge the answers. One outcome per example."""
+    started = time.monotonic()
+    outcomes = []
+    argv = sandboxes.code_argv(
+        [str(python), "-I", "-B", "/inside/oracle.py"],
+        mounts=(Mount(INSIDE, "/inside"), Mount(root, "/graft")),
+        chdir="/tmp",
+        python=python,
+        env={"PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin", "PYTHONHASHSEED": "0"},
+    )
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        try:
+            head = {"limits": limits_inside(limits, limits.example_seconds), "root": "/graft", "seconds": limits.example_seconds}
+            _send(child.stdin, head)
+            for example in examples:
+                _send(child.stdin, _question(example))
+                answer = _receive(child.stdout, limits.example_seconds + 10)
+                outcomes.append(judge(example, answer))
+        except (BrokenPipeError, EOFError):
+            pass
+        finally:
+            child.kill()
+        output = child.stderr.read(8192).decode("utf-8", "replace")
+    missing = [TestOutcome(example.id, "not run", "", "the sandbox ended before it answered") for example in examples[len(outcomes) :]]
+    exit_code = 0 if not missing and all(outcome.outcome == "passed" for outcome in outcomes) else 1
+    seconds = time.monotonic() - started
+    return Observation(step, what, "oracle", exit_code, (*outcomes, *missing), output, seconds, sandboxes.level().name)
+
+
+def _send(stream: Any, value: object) -> None:
+    stream.write(json.dumps(value).encode() + b"\n")
+    stream.flush()
+
+
+def _receive(stream: Any, seconds: float) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    line = b""
+    while not line.endswith(b"\n"):
+        if not select.select([stream], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise EOFError
+        piece = stream.read1(1 << 20)
+        if not piece or len(line) > 64 << 20:
+            raise EOFError
+        line += piece
+    try:
+        answer = json.loads(line)
+    except (ValueError, RecursionError):
+        raise EOFError from None
+    return answer if isinstance(answer, dict) else {"answer": "died"}
+
+
+def _question(example: Example) -> dict[str, object]:
+    return {
+        "kind": "console" if example.compare == "console" else "call",
+        "setup": example.setup,
+        "call": example.call,
+        "stdin": example.stdin,
+        "files": [[item.name, item.text] for item in example.files],
+    }
+
+
+# --- judging: pure -------------------------------------------------------------------------------------------------------
+
+
+def judge(example: Example, answer: dict[str, Any]) -> TestOutcome:
+    """`passed`, or a word of evidence.RED / evidence.REFUSED with a message that says expected and got."""
+    kind = answer.get("answer")
+    if kind == "timeout":
+        return TestOutcome(example.id, "timeout", "", f"`{example.call}` did not end in time")
+    if kind == "died":
+        return TestOutcome(example.id, "raised", "", f"`{example.call}` ended the process (exit code {answer.get('exit')})")
+    if kind == "too large":
+        return TestOutcome(example.id, "wrong value", "", f"`{example.call}` answered {answer.get('size')} bytes")
+    if kind == "set-up":
+        word = "missing name" if answer.get("type") in ("ImportError", "ModuleNotFoundError", "NameError") else "raised"
+        source = str(answer.get("source", "")).strip()
+        return TestOutcome(example.id, word, str(answer.get("type")), f"`{source}` raised {_error(answer)}")
+    if example.compare == "console":
+        return _judge_console(example, answer)
+    if example.compare == "raises":
+        return _judge_raise(example, answer)
+    if kind == "raise":
+        word = "missing attribute" if answer.get("type") == "AttributeError" else "raised"
+        return TestOutcome(
+            example.id, word, str(answer.get("type")), f"`{example.call}` raised {_error(answer)}, expected {_wanted(example)}"
+        )
+    if kind != "value":
+        return TestOutcome(example.id, "not run", "", "no answer that can be understood")
+    if example.compare == "text":
+        got = str(answer.get("printed", "")) + ("" if answer.get("none") else str(answer.get("repr", "")))
+        if _same_text(example.expected, got, example.ellipsis):
+            return TestOutcome(example.id, "passed")
+        return TestOutcome(example.id, "wrong value", "", f"`{example.call}` gave {_short(got.strip())!r}, expected {_short(example.expected)!r}")
+    wrong = TestOutcome(
+        example.id, "wrong value", "", f"`{example.call}` gave {_short(str(answer.get('repr', '')))}, expected {_wanted(example)}"
+    )
+    try:
+        got_value = untag(answer.get("value"))
+    except (ValueError, TypeError, RecursionError):
+        return wrong
+    right = (
+        same_approximately(example.expected, got_value)
+        if example.compare == "approx"
+        else same(ast.literal_eval(example.expected.strip()), got_value)
+    )
+    return TestOutcome(example.id, "passed") if right else wrong
+
+
+def _wanted(example: Example) -> str:
+    return ("≈ " if example.compare == "approx" else "") + _short(example.expected)
+
+
+def _short(text: str, size: int = 400) -> str:
+    return text if len(text) <= size else f"{text[:size]}… ({len(text)} characters)"
+
+
+def _error(answer: dict[str, Any]) -> str:
+    message = _short(str(answer.get("message", "")))
+    return f"{answer.get('type')}: {message}" if message else str(answer.get("type"))
+
+
+def _judge_raise(example: Example, answer: dict[str, Any]) -> TestOutcome:
+    wanted = f"{example.raises}: {example.expected}" if example.expected else example.raises
+    if answer.get("answer") != "raise":
+        got = _short(str(answer.get("repr", "")))
+        return TestOutcome(example.id, "missing raise", "", f"`{example.call}` gave {got}, expected it to raise {wanted}")
+    name, module = str(answer.get("type")), str(answer.get("module"))
+    if example.raises in (name, f"{module}.{name}") and _same_text(example.expected, str(answer.get("message")), True):
+        return TestOutcome(example.id, "passed")
+    return TestOutcome(example.id, "raised", name, f"`{example.call}` raised {_error(answer)}, expected {wanted}")
+
+
+def _judge_console(example: Example, answer: dict[str, Any]) -> TestOutcome:
+    if answer.get("answer") != "console":
+        return TestOutcome(example.id, "not run", "", "no answer that can be understood")
+    stdout, stderr = str(answer.get("stdout", "")), str(answer.get("stderr", ""))
+    code = answer.get("exit")
+    shown = any(_same_text(example.expected, text, example.ellipsis) for text in (stdout, stdout + stderr, stderr + stdout))
+    if shown and code == example.exit_code:
+        return TestOutcome(example.id, "passed")
+    got = _short((stdout + stderr).strip())
+    word = "missing name" if "No module named" in stderr or "can't open file" in stderr else "wrong value"
+    return TestOutcome(
+        example.id,
+        word,
+        "",
+        f"`{example.call}` printed {got!r} and ended with exit code {code}, expected {_short(example.expected)!r} and {example.exit_code}",
+    )
+
+
+def _same_text(expected: str, got: str, ellipsis: bool) -> bool:
+    """Equal but for white space at the ends of lines and empty lines at the end; `...` matches any text when `ellipsis`."""
+    expected, got = _tidy(expected), _tidy(got)
+    if not ellipsis or "..." not in expected:
+        return expected == got
+    pattern = ".*".join(re.escape(part) for part in expected.split("..."))
+    return re.fullmatch(pattern, got, re.DOTALL) is not None
+
+
+def _tidy(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.rstrip().split("\n"))
+
+
+def untag(tagged: Any) -> Any:
+    """The value that `inside/oracle.py::tagged` described. ValueError for anything that is not exactly that form, or is `other`."""
+    match tagged:
+        case ["literal", None | True | False as value]:
+            return value
+        case ["int", str(text)]:
+            return int(text, 16)
+        case ["float", str(text)]:
+            return float.fromhex(text)
+        case ["complex", str(real), str(imag)]:
+            return complex(float.fromhex(real), float.fromhex(imag))
+        case ["text", str(text)]:
+            return text
+        case ["str", str(text)]:
+            return bytes.fromhex(text).decode("utf-8", "surrogatepass")
+        case ["bytes", str(text)]:
+            return bytes.fromhex(text)
+        case ["list", list(items)]:
+            return [untag(item) for item in items]
+        case ["tuple", list(items)]:
+            return tuple(untag(item) for item in items)
+        case ["set", list(items)]:
+            return {untag(item) for item in items}
+        case ["frozenset", list(items)]:
+            return frozenset(untag(item) for item in items)
+        case ["dict", list(pairs)]:
+            return {untag(key): untag(item) for key, item in pairs}
+    raise ValueError("not a value of a builtin type")
+
+
+def same(expected: object, got: object) -> bool:
+    """Equal in type and value all the way down: True is not 1, 1 is not 1.0, a tuple is not a list. Not-a-number equals itself."""
+    if type(expected) is not type(got):
+        return False
+    if isinstance(expected, float) and isinstance(got, float):
+        return expected.hex() == got.hex()
+    if isinstance(expected, (list, tuple)) and isinstance(got, (list, tuple)):
+        return len(expected) == len(got) and all(same(a, b) for a, b in zip(expected, got, strict=True))
+    if isinstance(expected, dict) and isinstance(got, dict):
+        return len(expected) == len(got) and all(_has(got.items(), (key, value)) for key, value in expected.items())
+    if isinstance(expected, (set, frozenset)) and isinstance(got, (set, frozenset)):
+        return len(expected) == len(got) and all(_has(got, item) for item in expected)
+    return bool(expected == got)
+
+
+def _has(items: Any, wanted: object) -> bool:
+    return any(same(wanted, item) for item in items)
+
+
+def same_approximately(expected: str, got: object) -> bool:
+    """`≈ 3.14` equals any number within half a unit of its last written digit (0.005)."""
+    if isinstance(got, bool) or not isinstance(got, (int, float)):
+        return False
+    text = expected.strip().lstrip("≈").strip().replace("_", "")
+    try:
+        wanted = float(text)
+    except ValueError:
+        return False
+    return abs(wanted - got) <= tolerance(text) * (1 + 1e-9)
+
+
+def tolerance(text: str) -> float:
+    """Half a unit of the last written digit of a number, for example 0.005 for `3.14`."""
+    mantissa, _, exponent = text.strip().lstrip("≈").strip().lower().partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    return float(0.5 * 10 ** (int(exponent or 0) - decimals))

@@ -1,0 +1,89 @@
+"""Stubs of the subject, one for each kind of outcome. Pure: base files in, changes out.
+
+A test that means something fails on them. One that passes on stubs of two different kinds, or a whole suite that passes on one, proves nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from orchestrator.model import Change, Example
+from orchestrator.plan.outline import imported
+
+KINDS: dict[str, str] = {
+    "None": "return None",
+    "True": "return True",
+    "False": "return False",
+    "a constant": 'return "orchestrator stub"',
+    "raises": 'raise ValueError("orchestrator stub")',
+}
+"""Kind → what every stubbed callable does."""
+
+_MAIN: dict[str, str] = {
+    "None": "raise SystemExit(0)",
+    "True": 'print("True")',
+    "False": 'print("False")',
+    "a constant": 'print("orchestrator stub")',
+    "raises": 'raise SystemExit("orchestrator stub")',
+}
+
+_OPERATORS = "call getitem contains len iter eq ne lt le gt ge add radd sub rsub mul rmul truediv neg bool int float str repr enter"
+
+
+def stub(kind: str, examples: tuple[Example, ...], read: Callable[[str], str | None]) -> tuple[Change, ...]:
+    """The files that replace the subject. `read` gives a file's text at the base, or None; names keep their module otherwise whole."""
+    names: dict[str, set[str]] = {}
+    programs: set[str] = set()
+    for example in examples:
+        for path, name in imported(example):
+            path = locate(path, read)
+            names.setdefault(path, set()).update({name} if name else _attributes(example, path))
+            if example.compare == "console":
+                programs.add(path)
+    changes = []
+    for path, wanted in sorted(names.items()):
+        before = None if path in programs else read(path)
+        body = _body(kind, sorted(wanted))
+        if path in programs:
+            body += f"\n\ndef __getattr__(name):\n    return _stub\n\n\nif __name__ == '__main__':\n    {_MAIN[kind]}\n"
+        changes.append(Change(path, f"{before}\n\n{body}" if before is not None else body))
+    return tuple(changes)
+
+
+def locate(path: str, read: Callable[[str], str | None]) -> str:
+    """Where a module of that path lives at the base: as written, a package, a `__main__`, below `src/`; else as written."""
+    stem = path.removesuffix(".py")
+    for candidate in (path, f"{stem}/__init__.py", f"{stem}/__main__.py", f"src/{path}", f"src/{stem}/__init__.py", f"src/{stem}/__main__.py"):
+        if read(candidate) is not None:
+            return candidate
+    return path
+
+
+def _attributes(example: Example, path: str) -> set[str]:
+    """Names used as `module.name` after a plain `import module`."""
+    module = path.removesuffix(".py").removesuffix("/__init__").removeprefix("src/").replace("/", ".")
+    found = set()
+    for source in (*example.setup, example.call):
+        for node in ast.walk(ast.parse(source.strip())) if example.compare != "console" else ():
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) in (module, module.rpartition(".")[2]):
+                found.add(node.attr)
+    return found
+
+
+def _body(kind: str, names: list[str]) -> str:
+    action = KINDS[kind]
+    methods = "\n".join(f"    def __{name}__(self, *args, **kwargs):\n        {action}\n" for name in _OPERATORS.split())
+    lines = [
+        f"def _stub(*args, **kwargs):\n    {action}\n",
+        "class _Stub:",
+        "    def __init__(self, *args, **kwargs):\n        pass\n",
+        "    def __getattr__(self, name):\n        return _stub\n",
+        "    def __exit__(self, *args):\n        return False\n",
+        "    __hash__ = None\n",
+        methods,
+    ]
+    for name in names:
+        if name.isidentifier() and name != "*":
+            lines.append(f"class {name}(_Stub):\n    pass\n" if name[:1].isupper() else f"{name} = _stub")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,353 @@
+"""Rows → report models: what the store knows, as the JSON that the site and other tools read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from orchestrator.model import Attempt, Criterion, Finding, Observation, Problem, Proof, Question, Requirement, Task
+from orchestrator.run.git import Repository
+from orchestrator.save.files import keep
+from orchestrator.save.reports import (
+    AttemptReport,
+    CommitReport,
+    CriterionReport,
+    FindingReport,
+    ObservationReport,
+    OutcomeReport,
+    PrdReport,
+    ProblemReport,
+    ProjectReport,
+    ProofReport,
+    QuestionReport,
+    RequirementReport,
+    RunReport,
+    RunSummary,
+    TaskReport,
+    TaskRunReport,
+    TurnReport,
+)
+from orchestrator.save.store import ResultRow, Store, TaskRow
+
+Outcome = Literal["done", "failed", "needs a person", "parked", "interrupted"]
+
+
+def problem(found: Problem) -> ProblemReport:
+    return ProblemReport(
+        path=found.path, line=found.line, code=found.code, message=found.message, hint=found.hint, severity=found.severity
+    )
+
+
+# --- one run -------------------------------------------------------------------------------------------------------------
+
+
+def run_report(store: Store, run: str) -> RunReport:
+    """Everything one run did. The tasks are those it has a result for, or moved to a state that needs a person."""
+    row = next(entry for entry in store.runs() if entry["id"] == run)
+    facts = row["facts"]
+    rows = {task.id: task for task in store.tasks()}
+    paths = {prd.id: prd.path for prd, _ in store.prds()}
+    ended = {task: (state, reason) for task, state, reason in store.events(run)}
+    tasks = [_task_run(store, rows[entry.result.task], entry, ended, paths) for entry in store.results_of(run) if entry.result.task in rows]
+    worked = {task.id for task in tasks}
+    for name, (state, reason) in ended.items():
+        if name in rows and name not in worked and state in ("unclear", "skipped", "retired"):
+            tasks.append(_unworked(rows[name], state, reason, row["started_at"], paths))
+    turns = [turn for task in tasks for attempt in task.attempts for turn in attempt.turns]
+    return RunReport(
+        id=run,
+        project=store.folder.name,
+        prds=sorted({task.prd for task in tasks}),
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        outcome=row["outcome"],
+        continued=row["continued"],
+        sandbox=facts.get("sandbox", ""),
+        sandbox_reasons=facts.get("sandbox_reasons", []),
+        tools=facts.get("tools", {}),
+        environment=facts.get("environment", ""),
+        tasks=tasks,
+        turns=len(turns),
+        input_tokens=_sum([turn.input_tokens for turn in turns]),
+        output_tokens=_sum([turn.output_tokens for turn in turns]),
+        usd=_sum([turn.usd for turn in turns]),
+        replayed=any(turn.kind == "recorded" for turn in turns),
+        scripted=any(turn.kind == "scripted" for turn in turns),
+    )
+
+
+def _sum(values: list[Any]) -> Any:
+    """The sum of what is known; None when nothing is known and something was asked."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known or not values else None
+
+
+def _task_run(store: Store, row: TaskRow, entry: ResultRow, ended: dict[str, tuple[str, str]], paths: dict[str, str]) -> TaskRunReport:
+    result, task, folder = entry.result, row.task, store.folder
+    return TaskRunReport(
+        id=task.id,
+        prd=task.prd,
+        title=task.goal,
+        state=ended.get(task.id, (row.state, ""))[0],
+        verdict=result.verdict,
+        reason=result.reason,
+        requirements=[requirement.id for requirement in task.requirements],
+        fingerprint=result.fingerprint,
+        base_tree=result.base_tree,
+        red_tree=entry.red_tree,
+        green_tree=entry.green_tree,
+        red=[_observation(item, folder) for item in result.red],
+        red_findings=[_finding(item) for item in result.red_findings],
+        tests=keep(folder, result.tests[0].text or "" if result.tests else ""),
+        test_file=task.test_file,
+        attempts=[_attempt(item, folder) for item in result.attempts],
+        proofs=[_proof(item) for item in result.proofs],
+        commits=[
+            CommitReport(id=commit.id, kind=cast(Any, commit.kind), subject=commit.subject, branch=branch)
+            for fingerprint, commit, branch in store.commits(task.id)
+            if fingerprint == result.fingerprint
+        ],
+        question=_question(result.question, paths.get(task.prd, "")),
+        started_at=entry.started_at,
+        seconds=result.seconds,
+    )
+
+
+def _unworked(row: TaskRow, state: str, reason: str, started_at: str, paths: dict[str, str]) -> TaskRunReport:
+    """A task that moved without a cycle: it needs a person, or waits behind one that does."""
+    task = row.task
+    return TaskRunReport(
+        id=task.id,
+        prd=task.prd,
+        title=task.goal,
+        state=state,
+        verdict="needs a person" if state == "unclear" else state,
+        reason=reason,
+        requirements=[requirement.id for requirement in task.requirements],
+        fingerprint=task.fingerprint,
+        base_tree="",
+        red_tree="",
+        green_tree="",
+        red=[],
+        red_findings=[],
+        tests=keep(Path(), ""),
+        test_file=task.test_file,
+        attempts=[],
+        proofs=[],
+        commits=[],
+        question=_question(row.question if state == "unclear" else None, paths.get(task.prd, "")),
+        started_at=started_at,
+        seconds=0.0,
+    )
+
+
+def _observation(item: Observation, folder: Path) -> ObservationReport:
+    return ObservationReport(
+        step=item.step,
+        what=item.what,
+        command=item.command,
+        exit_code=item.exit_code,
+        outcomes=[
+            OutcomeReport(id=outcome.id, outcome=outcome.outcome, kind=outcome.kind, message=outcome.message[:4000], where=outcome.where)
+            for outcome in item.outcomes
+        ],
+        output=keep(folder, item.output),
+        seconds=round(item.seconds, 3),
+        sandbox=item.sandbox,
+    )
+
+
+def _finding(item: Finding) -> FindingReport:
+    return FindingReport(gate=item.gate, message=item.message, severity=item.severity, criterion=item.criterion, where=item.where)
+
+
+def _attempt(item: Attempt, folder: Path) -> AttemptReport:
+    return AttemptReport(
+        number=item.number,
+        verdict=item.verdict,
+        turns=[
+            TurnReport(
+                role="code",
+                agent=turn.agent,
+                kind=turn.kind,
+                model=turn.model,
+                recorded_from=turn.recorded_from,
+                stop=turn.stop,
+                seconds=round(turn.seconds, 3),
+                input_tokens=turn.usage.input_tokens,
+                output_tokens=turn.usage.output_tokens,
+                usd=turn.usage.usd,
+                notes=list(turn.notes),
+                transcript=keep(folder, turn.transcript or turn.text),
+            )
+            for turn in item.turns
+        ],
+        findings=[_finding(finding) for finding in item.findings],
+        observations=[_observation(observation, folder) for observation in item.observations],
+        diff=keep(folder, item.diff),
+    )
+
+
+def _proof(item: Proof) -> ProofReport:
+    return ProofReport(
+        criterion=item.criterion, level=item.level, tests=list(item.tests), examples=item.examples, held_out=item.held_out, revealed=item.revealed
+    )
+
+
+def _question(question: Question | None, path: str) -> QuestionReport | None:
+    return QuestionReport(text=question.text, path=path, lines=list(question.lines)) if question else None
+
+
+# --- the project as it stands ----------------------------------------------------------------------------------------------
+
+
+def project_report(store: Store, root: Path, repository: Repository | None, notes: dict[str, tuple[Problem, ...]]) -> ProjectReport:
+    """Where the project stands now. `notes`: PRD id → the inbox's notes about it."""
+    rows = store.tasks()
+    prds = store.prds()
+    paths = {prd.id: prd.path for prd, _ in prds}
+    proofs = store.proofs()
+    by_requirement = {requirement.id: row for row in rows if row.state != "retired" for requirement in row.task.requirements}
+    reports = []
+    for prd, _ in prds:
+        head = repository.resolve(f"refs/heads/prd/{prd.id}") if repository else ""
+        requirements = [_requirement(store, requirement, by_requirement.get(requirement.id), proofs) for requirement in prd.requirements]
+        criteria = [criterion for requirement in requirements for criterion in requirement.criteria]
+        reports.append(
+            PrdReport(
+                id=prd.id,
+                title=prd.title,
+                path=prd.path,
+                fingerprint=prd.fingerprint,
+                branch=f"prd/{prd.id}",
+                head=head,
+                complete=bool(criteria) and all(criterion.state == "proved" for criterion in criteria),
+                context=prd.context,
+                requirements=requirements,
+                notes=[problem(note) for note in notes.get(prd.id, ())],
+                retired=[row.id for row in rows if row.prd == prd.id and row.state == "retired"],
+            )
+        )
+    runs = store.runs()
+    latest = runs[0]["facts"] if runs else {}
+    return ProjectReport(
+        project=store.folder.name,
+        repo=_relative(repository.path, root) if repository else "",
+        target=next((prd.target.repo for prd, _ in prds if prd.target.repo), ""),
+        sandbox=latest.get("sandbox", ""),
+        prds=reports,
+        tasks=[_task(row, paths) for row in rows],
+        runs=[_summary(store, row) for row in runs],
+    )
+
+
+def _relative(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _requirement(store: Store, requirement: Requirement, row: TaskRow | None, proofs: dict[str, tuple[str, Proof]]) -> RequirementReport:
+    marked = {criterion.id: criterion for criterion in row.task.criteria} if row else {}
+    commits = [commit.id for _, commit, _ in store.commits(row.id)] if row else []
+    return RequirementReport(
+        id=requirement.id,
+        key=requirement.key,
+        title=requirement.title,
+        text=requirement.text,
+        line=requirement.line,
+        inferred=requirement.inferred,
+        module=requirement.module,
+        depends_on=[f"{requirement.id.partition('#')[0]}#{key}" for key in requirement.depends_on],
+        task=row.id if row else "",
+        criteria=[_criterion(marked.get(criterion.id, criterion), row, proofs, commits) for criterion in requirement.criteria],
+    )
+
+
+def _criterion(criterion: Criterion, row: TaskRow | None, proofs: dict[str, tuple[str, Proof]], commits: list[str]) -> CriterionReport:
+    fingerprint, proof = proofs.get(criterion.id, ("", None))
+    state: Literal["proved", "unproved", "failing", "outdated", "needs a person"] = "unproved"
+    if row is not None and row.state == "done" and proof and fingerprint == row.fingerprint and proof.level != "none":
+        state = "proved"
+    elif row is not None and row.state == "unclear":
+        state = "needs a person"
+    elif row is not None and row.state == "failed":
+        state = "failing"
+    elif proof is not None:
+        state = "outdated"
+    return CriterionReport(
+        id=criterion.id,
+        key=criterion.key,
+        text=criterion.text,
+        line=criterion.line,
+        inferred=criterion.inferred,
+        examples=len(criterion.examples),
+        held_out=sum(example.held_out for example in criterion.examples),
+        state=state,
+        level=proof.level if proof and state in ("proved", "outdated") else "none",
+        tests=list(proof.tests) if proof else [],
+        commits=commits if state in ("proved", "outdated") else [],
+    )
+
+
+def _task(row: TaskRow, paths: dict[str, str]) -> TaskReport:
+    task: Task = row.task
+    return TaskReport(
+        id=row.id,
+        prd=row.prd,
+        title=task.goal,
+        state=row.state,
+        reason=row.reason,
+        depends_on=list(task.depends_on),
+        requirements=[requirement.id for requirement in task.requirements],
+        attempts=row.attempts,
+        last_run=row.last_run,
+        question=_question(row.question if row.state == "unclear" else None, paths.get(row.prd, "")),
+    )
+
+
+def _summary(store: Store, row: dict[str, Any]) -> RunSummary:
+    summary = row["facts"].get("summary", {})
+    return RunSummary(
+        id=row["id"],
+        started_at=row["started_at"],
+        seconds=summary.get("seconds", 0.0),
+        outcome=row["outcome"],
+        done=summary.get("done", 0),
+        failed=summary.get("failed", 0),
+        needs_person=summary.get("needs_person", 0),
+        turns=summary.get("turns", 0),
+        replayed=summary.get("replayed", False),
+        scripted=summary.get("scripted", False),
+    )
+
+
+# --- JUnit XML -------------------------------------------------------------------------------------------------------------
+
+
+def junit(report: RunReport) -> str:
+    """The run's last observation of every test and example, as JUnit XML: a suite per task."""
+    from xml.etree import ElementTree
+
+    top = ElementTree.Element("testsuites", name=report.id)
+    for task in report.tasks:
+        cases: dict[str, OutcomeReport] = {}
+        observations = [*task.red, *(observation for attempt in task.attempts for observation in attempt.observations)]
+        for observation in observations:
+            if observation.step != "check_red":
+                cases |= {outcome.id: outcome for outcome in observation.outcomes}
+        failed = [outcome for outcome in cases.values() if outcome.outcome != "passed"]
+        suite = ElementTree.SubElement(
+            top, "testsuite", name=task.id, tests=str(len(cases)), failures=str(len(failed)), errors="0", skipped="0", time=f"{task.seconds:.3f}",
+            timestamp=task.started_at.removesuffix("Z").partition(".")[0],
+        )  # fmt: skip
+        for outcome in cases.values():
+            case = ElementTree.SubElement(suite, "testcase", classname=_clean(task.id), name=_clean(outcome.id), time="0")
+            if outcome.outcome != "passed":
+                failure = ElementTree.SubElement(case, "failure", type=_clean(outcome.kind or outcome.outcome), message=_clean(outcome.message[:500]))
+                failure.text = _clean(outcome.message)
+    ElementTree.indent(top)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(top, encoding="unicode") + "\n"
+
+
+def _clean(text: str) -> str:
+    """Without the characters XML 1.0 cannot hold."""
+    return "".join(letter if letter in "\t\n\r" or " " <= letter <= "\ud7ff" or "\ue000" <= letter <= "\ufffd" or letter > "\uffff" else "�" for letter in text)

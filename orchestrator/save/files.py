@@ -1,0 +1,35 @@
+"""Writing files so that a kill leaves the old one or the new one, and texts by their content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from orchestrator.save.reports import Text
+
+INLINE = 4096
+"""Bytes of a text that stand in the report itself."""
+
+
+def write_atomically(path: Path, data: str | bytes) -> None:
+    """Write to a temporary name, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with part.open("wb") as stream:
+        stream.write(data.encode("utf-8", "replace") if isinstance(data, str) else data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+
+
+def keep(folder: Path, text: str) -> Text:
+    """A text for a report; a long one goes to `folder`/artifacts, named by its content."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= INLINE:
+        return Text(inline=data.decode("utf-8"), size=len(data))
+    name = hashlib.sha256(data).hexdigest()
+    artifact = f"artifacts/{name[:2]}/{name}.txt"
+    if not (folder / artifact).exists():
+        write_atomically(folder / artifact, data)
+    return Text(inline=data[:INLINE].decode("utf-8", "ignore"), artifact=artifact, size=len(data))

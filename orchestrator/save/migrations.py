@@ -1,0 +1,78 @@
+"""The project database, as named functions that each run once, in a transaction. The CHECKs come from the state machine."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from orchestrator.errors import StoreError
+from orchestrator.run.lifecycle import MOVES, STATES
+
+
+def _words(values: list[str]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
+
+
+def m001_first(db: sqlite3.Connection) -> None:
+    states = _words(list(STATES))
+    moves = _words(sorted({f"{move.source} > {move.name} > {move.target}" for move in MOVES}))
+    for statement in (
+        """CREATE TABLE prds (
+            id TEXT PRIMARY KEY, path TEXT NOT NULL, fingerprint TEXT NOT NULL, prd TEXT NOT NULL, plan TEXT NOT NULL, planned_at TEXT NOT NULL
+        ) STRICT""",
+        f"""CREATE TABLE tasks (
+            id TEXT PRIMARY KEY, prd TEXT NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ({states})),
+            fingerprint TEXT NOT NULL, task TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', question TEXT,
+            attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0), cycle INTEGER NOT NULL DEFAULT 1, last_run TEXT NOT NULL DEFAULT ''
+        ) STRICT""",
+        f"""CREATE TABLE events (
+            id INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, task TEXT NOT NULL, move TEXT NOT NULL, source TEXT NOT NULL,
+            target TEXT NOT NULL, reason TEXT NOT NULL, CHECK (source || ' > ' || move || ' > ' || target IN ({moves}))
+        ) STRICT""",
+        """CREATE TABLE results (
+            task TEXT NOT NULL, fingerprint TEXT NOT NULL, cycle INTEGER NOT NULL, run TEXT NOT NULL, started_at TEXT NOT NULL,
+            result TEXT NOT NULL, red_tree TEXT NOT NULL, green_tree TEXT NOT NULL, PRIMARY KEY (task, fingerprint, cycle)
+        ) STRICT""",
+        """CREATE TABLE turns (
+            task TEXT NOT NULL, fingerprint TEXT NOT NULL, cycle INTEGER NOT NULL, attempt INTEGER NOT NULL, turn INTEGER NOT NULL,
+            run TEXT NOT NULL, prd TEXT NOT NULL, agent TEXT NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL, seconds REAL NOT NULL,
+            input_tokens INTEGER, output_tokens INTEGER, usd REAL, PRIMARY KEY (task, fingerprint, cycle, attempt, turn)
+        ) STRICT""",
+        """CREATE TABLE proofs (
+            criterion TEXT PRIMARY KEY, task TEXT NOT NULL, fingerprint TEXT NOT NULL, proof TEXT NOT NULL
+        ) STRICT""",
+        """CREATE TABLE commits (
+            id TEXT PRIMARY KEY, task TEXT NOT NULL, fingerprint TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, branch TEXT NOT NULL,
+            position INTEGER NOT NULL
+        ) STRICT""",
+        """CREATE TABLE runs (
+            id TEXT PRIMARY KEY, started_at TEXT NOT NULL, ended_at TEXT NOT NULL DEFAULT '', outcome TEXT NOT NULL DEFAULT 'interrupted',
+            continued INTEGER NOT NULL DEFAULT 0, facts TEXT NOT NULL DEFAULT '{}'
+        ) STRICT""",
+        "CREATE INDEX events_by_task ON events (task)",
+        "CREATE INDEX results_by_run ON results (run)",
+        "CREATE INDEX turns_by_prd ON turns (prd)",
+    ):
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first,)
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the database to this version. Raises StoreError when it was written by a newer one."""
+    db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY) STRICT")
+    applied = {row[0] for row in db.execute("SELECT name FROM migrations")}
+    known = [migration.__name__ for migration in MIGRATIONS]
+    if newer := applied - set(known):
+        raise StoreError(f"the database was written by a newer version (it has {', '.join(sorted(newer))})", hint="upgrade the orchestrator")
+    for migration in MIGRATIONS:
+        if migration.__name__ not in applied:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                migration(db)
+                db.execute("INSERT INTO migrations VALUES (?)", (migration.__name__,))
+                db.execute("COMMIT")
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise

@@ -1,0 +1,347 @@
+"""The single writer of a project: one process, one connection, one OS lock that names its pid.
+
+A move, its event, its evidence and its spend are one transaction. Results are keyed by task, fingerprint and cycle, so a late or doubled one is
+refused. Readers open the file read-only (`read_only`) and need no lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from orchestrator.errors import LockedError, StoreError
+from orchestrator.model import CycleResult, Plan, Prd, Proof, Question, Task
+from orchestrator.run import lifecycle
+from orchestrator.run.integrate import Commit
+from orchestrator.run.limits import Spent
+from orchestrator.save.migrations import migrate
+
+FILE = "project.sqlite"
+LOCK = "project.lock"
+
+T = TypeVar("T")
+
+
+@cache
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def to_json(value: object) -> str:
+    kind: Any = type(value)
+    return str(_adapter(kind).dump_json(value).decode())
+
+
+def from_json(kind: type[T], text: str) -> T:
+    hashable: Any = kind
+    found: T = _adapter(hashable).validate_json(text)
+    return found
+
+
+def now() -> str:
+    """ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    id: str
+    prd: str
+    state: str
+    fingerprint: str
+    task: Task
+    reason: str
+    question: Question | None
+    attempts: int
+    cycle: int
+    last_run: str
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    run: str
+    cycle: int
+    started_at: str
+    result: CycleResult
+    red_tree: str
+    green_tree: str
+
+
+class Store:
+    """A project's database. As a context manager it holds the project's lock."""
+
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        self.folder = folder
+        self.read_only = read_only
+        self._lock: int | None = None
+        self._db: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Store:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.read_only:
+            self._take_lock()
+        try:
+            path = self.folder / FILE
+            uri = f"{path.resolve().as_uri()}?mode={'ro' if self.read_only else 'rwc'}"
+            self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
+            self._db.execute("PRAGMA foreign_keys = ON")
+            if not self.read_only:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                migrate(self._db)
+        except sqlite3.Error as error:
+            self.__exit__(None, None, None)
+            raise StoreError(f"{self.folder / FILE} cannot be read: {error}", hint="move it aside; the reports and git hold the evidence") from None
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _take_lock(self) -> None:
+        path = self.folder / LOCK
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 100).decode("utf-8", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise LockedError(f"project {self.folder.name} is being worked on by process {holder}", hint="wait for it, or end it") from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._lock = descriptor
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        assert self._db is not None, "the store is used inside `with`"
+        return self._db
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    # --- plans and tasks -----------------------------------------------------------------------------------------------
+
+    def save_plan(self, prd: Prd, plan: Plan, run: str) -> None:
+        """Plan and PRD as they are now; tasks are added, changed or retired, each by its move."""
+        with self.transaction():
+            self.db.execute(
+                "INSERT INTO prds VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET path = excluded.path, "
+                "fingerprint = excluded.fingerprint, prd = excluded.prd, plan = excluded.plan, planned_at = excluded.planned_at",
+                (prd.id, prd.path, prd.fingerprint, to_json(prd), to_json(plan), now()),
+            )
+            known = {row.id: row for row in self.tasks(prd.id)}
+            for position, task in enumerate(plan.tasks):
+                before = known.pop(task.id, None)
+                question = to_json(task.question) if task.question else None
+                if before is None:
+                    self.db.execute(
+                        "INSERT INTO tasks (id, prd, position, state, fingerprint, task, question) VALUES (?, ?, ?, 'pending', ?, ?, ?)",
+                        (task.id, prd.id, position, task.fingerprint, to_json(task), question),
+                    )
+                    continue
+                asked = before.task.question
+                self.db.execute("UPDATE tasks SET position = ?, task = ? WHERE id = ?", (position, to_json(task), task.id))
+                if before.state == "retired":
+                    self._move(task.id, "returned", run, "its requirement is in the text again")
+                elif before.fingerprint != task.fingerprint or (asked and asked.text) != (task.question and task.question.text):
+                    self._changed(before, run)
+                else:
+                    continue
+                self.db.execute(
+                    "UPDATE tasks SET fingerprint = ?, question = ?, attempts = 0, cycle = 1 WHERE id = ?", (task.fingerprint, question, task.id)
+                )
+            for row in known.values():
+                if row.state != "retired":
+                    self._move(row.id, "retired", run, "its requirement is no longer in the text")
+
+    def _changed(self, row: TaskRow, run: str) -> None:
+        if row.state == "running":
+            self._move(row.id, "reclaimed", run, "its requirement changed")
+            self._move(row.id, "changed", run, "its requirement changed")
+        elif row.state == "unclear":
+            self._move(row.id, "answered", run, "the PRD changed")
+        elif row.state == "skipped":
+            self._move(row.id, "upstream recovered", run, "its requirement changed")
+        elif row.state != "pending":
+            self._move(row.id, "changed", run, "its requirement changed")
+
+    def prds(self) -> tuple[tuple[Prd, Plan], ...]:
+        rows = self.db.execute("SELECT prd, plan FROM prds ORDER BY id").fetchall()
+        return tuple((from_json(Prd, prd), from_json(Plan, plan)) for prd, plan in rows)
+
+    def tasks(self, prd: str | None = None) -> tuple[TaskRow, ...]:
+        rows = self.db.execute(
+            "SELECT id, prd, state, fingerprint, task, reason, question, attempts, cycle, last_run FROM tasks "
+            "WHERE ? IS NULL OR prd = ? ORDER BY prd, position, id",
+            (prd, prd),
+        )
+        return tuple(
+            TaskRow(id, prd, state, fingerprint, from_json(Task, task), reason, from_json(Question, question) if question else None, *rest)
+            for id, prd, state, fingerprint, task, reason, question, *rest in rows
+        )
+
+    def states(self, prd: str) -> dict[str, str]:
+        return dict(self.db.execute("SELECT id, state FROM tasks WHERE prd = ? ORDER BY position", (prd,)).fetchall())
+
+    def move(self, task: str, name: str, run: str, reason: str = "", question: Question | None = None) -> None:
+        """One move and its event. Raises ValueError when the state machine has no such move."""
+        with self.transaction():
+            self._move(task, name, run, reason, question)
+
+    def _move(self, task: str, name: str, run: str, reason: str = "", question: Question | None = None) -> None:
+        (state,) = self.db.execute("SELECT state FROM tasks WHERE id = ?", (task,)).fetchone()
+        made = lifecycle.move(name, state)
+        reason = reason or made.sentence
+        self.db.execute(
+            "INSERT INTO events (at, run, task, move, source, target, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (now(), run, task, made.name, made.source, made.target, reason),
+        )
+        self.db.execute("UPDATE tasks SET state = ?, reason = ? WHERE id = ?", (made.target, reason, task))
+        if question is not None:
+            self.db.execute("UPDATE tasks SET question = ? WHERE id = ?", (to_json(question), task))
+
+    # --- results -------------------------------------------------------------------------------------------------------
+
+    def save_result(self, row: TaskRow, run: str, started_at: str, result: CycleResult, trees: tuple[str, str], move: str) -> None:
+        """Result, turns, attempt count and the move that follows, in one transaction. Raises StoreError for a doubled result."""
+        with self.transaction():
+            try:
+                self.db.execute(
+                    "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (row.id, row.fingerprint, row.cycle, run, started_at, to_json(result), *trees),
+                )
+            except sqlite3.IntegrityError:
+                raise StoreError(f"{row.id}: a result of cycle {row.cycle} is already recorded") from None
+            for attempt in result.attempts:
+                for number, turn in enumerate(attempt.turns, 1):
+                    self.db.execute(
+                        "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        (row.id, row.fingerprint, row.cycle, attempt.number, number, run, row.prd, turn.agent, turn.kind, turn.model)
+                        + (turn.seconds, turn.usage.input_tokens, turn.usage.output_tokens, turn.usage.usd),
+                    )
+            last = result.attempts[-1].number if result.attempts else row.attempts
+            self.db.execute(
+                "UPDATE tasks SET attempts = ?, last_run = ?, cycle = cycle + 1 WHERE id = ?",
+                (last, run, row.id),
+            )
+            self._move(row.id, move, run, result.reason, result.question)
+
+    def integrated(self, task: str, run: str, result: CycleResult, commits: tuple[Commit, ...], branch: str) -> None:
+        """The task is done: its proofs and commits with the move."""
+        with self.transaction():
+            self._save_commits(task, result.fingerprint, commits, branch)
+            for proof in result.proofs:
+                self.db.execute(
+                    "INSERT OR REPLACE INTO proofs VALUES (?, ?, ?, ?)", (proof.criterion, task, result.fingerprint, to_json(proof))
+                )
+            self._move(task, "integrated", run, result.reason)
+
+    def save_commit(self, task: str, commit: Commit, branch: str) -> None:
+        with self.transaction():
+            self._save_commits(task, "", (commit,), branch)
+
+    def _save_commits(self, task: str, fingerprint: str, commits: tuple[Commit, ...], branch: str) -> None:
+        (start,) = self.db.execute("SELECT count(*) FROM commits").fetchone()
+        for offset, commit in enumerate(commits):
+            self.db.execute(
+                "INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (commit.id, task, fingerprint, commit.kind, commit.subject, branch, start + offset),
+            )
+
+    def result(self, task: str, fingerprint: str) -> ResultRow | None:
+        """The last result of a task as it is worded now."""
+        row = self.db.execute(
+            "SELECT run, cycle, started_at, result, red_tree, green_tree FROM results WHERE task = ? AND fingerprint = ? ORDER BY cycle DESC LIMIT 1",
+            (task, fingerprint),
+        ).fetchone()
+        return _result(row) if row else None
+
+    def results_for(self, task: str, fingerprint: str) -> tuple[ResultRow, ...]:
+        """Every result of a task as it is worded now, oldest first."""
+        rows = self.db.execute(
+            "SELECT run, cycle, started_at, result, red_tree, green_tree FROM results WHERE task = ? AND fingerprint = ? ORDER BY cycle",
+            (task, fingerprint),
+        )
+        return tuple(_result(row) for row in rows)
+
+    def results_of(self, run: str) -> tuple[ResultRow, ...]:
+        rows = self.db.execute(
+            "SELECT run, cycle, started_at, result, red_tree, green_tree FROM results WHERE run = ? ORDER BY started_at, task", (run,)
+        )
+        return tuple(_result(row) for row in rows)
+
+    def proofs(self) -> dict[str, tuple[str, Proof]]:
+        """Criterion → (fingerprint of the task it was proved for, proof)."""
+        rows = self.db.execute("SELECT criterion, fingerprint, proof FROM proofs")
+        return {criterion: (fingerprint, from_json(Proof, proof)) for criterion, fingerprint, proof in rows}
+
+    def commits(self, task: str) -> tuple[tuple[str, Commit, str], ...]:
+        """(fingerprint, commit, branch) of a task, oldest first."""
+        rows = self.db.execute("SELECT fingerprint, id, kind, subject, branch FROM commits WHERE task = ? ORDER BY position", (task,))
+        return tuple((row[0], Commit(*row[1:4]), row[4]) for row in rows)
+
+    def spent(self, prd: str) -> Spent:
+        row = self.db.execute(
+            "SELECT total(seconds), total(input_tokens) + total(output_tokens), total(usd) FROM turns WHERE prd = ?", (prd,)
+        ).fetchone()
+        return Spent(row[0], int(row[1]), row[2])
+
+    # --- runs ----------------------------------------------------------------------------------------------------------
+
+    def begin_run(self, run: str, continued: bool, facts: dict[str, Any]) -> None:
+        with self.transaction():
+            self.db.execute("INSERT INTO runs (id, started_at, continued, facts) VALUES (?, ?, ?, ?)", (run, now(), continued, json.dumps(facts)))
+
+    def set_facts(self, run: str, facts: dict[str, Any]) -> None:
+        """Facts of the run so far; its summary stays."""
+        with self.transaction():
+            self.db.execute("UPDATE runs SET facts = json_patch(facts, ?) WHERE id = ?", (json.dumps(facts), run))
+
+    def end_run(self, run: str, outcome: str, summary: dict[str, Any]) -> None:
+        """`summary`: the figures of reports.RunSummary."""
+        with self.transaction():
+            self.db.execute(
+                "UPDATE runs SET ended_at = ?, outcome = ?, facts = json_set(facts, '$.summary', json(?)) WHERE id = ?",
+                (now(), outcome, json.dumps(summary), run),
+            )
+
+    def runs(self) -> tuple[dict[str, Any], ...]:
+        """Newest first."""
+        rows = self.db.execute("SELECT id, started_at, ended_at, outcome, continued, facts FROM runs ORDER BY id DESC").fetchall()
+        names = ("id", "started_at", "ended_at", "outcome", "continued", "facts")
+        return tuple(dict(zip(names, (*row[:4], bool(row[4]), json.loads(row[5])), strict=True)) for row in rows)
+
+    def events(self, run: str) -> tuple[tuple[str, str, str], ...]:
+        """(task, target state, reason) of the moves of a run, in order."""
+        return tuple(self.db.execute("SELECT task, target, reason FROM events WHERE run = ? ORDER BY id", (run,)).fetchall())
+
+
+def _result(row: tuple[Any, ...]) -> ResultRow:
+    run, cycle, started_at, result, red_tree, green_tree = row
+    return ResultRow(run, cycle, started_at, from_json(CycleResult, result), red_tree, green_tree)

@@ -1,0 +1,84 @@
+"""Where each page lives in the site, as paths from its root, and the links between them.
+
+index.html  inbox.html  guide/…  schemas/<name>.json
+projects/<project>/index.html  project.json
+projects/<project>/<run>/index.html  <task>.html  report.json  junit.xml
+projects/<project>/texts/<name>.txt
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_RESERVED = frozenset({"index", "texts", "report", "junit"})
+
+OVERVIEW = "index.html"
+INBOX = "inbox.html"
+
+
+def slug(text: str) -> str:
+    """A name that is safe as a file and in a URL: the text itself when it is, else its safe part and a short hash of the whole."""
+    return text if _safe(text) else f"{_plain(text)}-{_short(text)}"
+
+
+def slugs(names: Iterable[str]) -> dict[str, str]:
+    """A readable slug for each name (`loans#R1` → `loans-R1`), unique among them also on file systems that ignore case."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        candidate = name if _safe(name) else _plain(name)
+        if candidate.lower() in taken or candidate in _RESERVED:
+            candidate = f"{candidate}-{_short(name)}"
+        taken.add(candidate.lower())
+        found[name] = candidate
+    return found
+
+
+def project(name: str) -> str:
+    return f"projects/{slug(name)}/{OVERVIEW}"
+
+
+def run(name: str, run_id: str) -> str:
+    return f"projects/{slug(name)}/{slug(run_id)}/{OVERVIEW}"
+
+
+def task(name: str, run_id: str, task_slug: str) -> str:
+    return f"projects/{slug(name)}/{slug(run_id)}/{task_slug}.html"
+
+
+def text(name: str, artifact: str) -> str:
+    """Where the whole of an artifact stands, as plain text."""
+    return f"projects/{slug(name)}/texts/{slug(posixpath.basename(artifact).removesuffix('.txt'))}.txt"
+
+
+def anchor(text_: str) -> str:
+    """An element id that no report can choose to collide with the theme's own."""
+    return "x-" + _plain(text_)
+
+
+def depth(page: str) -> int:
+    return page.count("/")
+
+
+def relative(page: str, to: str) -> str:
+    """The link from one page to another (which may carry a `#fragment`), quoted for an attribute."""
+    path, hash_, fragment = to.partition("#")
+    way = posixpath.relpath(path, posixpath.dirname(page) or ".")
+    return quote(way, safe="/._-") + hash_ + quote(fragment, safe="._-")
+
+
+def _safe(text: str) -> bool:
+    return bool(_SAFE.fullmatch(text)) and not text.endswith(".") and text not in _RESERVED
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-_")[:60] or "x"
+
+
+def _short(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()[:8]

@@ -1,0 +1,164 @@
+"""Reads everything a site is made from under `runs/`; what cannot be read is a value that a page can show, never an exception."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from orchestrator.save.reports import Report, Text
+
+LIMIT = 64 * 1024
+"""Characters of a long text shown at each end; the whole is linked."""
+
+
+class Unreadable(NamedTuple):
+    path: str
+    """Relative to the folder of runs."""
+    why: str
+
+
+class RunFiles(NamedTuple):
+    id: str
+    """The stem of the report's file: the run's identity for the site."""
+    report: Path
+    junit: Path | None
+    key: str
+
+
+class ProjectFiles(NamedTuple):
+    name: str
+    """The folder's name: the project's identity for the site."""
+    folder: Path
+    report: Path
+    key: str
+    runs: tuple[RunFiles, ...]
+    """Newest first."""
+
+
+class Shown(NamedTuple):
+    """A Text of a report as a page shows it."""
+
+    head: str
+    tail: str = ""
+    left_out: int = 0
+    """Characters between head and tail that are only in the whole."""
+    whole: str = ""
+    """Artifact name under which the site keeps the whole, '' when `head` is everything."""
+    missing: bool = False
+    """The artifact is not there any more; `head` is what the report itself holds."""
+
+
+R = TypeVar("R", bound="Report")
+
+
+def read(path: Path, model: type[R], runs: Path) -> R | Unreadable:
+    """The report in a file, or why there is none."""
+    from pydantic import ValidationError
+
+    from orchestrator.save.reports import VERSION
+
+    where = path.relative_to(runs).as_posix()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return Unreadable(where, error.strerror or type(error).__name__)
+    try:
+        report = model.model_validate_json(data)
+    except (ValidationError, RecursionError, ValueError) as error:
+        newer = _version(data)
+        if newer > VERSION:
+            return Unreadable(where, f"written by a newer orchestrator (report version {newer}, this one reads up to {VERSION})")
+        return Unreadable(where, _reason(error))
+    version = getattr(report, "version", VERSION)
+    if version > VERSION:
+        return Unreadable(where, f"written by a newer orchestrator (report version {version}, this one reads up to {VERSION})")
+    return report
+
+
+def _version(data: bytes) -> int:
+    import json
+
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return 0
+    version = value.get("version") if isinstance(value, dict) else None
+    return version if isinstance(version, int) and not isinstance(version, bool) else 0
+
+
+def _reason(error: Exception) -> str:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return f"{type(error).__name__}: {error}"[:300]
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    first = problems[0]
+    place = ".".join(str(part) for part in first["loc"])
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return (f"{place}: " if place else "") + first["msg"] + more
+
+
+def projects(runs: Path) -> list[ProjectFiles]:
+    """Every folder under `runs/` that holds reports, by name."""
+    if not runs.is_dir():
+        return []
+    found = []
+    for folder in sorted(runs.iterdir(), key=lambda path: path.name):
+        reports = folder / "reports"
+        if folder.name.startswith(".") or not reports.is_dir():
+            continue
+        files = sorted((path for path in reports.glob("*.json") if path.name != "project.json"), key=lambda path: path.name, reverse=True)
+        entries = []
+        for path in files:
+            junit = path.with_suffix(".xml")
+            entries.append(RunFiles(path.stem, path, junit if junit.is_file() else None, key(path, junit)))
+        found.append(ProjectFiles(folder.name, folder, reports / "project.json", key(reports / "project.json"), tuple(entries)))
+    return found
+
+
+def key(*paths: Path) -> str:
+    """A hash of the contents of files; one that is not there counts as such."""
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            digest.update(b"+" + hashlib.sha256(path.read_bytes()).digest())
+        except OSError:
+            digest.update(b"-")
+    return digest.hexdigest()
+
+
+def artifact(folder: Path, name: str) -> Path | None:
+    """The file of an artifact, or None when it is not there or the name leads out of the project's artifacts."""
+    path = folder / name
+    try:
+        inside = path.resolve().is_relative_to((folder / "artifacts").resolve())
+        return path if name.startswith("artifacts/") and inside and path.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def texts(folder: Path, used: set[str]) -> Callable[[Text], Shown]:
+    """How pages of a project read a Text; names of artifacts that a page links are added to `used`."""
+
+    def shown(text: Text) -> Shown:
+        from orchestrator.show.text import ends
+
+        if not text.artifact:
+            return Shown(*ends(text.inline, LIMIT))
+        path = artifact(folder, text.artifact)
+        if path is None:
+            return Shown(text.inline, missing=True)
+        used.add(text.artifact)
+        if path.stat().st_size <= 8 * LIMIT:
+            return Shown(*ends(path.read_bytes().decode("utf-8", "replace"), LIMIT), whole=text.artifact)
+        with path.open("rb") as file:
+            head = file.read(LIMIT)
+            file.seek(-LIMIT, 2)
+            tail = file.read()
+        left_out = path.stat().st_size - 2 * LIMIT
+        return Shown(head.decode("utf-8", "replace"), tail.decode("utf-8", "replace"), left_out, text.artifact)
+
+    return shown

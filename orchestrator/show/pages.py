@@ -1,0 +1,307 @@
+"""Reports → HTML bodies, through Jinja2 templates with autoescape and StrictUndefined. Pure: everything comes in as values.
+
+Every expression of a template is cleaned of control characters and escaped; what must not be escaped is Markup that
+text.py, svg.py or this file built. No template uses `|safe`.
+"""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from markupsafe import Markup
+
+from orchestrator.show import addresses, svg, words
+from orchestrator.show.gather import Shown, Unreadable
+from orchestrator.show.history import REPLAYED, RunRow, answers, between, digest, general, run_rows, task_spot
+from orchestrator.show.text import clean, code, diff, inline, prose
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from orchestrator.save.reports import (
+        AttemptReport,
+        InboxReport,
+        ObservationReport,
+        OutcomeReport,
+        ProjectReport,
+        RunReport,
+        TaskReport,
+        TaskRunReport,
+        Text,
+    )
+
+LATEST = 20
+"""Runs named on the overview."""
+LISTED = 200
+"""Runs named on a project's page."""
+
+
+def environment(sources: Mapping[str, str]) -> Environment:
+    """The templates by name."""
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    env = Environment(
+        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, finalize=_plain, trim_blocks=True, lstrip_blocks=True
+    )
+    env.filters.update(
+        when=when,
+        took=took,
+        amount=amount,
+        usd=usd,
+        short=short,
+        code=code,
+        diff=diff,
+        prose=prose,
+        inline=inline,
+        label=label,
+        plural=plural,
+    )
+    env.globals.update(chip=chip, LEVELS=words.LEVELS, anchor=addresses.anchor, bar=svg.bar, strip=svg.strip)
+    return env
+
+
+def _plain(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def render(env: Environment, template: str, page: str, **values: Any) -> str:
+    """One page's body. `page` is its path from the site's root; templates link with `link(path)`."""
+    return env.get_template(template).render(page=page, link=functools.partial(addresses.relative, page), to=addresses, **values)
+
+
+# --- words and numbers -------------------------------------------------------------------------------------------------
+
+
+def chip(kind: str, value: str, note: str = "") -> Markup:
+    """A state in colour, symbol and word; `note` is added to what hovering says."""
+    word = words.word(kind, value)
+    return Markup('<span class="chip tone-{}" title="{}"><span aria-hidden="true">{}</span> {}</span>').format(
+        word.tone, clean(note or word.says), word.symbol, clean(value)
+    )
+
+
+def when(value: str) -> Markup:
+    try:
+        moment = datetime.fromisoformat(value)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return Markup("<span>{}</span>").format(clean(value) or "unknown")
+    return Markup('<time datetime="{}">{}</time>').format(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), moment.strftime("%Y-%m-%d %H:%M UTC"))
+
+
+def took(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown"
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def amount(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,}"
+
+
+def usd(value: float | None) -> str:
+    return "unknown" if value is None else f"${value:,.2f}"
+
+
+def short(value: str) -> str:
+    return value[:10]
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def label(node_id: str) -> str:
+    """The part of a pytest node id that tells tests apart."""
+    return node_id.rpartition("::")[2] or node_id
+
+
+# --- counts ------------------------------------------------------------------------------------------------------------
+
+
+class Counts(NamedTuple):
+    criteria: int
+    proved: int
+    levels: dict[str, int]
+    """Criteria whose state is `proved`, by proof level."""
+    requirements: int
+    requirements_proved: int
+    """Requirements of which every criterion is proved."""
+    tasks: dict[str, int]
+    """Tasks by state."""
+
+
+def counts(reports: Sequence[ProjectReport]) -> Counts:
+    requirements = [requirement for report in reports for prd in report.prds for requirement in prd.requirements]
+    criteria = [criterion for requirement in requirements for criterion in requirement.criteria]
+    proved = [criterion for criterion in criteria if criterion.state == "proved"]
+    levels = {level: sum(criterion.level == level for criterion in proved) for level in words.LEVELS}
+    whole = sum(bool(requirement.criteria) and all(item.state == "proved" for item in requirement.criteria) for requirement in requirements)
+    tasks: dict[str, int] = {}
+    for report in reports:
+        for task in report.tasks:
+            tasks[task.state] = tasks.get(task.state, 0) + 1
+    return Counts(len(criteria), len(proved), levels, len(requirements), whole, tasks)
+
+
+# --- pages -------------------------------------------------------------------------------------------------------------
+
+
+class Card(NamedTuple):
+    """A project on the overview."""
+
+    name: str
+    report: ProjectReport | Unreadable
+    counts: Counts
+    rows: list[RunRow]
+    answers: list[str]
+
+
+def card(name: str, report: ProjectReport | Unreadable, digests: Mapping[str, Mapping[str, Any]]) -> Card:
+    rows = run_rows(name, report, digests)
+    named = [answer for row in rows for answer in row.answers if answer != REPLAYED]
+    labels = general(any(REPLAYED in row.answers for row in rows), False, list(dict.fromkeys(named)))
+    return Card(name, report, counts([] if isinstance(report, Unreadable) else [report]), rows, labels)
+
+
+def overview(env: Environment, cards: Sequence[Card], inbox: InboxReport | Unreadable | None, note: str) -> str:
+    rows = sorted((row for item in cards for row in item.rows), key=lambda row: row.id, reverse=True)
+    readable = [item.report for item in cards if not isinstance(item.report, Unreadable)]
+    questions = [(report, task) for report in readable for task in report.tasks if task.question is not None and task.state != "retired"]
+    receipts = [] if inbox is None or isinstance(inbox, Unreadable) else inbox.receipts
+    return render(
+        env,
+        "overview.html",
+        addresses.OVERVIEW,
+        cards=[(item, _strip(addresses.OVERVIEW, item.rows)) for item in cards],
+        counts=counts(readable),
+        rows=rows[:LATEST],
+        more=max(0, len(rows) - LATEST),
+        questions=questions,
+        gave_up=[(report, task) for report in readable for task in report.tasks if task.state == "failed"],
+        set_aside=[receipt for receipt in receipts if receipt.state == "set aside"],
+        waiting=[receipt for receipt in receipts if receipt.state == "waiting"],
+        inbox_error=inbox if isinstance(inbox, Unreadable) else None,
+        note=note,
+    )
+
+
+def _strip(page: str, rows: Sequence[RunRow]) -> Markup:
+    latest = [row for row in rows if not row.why][:16][::-1]
+    return svg.strip([(row.outcome, f"{row.id}: {row.outcome}", addresses.relative(page, row.page) if row.page else "") for row in latest])
+
+
+def inbox_page(env: Environment, inbox: InboxReport | Unreadable | None, projects: Sequence[str]) -> str:
+    return render(
+        env,
+        "inbox.html",
+        addresses.INBOX,
+        receipts=[] if inbox is None or isinstance(inbox, Unreadable) else inbox.receipts,
+        error=inbox if isinstance(inbox, Unreadable) else None,
+        projects=set(projects),
+    )
+
+
+def project_page(env: Environment, name: str, report: ProjectReport | Unreadable, digests: Mapping[str, Mapping[str, Any]]) -> str:
+    page = addresses.project(name)
+    item = card(name, report, digests)
+    if isinstance(report, Unreadable):
+        return render(
+            env, "project.html", page, item=item, report=None, error=report, rows=item.rows[:LISTED], left=len(item.rows) - LISTED
+        )
+    spots = {task.id: task_spot(task, digests) for task in report.tasks}
+    nodes = [
+        svg.Node(
+            task.id,
+            task.title,
+            task.state,
+            tuple(task.depends_on),
+            addresses.relative(page, spots[task.id][0]) if spots[task.id][0] else "",
+        )
+        for task in report.tasks
+    ]
+    repo = shlex.quote(report.repo)
+    return render(
+        env,
+        "project.html",
+        page,
+        item=item,
+        report=report,
+        error=None,
+        rows=item.rows[:LISTED],
+        left=len(item.rows) - LISTED,
+        spots=spots,
+        tasks={task.id: task for task in report.tasks},
+        graph=svg.graph(nodes, name),
+        looks={prd.id: f"git --git-dir {repo} log --stat {shlex.quote(prd.branch)}" for prd in report.prds},
+        show=f"git --git-dir {repo} show",
+        by_prd={prd.id: counts([report.model_copy(update={"prds": [prd]})]) for prd in report.prds},
+    )
+
+
+def run_page(env: Environment, name: str, run_id: str, report: RunReport | Unreadable, junit: bool) -> str:
+    page = addresses.run(name, run_id)
+    if isinstance(report, Unreadable):
+        return render(env, "run.html", page, project=name, run_id=run_id, report=None, error=report, junit=junit)
+    known = digest(name, run_id, report)
+    spans = [
+        (task.title, task.verdict, addresses.relative(page, known["tasks"][task.id]["page"]), max(0.0, start), task.seconds)
+        for task in report.tasks
+        if (start := between(report.started_at, task.started_at)) is not None
+    ]
+    order = list(words.VERDICTS)
+    tasks = sorted(report.tasks, key=lambda task: order.index(task.verdict) if task.verdict in order else len(order))
+    return render(
+        env,
+        "run.html",
+        page,
+        project=name,
+        run_id=run_id,
+        report=report,
+        error=None,
+        junit=junit,
+        known=known,
+        tasks=tasks,
+        timeline=svg.timeline(sorted(spans, key=lambda span: span[3])[:60]),
+    )
+
+
+class Matrix(NamedTuple):
+    """Outcomes of the same tests side by side, one column per observation."""
+
+    columns: list[ObservationReport]
+    rows: list[tuple[str, list[OutcomeReport | None]]]
+
+
+def matrix(observations: Sequence[ObservationReport]) -> Matrix:
+    columns = [observation for observation in observations if observation.outcomes]
+    found = [{outcome.id: outcome for outcome in observation.outcomes} for observation in columns]
+    names = list(dict.fromkeys(outcome.id for observation in columns for outcome in observation.outcomes))
+    return Matrix(columns, [(name, [outcomes.get(name) for outcomes in found]) for name in names])
+
+
+def task_page(env: Environment, name: str, run_id: str, task: TaskRunReport, page: str, shown: Callable[[Text], Shown]) -> str:
+    final = next((attempt for attempt in task.attempts if attempt.verdict == "passed"), task.attempts[-1] if task.attempts else None)
+    observed = final.observations if final else []
+    oracle = [observation for observation in observed if "oracle" in observation.what]
+    return render(
+        env,
+        "task.html",
+        page,
+        project=name,
+        run_id=run_id,
+        task=task,
+        labels=answers(task.attempts),
+        final=final,
+        red=matrix(task.red),
+        green=matrix([observation for observation in observed if observation not in oracle]),
+        oracle=oracle,
+        shown=shown,
+    )

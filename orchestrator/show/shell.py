@@ -1,0 +1,217 @@
+"""The chrome: MkDocs Material builds header, tabs, search, guide, and one empty shell per folder depth; pages are filled into it.
+
+Building every page through MkDocs costs seconds per hundred pages, and would run page text through Markdown, where hostile text comes
+alive. So MkDocs sees only trusted text with two markers, and its result is split on them once. Every page gets a content security
+policy with the hashes of the theme's own inline scripts, taken before anything is filled in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from base64 import b64encode
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+from orchestrator.errors import SetupError
+
+log = logging.getLogger(__name__)
+
+TITLE = "orchestratortitlemarker"
+BODY = "<h1>orchestratorbodymarker</h1>"
+_MARKERS = re.compile(f"({re.escape(TITLE)}|{re.escape(BODY)})")
+
+SHELLS = {"index": "index.html", "inbox": "inbox.html", "2": "projects/_/_shell.html", "3": "projects/_/_/_shell.html"}
+"""Shell name → the page MkDocs makes for it. The first two stand in the navigation; the others are by folder depth."""
+
+_DROPPED = re.compile(r"sitemap\.xml(\.gz)?|404\.html|.*\.map|projects/.*|search/.*|index\.html|inbox\.html")
+"""Of what MkDocs built: dated or root-relative files, source maps, the shells, the index that search.py writes anew."""
+
+_SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<body>.*?)</script>", re.DOTALL)
+_STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
+
+
+class Shipped(NamedTuple):
+    """What comes with the product, in the wheel or in a checkout."""
+
+    templates: Path
+    mkdocs: Path
+    guide: Path
+
+
+def shipped() -> Shipped:
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "_shipped"
+    if inside.is_dir():
+        return Shipped(inside / "site_templates", inside / "mkdocs.yml", inside / "guide")
+    root = package.parent
+    return Shipped(root / "site_templates", root / "mkdocs.yml", root / "docs" / "guide")
+
+
+class Chrome(NamedTuple):
+    folder: Path
+    """`site/`: files to copy as they are; `shells/<name>.html`; `search.json`; `note.txt` when the folder's own mkdocs.yml failed."""
+    key: str
+
+    def files(self) -> list[str]:
+        site = self.folder / "site"
+        return sorted(path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file())
+
+    def note(self) -> str:
+        path = self.folder / "note.txt"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def chrome(own: Path, cache: Path) -> Chrome:
+    """The chrome, built when configuration, theme or documents are not those of the cached one.
+
+    `own` is the working folder's mkdocs.yml; when it is there but does not build, the shipped one is used and a note says why.
+    Raises SetupError when MkDocs cannot build the shipped one.
+    """
+    parts = shipped()
+    config = own if own.is_file() and not (parts.mkdocs.exists() and own.samefile(parts.mkdocs)) else parts.mkdocs
+    key = _key(parts, config)
+    folder = cache / key
+    if folder.is_dir():
+        return Chrome(folder, key)
+    work = cache / f"work-{os.getpid()}"
+    shutil.rmtree(work, ignore_errors=True)
+    note = ""
+    try:
+        try:
+            _build(parts, config, work)
+        except SetupError as error:
+            if config == parts.mkdocs:
+                raise
+            note = f"{config.name} of this folder could not be used: {error.message}"
+            log.warning("%s; the site uses the one that is shipped", note)
+            shutil.rmtree(work, ignore_errors=True)
+            _build(parts, parts.mkdocs, work)
+        if note:
+            (work / "note.txt").write_text(note, encoding="utf-8")
+        for old in cache.iterdir():
+            if old != work and old.is_dir() and not old.name.startswith("work-"):
+                shutil.rmtree(old, ignore_errors=True)
+        work.replace(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Chrome(folder, key)
+
+
+def _key(parts: Shipped, config: Path) -> str:
+    from importlib.metadata import version
+
+    digest = hashlib.sha256(f"{version('mkdocs')} {version('mkdocs-material')} {sys.version_info[:2]}".encode())
+    for path in [Path(__file__), config, *_documents(parts)]:
+        digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _documents(parts: Shipped) -> list[Path]:
+    return sorted(parts.guide.glob("*.md")) + sorted(path for path in (parts.templates / "assets").iterdir() if path.is_file())
+
+
+def _build(parts: Shipped, config: Path, work: Path) -> None:
+    """MkDocs in a folder of its own; `work` ends with site/, shells/ and search.json. Raises SetupError."""
+    docs, built = work / "docs", work / "built"
+    for path in _documents(parts):
+        target = docs / ("guide" if path.suffix == ".md" else "assets") / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    for name, page in SHELLS.items():
+        target = docs / page.replace(".html", ".md")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        title = f"title: {TITLE}\n" if name.isdigit() else ""
+        target.write_text(f"---\n{title}hide: [navigation, toc]\nsearch: {{exclude: true}}\n---\n\n{BODY}\n", encoding="utf-8")
+    (work / "mkdocs.yml").write_text(
+        f"INHERIT: {config.resolve().as_posix()!r}\ndocs_dir: docs\nsite_dir: built\nuse_directory_urls: false\nstrict: false\n",
+        encoding="utf-8",
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "mkdocs", "build", "--quiet", "--config-file", str(work / "mkdocs.yml")],
+            env={**os.environ, "SOURCE_DATE_EPOCH": "0", "NO_MKDOCS_2_WARNING": "1"},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=300,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SetupError(f"mkdocs build: {error}", hint="pip install mkdocs mkdocs-material") from None
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip()[-2000:]
+        raise SetupError(
+            f"mkdocs build with {config} ended with {done.returncode}: {said}", hint="run `mkdocs build` on that file to see it"
+        )
+    _harvest(work, built, config)
+    shutil.rmtree(docs)
+    shutil.rmtree(built)
+    (work / "mkdocs.yml").unlink()
+
+
+def _harvest(work: Path, built: Path, config: Path) -> None:
+    (work / "shells").mkdir()
+    for name, page in SHELLS.items():
+        path = built / page
+        html = path.read_text(encoding="utf-8") if path.exists() else ""
+        if html.count(BODY) != 1 or (html.count(TITLE) > 0) != name.isdigit() or "<head>" not in html:
+            raise SetupError(
+                f"{config}: the page {page} has {html.count(BODY)} places for a body and {html.count(TITLE)} for a title",
+                hint="the theme must be Material; keep index.md and inbox.md, and compare with the mkdocs.yml of `orchestrator init`",
+            )
+        (work / "shells" / f"{name}.html").write_text(guarded(html), encoding="utf-8")
+    index = built / "search" / "search_index.json"
+    default = '{"config":{"lang":["en"],"separator":"[\\\\s\\\\-]+","pipeline":["stopWordFilter"]},"docs":[]}'
+    (work / "search.json").write_text(index.read_text(encoding="utf-8") if index.exists() else default, encoding="utf-8")
+    for path in sorted(built.rglob("*")):
+        name = path.relative_to(built).as_posix()
+        if not path.is_file() or _DROPPED.fullmatch(name):
+            continue
+        target = work / "site" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".html":
+            html = path.read_text(encoding="utf-8")
+            if TITLE in html or BODY in html:
+                raise SetupError(f"{config}: a marker of the shell stands in {name}", hint="keep the shell pages out of the navigation")
+            target.write_text(guarded(html), encoding="utf-8")
+        else:
+            shutil.copyfile(path, target)
+
+
+def guarded(html: str) -> str:
+    """A page of the theme with a content security policy as the first element of its head.
+
+    Scripts and styles: files of this site, and exactly the inline ones that stand in the page now. `data:` images are the theme's icons.
+    """
+    inline = [match["body"] for match in _SCRIPT.finditer(html) if "src=" not in match["attributes"] and "json" not in match["attributes"]]
+    scripts = " ".join(["'self'", *dict.fromkeys(_hash(body) for body in inline)])
+    styles = " ".join(["'self'", *dict.fromkeys(_hash(body) for body in _STYLE.findall(html))])
+    policy = (
+        f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
+    )
+    head, rest = html.split("<head>", 1)
+    return f'{head}<head><meta http-equiv="Content-Security-Policy" content="{policy}">{rest}'
+
+
+def _hash(body: str) -> str:
+    return f"'sha256-{b64encode(hashlib.sha256(body.encode()).digest()).decode()}'"
+
+
+class Shell:
+    """A page with holes for title and body, split once so that no page text is ever searched for markers."""
+
+    def __init__(self, html: str) -> None:
+        self.parts = _MARKERS.split(html)
+        self.key = hashlib.sha256(html.encode()).hexdigest()
+
+    def fill(self, title: str, body: str) -> str:
+        """`title` is text; `body` is finished HTML."""
+        holes = {TITLE: escape(title), BODY: body}
+        return "".join(holes[part] if index % 2 else part for index, part in enumerate(self.parts))

@@ -1,0 +1,105 @@
+"""What the commands print. Pure: values in, text out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from orchestrator.model import Plan, Prd, Problem, Task
+from orchestrator.save.reports import ProjectReport
+
+
+def problems(found: Iterable[Problem]) -> str:
+    """One or two lines per problem, in the form editors understand: `file:line: severity: message [code]`."""
+    lines = []
+    for problem in found:
+        place = f"{problem.path}:{problem.line}" if problem.line else problem.path
+        lines.append(f"{place}: {problem.severity}: {problem.message} [{problem.code}]")
+        if problem.hint:
+            lines.append(f"    → {problem.hint}")
+    return "\n".join(safe(line) for line in lines)
+
+
+def safe(text: str) -> str:
+    """Without control characters: text of PRDs and agents must not steer a terminal."""
+    return "".join(letter if letter in "\n\t" or (letter.isprintable()) else "�" for letter in text)
+
+
+def table(projects: Iterable[ProjectReport]) -> str:
+    """Where each project stands: the same until something happens."""
+    rows = [("project", "tasks", "criteria proved", "by held-out", "by oracle", "turns", "answers", "state")]
+    for project in projects:
+        states = Counter(task.state for task in project.tasks if task.state != "retired")
+        criteria = [c for prd in project.prds for requirement in prd.requirements for c in requirement.criteria]
+        proved = [criterion for criterion in criteria if criterion.state == "proved"]
+        levels = Counter(criterion.level for criterion in proved)
+        kinds = [word for word, shown in (("recorded", any(r.replayed for r in project.runs)), ("scripted", any(r.scripted for r in project.runs))) if shown]
+        rows.append(
+            (
+                project.project,
+                f"{states['done']} of {sum(states.values())}",
+                f"{len(proved)} of {len(criteria)}",
+                str(levels["held-out"]),
+                str(levels["oracle"]),
+                str(sum(run.turns for run in project.runs)),
+                " + ".join(kinds) or ("live" if any(run.turns for run in project.runs) else "–"),
+                _state(states),
+            )
+        )
+    return columns(rows) if len(rows) > 1 else "no project yet"
+
+
+def _state(states: Counter[str]) -> str:
+    words = (("failed", "failed"), ("unclear", "needs a person"), ("parked", "parked"), ("skipped", "skipped"), ("ready", "waiting"))
+    parts = [f"{states[state]} {word}" if states[state] > 1 else word for state, word in words if states[state]]
+    return ", ".join(parts) or "done"
+
+
+def columns(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(row[number]) for row in rows) for number in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return safe("\n".join([lines[0], "  ".join("─" * width for width in widths), *lines[1:]]))
+
+
+def questions(projects: Iterable[ProjectReport]) -> str:
+    """What needs a person, with the lines concerned."""
+    lines = []
+    for project in projects:
+        for task in project.tasks:
+            if task.state == "unclear" and task.question:
+                places = ", ".join(f"{task.question.path}:{line}" for line in task.question.lines)
+                lines.append(f"{task.id} needs a person: {task.question.text} ({places})")
+            elif task.state == "failed":
+                lines.append(f"{task.id} failed: {task.reason}")
+    return safe("\n".join(lines))
+
+
+def plan_tree(plans: Iterable[tuple[Prd, Plan]], states: dict[str, tuple[str, str]]) -> str:
+    """A tree per PRD: tasks in order, files, examples, what they wait for, and what would run. `states`: task → (state, fingerprint)."""
+    lines = []
+    for prd, plan in plans:
+        lines.append(f"{prd.id}  {prd.title}  ({prd.path}, project {prd.project}, {len(plan.tasks)} tasks, decomposer {plan.decomposer})")
+        for number, task in enumerate(plan.tasks, 1):
+            last = number == len(plan.tasks)
+            lines.append(f"{'└' if last else '├'}─ {number}. {task.id}  {task.goal}  [{would(task, states)}]")
+            bar = "   " if last else "│  "
+            held = sum(example.held_out for example in task.examples)
+            examples = f"{len(task.examples)} examples" + (f", {held} of them held out" if held else "")
+            lines.append(f"{bar}   {', '.join(task.files) or 'no module'} ← {task.test_file}; {len(task.criteria)} criteria, {examples}")
+            if task.depends_on:
+                lines.append(f"{bar}   after {', '.join(task.depends_on)}")
+            if task.question:
+                lines.append(f"{bar}   needs a person: {task.question.text}")
+    return safe("\n".join(lines)) if lines else "nothing to plan: no PRD in the folder is ready"
+
+
+def would(task: Task, states: dict[str, tuple[str, str]]) -> str:
+    """What `run` would do with a task now."""
+    state, fingerprint = states.get(task.id, ("", ""))
+    if task.question and (not state or fingerprint != task.fingerprint or state == "unclear"):
+        return "needs a person"
+    if not state:
+        return "new, would run"
+    if fingerprint != task.fingerprint:
+        return "changed, would run"
+    return state if state in ("done", "failed", "unclear", "skipped", "retired") else f"{state}, would run"

@@ -1,0 +1,216 @@
+"""Untrusted text → what a page may show. Everything that returns Markup has escaped every character it did not write itself.
+
+Reports hold what PRD authors, agents and programs wrote: escape sequences, direction overrides, HTML, links of any scheme.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from markupsafe import Markup, escape
+
+_ANSI = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor moves
+    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles, hyperlinks, device strings
+    r"|\x1b[ -/]*[0-~]?"
+    r"|\x9b[0-?]*[ -/]*[@-~]"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
+_DIRECTION = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Without escape sequences and control characters; direction marks stand as `[U+202E]`, since they are evidence in code."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
+    return _DIRECTION.sub(lambda mark: f"[U+{ord(mark.group()):04X}]", text)
+
+
+def ends(text: str, limit: int) -> tuple[str, str, int]:
+    """Head, tail and the number of characters left out between them; the whole as head when it is at most twice the limit."""
+    if len(text) <= 2 * limit:
+        return text, "", 0
+    return text[:limit], text[-limit:], len(text) - 2 * limit
+
+
+def inline(text: str) -> Markup:
+    """One sentence, its `backticks` as code."""
+    parts = clean(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape("`".join(parts))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts))
+
+
+# --- code and diffs ----------------------------------------------------------------------------------------------------
+
+_LEXERS = {
+    ".py": "python:PythonLexer",
+    ".pyi": "python:PythonLexer",
+    ".md": "markup:MarkdownLexer",
+    ".toml": "configs:TOMLLexer",
+    ".cfg": "configs:IniLexer",
+    ".ini": "configs:IniLexer",
+    ".yml": "data:YamlLexer",
+    ".yaml": "data:YamlLexer",
+    ".json": "data:JsonLexer",
+    ".js": "javascript:JavascriptLexer",
+    ".ts": "javascript:TypeScriptLexer",
+    ".html": "html:HtmlLexer",
+    ".css": "css:CssLexer",
+    ".sh": "shell:BashLexer",
+    ".go": "go:GoLexer",
+    ".rs": "rust:RustLexer",
+}
+_LONGEST_LINE = 2000
+
+
+@cache
+def _lexer(path: str) -> Any:
+    """The Pygments lexer for a file name, or None. Pygments carries no types."""
+    dot = path.rfind(".")
+    place = _LEXERS.get(path[dot:].lower() if dot >= 0 else "")
+    if place is None:
+        return None
+    module, name = place.split(":")
+    return getattr(import_module(f"pygments.lexers.{module}"), name)(stripnl=False, ensurenl=False)
+
+
+def _coloured(source: str, path: str) -> list[Markup]:
+    """The lines of a source text, each with Pygments' short class names (Material colours them)."""
+    lines = source.split("\n")
+    lexer = _lexer(path)
+    if lexer is None or any(len(line) > _LONGEST_LINE for line in lines):
+        return [escape(line) for line in lines]
+    names: dict[Any, str] = import_module("pygments.token").STANDARD_TYPES
+    found: list[list[Markup]] = [[]]
+    for kind, value in lexer.get_tokens(source):
+        name = names.get(kind, "")
+        for number, part in enumerate(value.split("\n")):
+            if number:
+                found.append([])
+            if part:
+                found[-1].append(Markup('<span class="{}">{}</span>').format(name, part) if name else escape(part))
+    joined = [Markup("").join(parts) for parts in found]
+    return joined if len(joined) == len(lines) else [escape(line) for line in lines]
+
+
+def code(source: str, path: str) -> Markup:
+    """A source file with line numbers that are not selected with the text."""
+    lines = _coloured(clean(source).removesuffix("\n"), path)
+    rows = Markup("").join(Markup('<span class="line" data-n="{}">{}\n</span>').format(n, line) for n, line in enumerate(lines, 1))
+    return Markup('<div class="highlight"><pre class="numbered"><code>{}</code></pre></div>').format(rows)
+
+
+def diff(text: str) -> Markup:
+    """A unified diff, its lines marked as added, removed or kept and coloured in the language of each file."""
+    rows: list[Markup] = []
+    for path, block in _blocks(clean(text).removesuffix("\n").split("\n")):
+        if path is None:
+            rows += [_line("d-file", "", line) for line in block if line]
+            continue
+        rows.append(_line("d-hunk", "", block[0]))
+        rows += _hunk(block[1:], path)
+    return Markup('<div class="highlight"><pre class="diff"><code>{}</code></pre></div>').format(Markup("").join(rows))
+
+
+def _line(name: str, mark: str, text: str) -> Markup:
+    """One line as a block; its newline stands inside, so that the text can be copied and read without styles."""
+    return Markup('<span class="{}">{}{}\n</span>').format(name, mark, text)
+
+
+def _blocks(lines: list[str]) -> Iterator[tuple[str | None, list[str]]]:
+    """(None, header lines) and (path, hunk lines with the `@@` line first), in order. Hunks end where their counts say."""
+    path, at = "", 0
+    header: list[str] = []
+    while at < len(lines):
+        match = re.match(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", lines[at])
+        if match is None:
+            if lines[at].startswith(("+++ ", "--- ")) and not lines[at].endswith("/dev/null"):
+                path = lines[at][4:].split("\t")[0]
+            header.append(lines[at])
+            at += 1
+            continue
+        if header:
+            yield None, header
+            header = []
+        old, new = (int(count) if count is not None else 1 for count in match.groups())
+        end = at + 1
+        while end < len(lines) and (old > 0 or new > 0 or lines[end].startswith("\\")):
+            mark = lines[end][:1]
+            old -= mark not in ("+", "\\")
+            new -= mark not in ("-", "\\")
+            end += 1
+        yield path, lines[at:end]
+        at = end
+    if header:
+        yield None, header
+
+
+def _hunk(lines: list[str], path: str) -> Iterator[Markup]:
+    sides = {}
+    for side, others in (("-", "+\\"), ("+", "-\\")):
+        kept = [line[1:] for line in lines if line[:1] not in others or not line]
+        sides[side] = iter(_coloured("\n".join(kept), path) if kept else [])
+    for line in lines:
+        mark = line[:1]
+        if mark == "\\":
+            yield _line("d-none", "", line)
+        elif mark == "-":
+            yield _line("d-del", "-", next(sides["-"], ""))
+        elif mark == "+":
+            yield _line("d-add", "+", next(sides["+"], ""))
+        else:
+            next(sides["-"], None)
+            yield _line("d-same", " ", next(sides["+"], ""))
+
+
+# --- prose -------------------------------------------------------------------------------------------------------------
+
+_TAGS = {
+    *("p", "br", "hr", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "em", "strong", "s", "a"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
+
+
+def prose(text: str) -> Markup:
+    """Markdown of a PRD as formatted text: no HTML of its author, no image, links only to http, https and mailto.
+
+    Two nets: markdown-it-py with `html=False` writes only tags of its own, and nh3 keeps only those of an allow-list.
+    """
+    import nh3
+
+    html = nh3.clean(
+        _markdown()(clean(text)),
+        tags=_TAGS,
+        clean_content_tags={"script", "style"},
+        attributes={"a": {"href"}, "ol": {"start"}},
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+        strip_comments=True,
+    )
+    return Markup(html)
+
+
+@cache
+def _markdown() -> Callable[[str], str]:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "typographer": False}).enable("table").disable("image")
+
+    def render(text: str) -> str:
+        tokens = parser.parse(text)
+        for token in tokens:
+            if token.type in ("heading_open", "heading_close"):  # the page has its own first two levels
+                token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+        options: Any = parser.options
+        rendered: str = parser.renderer.render(tokens, options, {})
+        return rendered
+
+    return render

@@ -1,0 +1,97 @@
+"""Every word of a report that a page shows as a chip: its symbol, its tone (a colour of site.css) and a sentence for the reader.
+
+A word that is not listed here is shown as it stands, in a neutral tone: a newer report must not break an older site.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Word(NamedTuple):
+    symbol: str
+    tone: str
+    """`good`, `bad`, `person`, `wait`, `live` or `quiet`."""
+    says: str
+
+
+STATES: dict[str, Word] = {
+    "pending": Word("○", "quiet", "waits for the tasks it depends on"),
+    "ready": Word("○", "quiet", "can be worked on by the next run"),
+    "running": Word("▶", "live", "an attempt is under way"),
+    "produced": Word("▶", "live", "passed every gate, not yet committed"),
+    "done": Word("✓", "good", "passed every gate and committed"),
+    "parked": Word("‖", "wait", "waits for an agent, a tool or a budget; costs no attempt"),
+    "failed": Word("✗", "bad", "gave up: no candidate passed the gates within its limits"),
+    "unclear": Word("?", "person", "the PRD cannot be satisfied as written: a person must answer"),
+    "skipped": Word("–", "quiet", "a task it depends on failed or needs a person"),
+    "retired": Word("–", "quiet", "its requirement is gone from the PRD"),
+}
+
+VERDICTS: dict[str, Word] = {
+    "passed": Word("✓", "good", "a candidate passed every gate"),
+    "already satisfied": Word("✓", "good", "the code did this before any turn was taken, and every gate agreed"),
+    "gave up": Word("✗", "bad", "no candidate passed the gates within its limits"),
+    "needs a person": Word("?", "person", "the PRD cannot be satisfied as written"),
+    "parked": Word("‖", "wait", "waits for an agent, a tool or a budget"),
+    "refused": Word("✗", "bad", "a gate refused this candidate"),
+}
+
+OUTCOMES: dict[str, Word] = {
+    "done": Word("✓", "good", "every task that was worked on passed"),
+    "failed": Word("✗", "bad", "at least one task gave up"),
+    "needs a person": Word("?", "person", "at least one task has a question only a person can answer"),
+    "parked": Word("‖", "wait", "work waits for an agent, a tool or a budget"),
+    "interrupted": Word("!", "wait", "the run was stopped before its end; the next one goes on"),
+}
+
+CRITERIA: dict[str, Word] = {
+    "proved": Word("✓", "good", "its task is done, and the proof belongs to the text as it is now"),
+    "unproved": Word("○", "quiet", "no proof yet"),
+    "failing": Word("✗", "bad", "its task gave up"),
+    "outdated": Word("↻", "wait", "proved for an earlier wording; the PRD changed since"),
+    "needs a person": Word("?", "person", "a question about it is open"),
+}
+
+RECEIPTS: dict[str, Word] = {
+    "accepted": Word("✓", "good", "taken, and its tasks are planned"),
+    "draft": Word("○", "quiet", "`draft: true`: checked, never run"),
+    "set aside": Word("✗", "bad", "has errors; tried again when the file changes"),
+    "waiting": Word("‖", "wait", "fine, but nothing can work on it now"),
+    "gone": Word("–", "quiet", "the file is no longer there"),
+}
+
+TEST_OUTCOMES: dict[str, Word] = {
+    "passed": Word("✓", "good", "the test passed"),
+    "agreed": Word("✓", "good", "the answer was the expected one"),
+    "failed": Word("✗", "bad", "the test failed"),
+    "skipped": Word("–", "quiet", "the test was skipped"),
+    "timeout": Word("◷", "wait", "killed at its time limit"),
+}
+
+LEVELS: dict[str, Word] = {
+    "held-out": Word(
+        "4", "level-4", "the expected answers were compared in the trusted process, on examples the agent had never seen as well"
+    ),
+    "oracle": Word("3", "level-3", "the expected answers were compared in the trusted process, where the agent's code cannot reach"),
+    "human test": Word("2", "level-2", "a test written by a person passes; it runs in one process with the code it judges"),
+    "agent test": Word("1", "level-1", "a test written by an agent passes; it failed before the code was there"),
+    "none": Word("0", "level-0", "nothing has been proved"),
+}
+"""Strongest first; the order of every bar, legend and table."""
+
+ALL: dict[str, dict[str, Word]] = {
+    "state": STATES,
+    "verdict": VERDICTS,
+    "outcome": OUTCOMES,
+    "criterion": CRITERIA,
+    "receipt": RECEIPTS,
+    "test": TEST_OUTCOMES,
+    "level": LEVELS,
+}
+
+
+def word(kind: str, value: str) -> Word:
+    """The Word for a value; a test outcome that is not listed is one of the many ways to fail."""
+    unknown = Word("✗", "bad", value) if kind == "test" else Word("·", "quiet", value)
+    return ALL[kind].get(value, unknown)

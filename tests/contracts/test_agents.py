@@ -1,0 +1,181 @@
+"""What every agent must do, whichever it is. The chat agent talks to a real server on loopback, the Python script runs in the real sandbox."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from agents.chat_server import Reply, closed_port, serve
+from agents.values import BRIEF, brief
+
+from orchestrator.config import ChatAgent
+from orchestrator.errors import AgentError
+from orchestrator.model import AgentTurn, Change, Usage
+from orchestrator.run.agents import Agent, TimedOut
+from orchestrator.run.agents.chat import ChatCompletion
+from orchestrator.run.agents.recorded import RecordedReplay
+from orchestrator.run.agents.recording import dump, recorded_turn, turn_path
+from orchestrator.run.agents.scripted import ScriptedTurns
+
+CODE = "def leap_year(year):\n    return year % 4 == 0\n"
+KINDS = ("yaml", "python", "recorded", "chat")
+
+
+@dataclass
+class Bench:
+    """Makes an agent of one kind that answers with given files."""
+
+    kind: str
+    place: Path
+    stack: ExitStack
+    seconds: float = 20.0
+
+    def answering(self, files: dict[str, str], usage: Usage = Usage()) -> Agent:  # noqa: B008
+        given = {key: value for key, value in vars(usage).items() if value is not None}
+        if self.kind == "yaml":
+            return self.scripted("script.yaml", yaml.safe_dump({"turns": [{"files": files, "text": "done", "usage": given}]}))
+        if self.kind == "python":
+            lines = ["import os", "def turn(brief, folder):"]
+            for path, text in files.items():
+                lines += [
+                    "    try:",
+                    f"        target = folder / {path!r}",
+                    "        target.parent.mkdir(parents=True, exist_ok=True)",
+                    f"        target.write_text({text!r})",
+                    "    except OSError: pass",
+                ]
+            return self.scripted("script.py", "\n".join([*lines, f'    return {{"text": "done", "usage": {given!r}}}']))
+        if self.kind == "recorded":
+            turn = AgentTurn("done", usage, "stop", "local", "chat", "tiny-1", 1.0)
+            path = turn_path(self.place / "recordings", BRIEF)
+            path.parent.mkdir(parents=True)
+            path.write_text(dump(recorded_turn(BRIEF, turn, tuple(Change(*item) for item in files.items()))), encoding="utf-8")
+            return RecordedReplay("again", self.place / "recordings")
+        text = "done\n\n" + "\n".join(f"```python {path}\n{text}```\n" for path, text in files.items())
+        names = {"prompt_tokens": usage.input_tokens, "completion_tokens": usage.output_tokens, "cost": usage.usd}
+        return self.chat(Reply(text, usage={key: value for key, value in names.items() if value is not None} or None))
+
+    def scripted(self, name: str, text: str) -> Agent:
+        (self.place / name).write_text(text, encoding="utf-8")
+        return ScriptedTurns("script", self.place / name, self.seconds)
+
+    def chat(self, reply: Reply) -> Agent:
+        server = self.stack.enter_context(serve(reply))
+        return ChatCompletion("local", ChatAgent(type="chat", url=server.url), self.seconds)
+
+    def dead(self) -> Agent:
+        """One that cannot answer."""
+        if self.kind == "chat":
+            return ChatCompletion("local", ChatAgent(type="chat", url=f"http://127.0.0.1:{closed_port()}/v1", model="m"), self.seconds)
+        if self.kind == "recorded":
+            return RecordedReplay("again", self.place / "nothing")
+        return ScriptedTurns("script", self.place / f"missing.{'py' if self.kind == 'python' else 'yaml'}", self.seconds)
+
+    def slow(self, seconds: float) -> Agent:
+        """One that would take a minute, with a limit of `seconds`."""
+        self.seconds = seconds
+        if self.kind == "chat":
+            return self.chat(Reply("late", wait=60))
+        if self.kind == "yaml":
+            return self.scripted("script.yaml", "turns: [{seconds: 60, files: {late.py: x}}]")
+        return self.scripted("script.py", "import time\ndef turn(brief, folder):\n    time.sleep(60)\n")
+
+
+@pytest.fixture(params=KINDS)
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    with ExitStack() as stack:
+        yield Bench(request.param, tmp_path, stack)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "outer" / "workspace"
+    place.mkdir(parents=True)
+    return place
+
+
+def outside(folder: Path) -> list[str]:
+    """What lies in the folder around the workspace, besides it."""
+    return [path.name for path in folder.parent.iterdir() if path != folder]
+
+
+def test_a_turn_changes_the_file_that_the_brief_asks_for(bench: Bench, folder: Path) -> None:
+    (folder / "leap.py").write_text("old\n")
+    agent = bench.answering({"leap.py": CODE})
+
+    turn = agent.turn(BRIEF, folder)
+
+    assert (folder / "leap.py").read_text() == CODE
+    assert [path.name for path in folder.iterdir()] == ["leap.py"], "nothing else is left behind"
+    assert turn.text.startswith("done")
+    assert (turn.agent, turn.kind) == (agent.name, agent.kind)
+    assert turn.stop and turn.model and turn.seconds >= 0
+    assert BRIEF.text.strip() in turn.transcript and "done" in turn.transcript
+    assert turn.notes == ()
+
+
+def test_a_file_in_a_new_folder_is_made(bench: Bench, folder: Path) -> None:
+    bench.answering({"pkg/inner/leap.py": CODE}).turn(brief(writable=("pkg/",)), folder)
+    assert (folder / "pkg/inner/leap.py").read_text() == CODE
+
+
+def test_unknown_usage_is_none_and_never_zero(bench: Bench, folder: Path) -> None:
+    assert bench.answering({"leap.py": CODE}).turn(BRIEF, folder).usage == Usage(None, None, None)
+
+
+def test_known_usage_is_passed_on(bench: Bench, folder: Path) -> None:
+    assert bench.answering({"leap.py": CODE}, Usage(120, 30, 0.25)).turn(BRIEF, folder).usage == Usage(120, 30, 0.25)
+
+
+@pytest.mark.parametrize("path", ["../escaped.py", "sub/../../escaped.py", "{outer}/escaped.py", "link/escaped.py", "filelink.py"])
+def test_an_unsafe_path_is_never_written(bench: Bench, folder: Path, path: str) -> None:
+    beyond = folder.parent / "beyond"
+    beyond.mkdir()
+    (beyond / "precious.py").write_text("precious\n")
+    (folder / "link").symlink_to(beyond)
+    (folder / "filelink.py").symlink_to(beyond / "precious.py")
+    agent = bench.answering({path.format(outer=folder.parent): CODE, "leap.py": CODE})
+
+    turn = agent.turn(brief(writable=("leap.py", path)), folder)
+
+    assert (folder / "leap.py").read_text() == CODE, "the safe file of the same answer is still written"
+    assert outside(folder) == ["beyond"]
+    assert [file.name for file in beyond.iterdir()] == ["precious.py"]
+    assert (beyond / "precious.py").read_text() == "precious\n"
+    if bench.kind != "python" and path != "filelink.py":
+        assert any("escaped.py" in note for note in turn.notes)
+
+
+def test_an_agent_that_cannot_answer_raises_an_error_that_says_what_to_do(bench: Bench, folder: Path) -> None:
+    with pytest.raises(AgentError) as caught:
+        bench.dead().turn(BRIEF, folder)
+    assert caught.value.hint
+    assert list(folder.iterdir()) == []
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value), "an error travels back from a worker"
+
+
+@pytest.mark.parametrize("bench", ["yaml", "python", "chat"], indirect=True)
+def test_the_time_limit_ends_a_turn(bench: Bench, folder: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(TimedOut, match="1.5 s"):
+        bench.slow(1.5).turn(BRIEF, folder)
+    assert time.monotonic() - started < 6
+    assert list(folder.iterdir()) == []
+
+
+def test_an_agent_travels_to_a_worker(bench: Bench, folder: Path) -> None:
+    agent: Agent = pickle.loads(pickle.dumps(bench.answering({"leap.py": CODE})))
+    agent.turn(BRIEF, folder)
+    assert (folder / "leap.py").read_text() == CODE
+
+
+def test_close_may_be_called_twice_and_before_any_turn(bench: Bench) -> None:
+    close: Callable[[], None] = bench.answering({}).close
+    close()
+    close()
