@@ -138,7 +138,11 @@ def _check(options: argparse.Namespace) -> Exit:
             print(terminal.problems(problems))
         examples = sum(file.examples for file in files)
         criteria = sum(file.criteria for file in files)
-        print(f"{len(files)} PRDs, {criteria} criteria, {examples} executable examples; {refused} set aside, {len(problems)} problems and notes")
+        said = len(problems)
+        print(
+            f"{count(len(files), 'PRD')}, {criteria} criteria, {count(examples, 'executable example')}; "
+            f"{refused} set aside, {count(said, 'problem or note') if said == 1 else f'{said} problems and notes'}"
+        )
     return Exit.SET_ASIDE if refused else Exit.DONE
 
 
@@ -207,12 +211,16 @@ def run_once(root: Path, config: Config, *, build_site: bool = True) -> Exit:
     if outcome.nothing_new:
         print("\nnothing new")
     else:
-        print(f"\n{outcome.turns} turns taken, {outcome.done} tasks done")
+        print(f"\nthis run: {count(outcome.turns, 'turn')}, {count(outcome.done, 'task')} done")
     if build_site:
         from orchestrator.show import site
 
         print(site.build(root, config))
     return outcome.exit_code
+
+
+def count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def project_reports(root: Path, config: Config) -> list[ProjectReport]:

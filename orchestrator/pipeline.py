@@ -478,7 +478,7 @@ def _tools() -> dict[str, str]:
 
 def task_states(root: Path, config: Config) -> dict[str, tuple[str, str]]:
     """Task → (state, fingerprint) over all projects, read without their locks."""
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     for path in sorted(config.folder(root, "runs").glob("*/project.sqlite")):
         with Store(path.parent, read_only=True) as store:
             found |= {row.id: (row.state, row.fingerprint) for row in store.tasks()}

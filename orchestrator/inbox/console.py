@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from orchestrator.inbox.doctests import Answer, Found, Remark
+from orchestrator.inbox.doctests import MAX_STATEMENTS, Answer, Found, Remark, too_long
 
 LANGUAGES = frozenset({"console", "shell-session", "shellsession"})
 _EXIT = re.compile(r"\(exit(?: code| status)?:? (\d{1,3})\)")
@@ -23,6 +23,8 @@ def read(text: str, line: int) -> tuple[list[Found], list[Remark]]:
     remarks: list[Remark] = []
     setup: list[str] = []
     lines = [each.rstrip() for each in text.split("\n")]
+    if sum(each.startswith("$ ") for each in lines) > MAX_STATEMENTS:
+        return [], [too_long(line)]
     position = next((number for number, each in enumerate(lines) if each.startswith("$ ")), len(lines))
     if any(each and not each.startswith("#") for each in lines[:position]):
         hint = "a command stands on a line that begins with `$ `"

@@ -16,6 +16,12 @@ from orchestrator.model import Compare
 PRINTS = re.compile(r"\bprint(?:s|ed|ing)?\b|\bstandard output\b|\bstdout\b", re.IGNORECASE)
 """Prose that says an answer is printed: a literal then stands for text."""
 
+MAX_DEPTH = 150
+"""Levels of nesting in an example; beyond, Python's own tools for source run out of stack."""
+
+MAX_STATEMENTS = 200
+"""Statements or commands of one block; each example carries all that stand before it."""
+
 _DIRECTIVE = re.compile(r"#\s*doctest:\s*([^\n'\"]*)$", re.MULTILINE)
 _TRACEBACK = re.compile(r"Traceback \((?:most recent call|innermost) last\):[ \t]*\n(?:[ \t].*\n|\.\.\.[ \t]*\n|\n)*(?P<said>\w[\s\S]*)")
 _RAISED = re.compile(r"(?P<type>[^\W\d]\w*(?:\.[^\W\d]\w*)*)(?::[ \t]*(?P<message>[\s\S]*))?")
@@ -71,7 +77,10 @@ def read(text: str, line: int, printed: bool = False) -> tuple[list[Found], list
     examples: list[Found] = []
     setup: list[str] = []
     skipped = False
-    for statement in _statements(text, line, remarks):
+    statements = _statements(text, line, remarks)
+    if len(statements) > MAX_STATEMENTS:
+        return [], [*remarks, too_long(line)]
+    for statement in statements:
         source = "\n".join(statement.source)
         expected = "\n".join(statement.expected)
         source, options = _directives(source, statement.line, remarks)
@@ -100,9 +109,16 @@ def read(text: str, line: int, printed: bool = False) -> tuple[list[Found], list
     return examples, remarks
 
 
+def too_long(line: int) -> Remark:
+    return Remark(line, "block-too-long", f"more than {MAX_STATEMENTS} statements in one block", "part it into several blocks")
+
+
 def compiles(source: str, mode: str = "exec") -> str:
     """Why the text is not valid Python; '' when it is. Nothing is run."""
     try:
+        tree = parse(source, mode)
+        if _depth(tree) > MAX_DEPTH:
+            return "nested too deeply"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             compile(source, "<example>", mode, dont_inherit=True)
@@ -118,6 +134,15 @@ def parse(source: str, mode: str = "exec") -> ast.AST:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(source, mode=mode)
+
+
+def _depth(tree: ast.AST) -> int:
+    level: list[ast.AST] = [tree]
+    depth = 0
+    while level:
+        depth += 1
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return depth
 
 
 def literal(source: str) -> bool:

@@ -79,8 +79,12 @@ def scan(root: Path, config: Config) -> Scan:
             message = f"`{path.suffix.lower()}` files are not read yet by this version"
             notes.append(Problem(shown, 0, "unknown-form", message, "write the PRD as Markdown, `.md`", "note"))
             continue
+        if _stays_inside(path, folder):
+            message = "a symbolic link within the folder is not followed: what it leads to is read where it is"
+            notes.append(Problem(shown, 0, "symlink-inside", message, severity="note"))
+            continue
         entry = _Entry(shown)
-        _read(path, folder, config.inbox.max_bytes, entry)
+        _read(path, config.inbox.max_bytes, entry)
         if entry.reading:
             _check_configured(entry, entry.reading.prd, root, config)
         entries.append(entry)
@@ -131,16 +135,19 @@ def _found(folder: Path) -> Iterator[Path]:
     yield from sorted(found)
 
 
-def _read(path: Path, folder: Path, limit: int, entry: _Entry) -> None:
+def _stays_inside(path: Path, folder: Path) -> bool:
+    """Whether the path is a link to something that is found in the folder anyway."""
+    try:
+        return path.is_symlink() and path.resolve(strict=True).is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):
+        return False
+
+
+def _read(path: Path, limit: int, entry: _Entry) -> None:
     try:
         if path.is_symlink():
-            target = path.resolve()
-            if not target.is_relative_to(folder.resolve()):
-                entry.say("symlink-outside", "a symbolic link that leads out of the folder is not followed", "put the file itself here")
-                return
-            if target.exists():
-                entry.say("symlink-inside", "a symbolic link within the folder is not followed: its target is read where it is")
-                return
+            entry.say("symlink-outside", "a symbolic link that leads out of the folder is not followed", "put the file itself here")
+            return
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             entry.say("not-a-file", "this is not a plain file")
@@ -150,8 +157,8 @@ def _read(path: Path, folder: Path, limit: int, entry: _Entry) -> None:
             entry.say("too-large", message, "split the PRD, or raise `inbox.max_bytes` in orchestrator.yaml")
             return
         data = path.read_bytes()
-    except (OSError, RuntimeError) as error:
-        entry.say("unreadable", f"cannot be read: {getattr(error, 'strerror', None) or error}")
+    except OSError as error:
+        entry.say("unreadable", f"cannot be read: {error.strerror or error}")
         return
     entry.fingerprint = hashlib.sha256(data).hexdigest()
     if (at := data.find(b"\0")) >= 0:
@@ -203,9 +210,6 @@ def _check_each_other(entries: list[_Entry]) -> None:
         if entry.ok and (same := texts.setdefault(entry.fingerprint, entry)) is not entry:
             entry.say("same-text", f"the same text as `{same.path}`, byte for byte", "keep one of the two")
         elif (other := ids.setdefault(prd.id, entry)) is not entry:
-            # A file that cannot be run does not keep its name from one that can.
-            if not other.ok and entry.ok:
-                ids[prd.id], entry, other = entry, other, entry
             message = f"the PRD `{prd.id}` is also in `{other.path}`, which is the one that is read"
             entry.say("duplicate-prd", message, "give this one another `id:`", entry.line_of("id"))
     for entry in entries:

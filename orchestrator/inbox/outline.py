@@ -112,7 +112,7 @@ def _plain(text: str) -> str:
 
 def _title(root: _Node, title: Block | None) -> str:
     """The heading above all others, else a line that stands alone before any heading, else the first heading that names no section."""
-    if title:
+    if title and not _EXACT.fullmatch(_plain(title.text)):
         known = identifier(title.text)
         return known[1] if known else _plain(title.text)
     before = root.blocks[0] if root.blocks else None
@@ -149,7 +149,8 @@ class _Reader:
         self.native = native
         """The file has requirements with identifiers, so others are inferred with more restraint."""
         self.title = title
-        self.keys: set[str] = set()
+        self.keys: dict[str, int] = {}
+        """How often each key was made, in lower case."""
 
     def outside(self, node: _Node, under_context: bool) -> None:
         """A heading that is in no requirements section."""
@@ -194,7 +195,7 @@ class _Reader:
         found = identifier(node.text, in_section=True)
         assert found and node.heading
         key, title = found
-        self.keys.add(key.lower())
+        self.keys.setdefault(key.lower(), 1)
         if not kind and re.match(r"N(?:FR?)?-?\d", key):
             kind = "non-functional"
         place = len(self.outline.sections)
@@ -218,11 +219,10 @@ class _Reader:
         assert node.heading
         title = node.name or "Requirement"
         base = key = slug(title, "requirement")
-        number = 1
         while key in self.keys:
-            number += 1
-            key = f"{base}-{number}"
-        self.keys.add(key)
+            self.keys[base] += 1
+            key = f"{base}-{self.keys[base]}"
+        self.keys[key] = 1
         section = Section(key, title, node.heading.start, tuple(body), inferred=True, type=kind, acceptance=acceptance)
         self.outline.sections.append(section)
         message = f"the heading `{title}` was taken for a requirement and named `{key}`"

@@ -1,7 +1,7 @@
 """Which examples the agent never sees. Pure and stable: chosen by hash, so the same PRD always holds out the same ones.
 
 A share of the examples (default a quarter) where at least three share a call form; never the only one of an outcome kind, so that what stays
-visible still shows every kind of answer.
+visible still shows every kind of answer; never one whose call a visible example runs first as its set-up.
 """
 
 from __future__ import annotations
@@ -28,11 +28,17 @@ def choose(examples: tuple[Example, ...], share: float) -> frozenset[str]:
         left: dict[str, int] = defaultdict(int)
         for example in group:
             left[outcome_kind(example)] += 1
-        for example in sorted(group, key=_rank):
-            if wanted and left[outcome_kind(example)] > 1 and not _shown_elsewhere(example, examples):
-                chosen.add(example.id)
-                left[outcome_kind(example)] -= 1
-                wanted -= 1
+        waiting = sorted(group, key=_rank)
+        while wanted:
+            example_or_none = next(
+                (item for item in waiting if left[outcome_kind(item)] > 1 and not _shown_elsewhere(item, examples, chosen)), None
+            )
+            if example_or_none is None:
+                break
+            waiting.remove(example_or_none)
+            chosen.add(example_or_none.id)
+            left[outcome_kind(example_or_none)] -= 1
+            wanted -= 1
     return frozenset(chosen)
 
 
@@ -74,10 +80,13 @@ def outcome_kind(example: Example) -> str:
     return "value"
 
 
-def _shown_elsewhere(example: Example, examples: tuple[Example, ...]) -> bool:
-    """The same question stands in another example too: holding it out would hide nothing."""
+def _shown_elsewhere(example: Example, examples: tuple[Example, ...], chosen: set[str]) -> bool:
+    """A visible example asks the same question, or asks it on its way: holding this one out would hide nothing."""
     return any(
-        other.id != example.id and (other.setup, other.call, other.stdin) == (example.setup, example.call, example.stdin) for other in examples
+        (other.setup, other.call, other.stdin) == (example.setup, example.call, example.stdin)
+        or (example.call in other.setup[len(example.setup) :] and other.setup[: len(example.setup)] == example.setup)
+        for other in examples
+        if other.id != example.id and other.id not in chosen
     )
 
 

@@ -34,7 +34,7 @@ from orchestrator.model import (
     Task,
     Verdict,
 )
-from orchestrator.plan.held_out import call_form
+from orchestrator.plan.held_out import call_form, outcome_kind
 from orchestrator.run import evidence, examples, limits, oracle, sandboxes, stubs, suites
 from orchestrator.run.agents import Agent, workspace
 from orchestrator.run.briefing import render
@@ -395,9 +395,9 @@ def _record(
 
 
 def _proofs(bench: _Bench) -> tuple[Proof, ...]:
-    """How strongly each criterion is proved. `held-out` when an example that was never shown, of the same call form, held too."""
+    """How strongly each criterion is proved. `held-out` when an example that was never shown, of the same call form and outcome kind, held."""
     task = bench.work.task
-    hidden_forms = {call_form(example) for example in bench.hidden}
+    hidden_forms = {(call_form(example), outcome_kind(example)) for example in bench.hidden}
     found = []
     for criterion in task.criteria:
         if not criterion.examples:
@@ -405,7 +405,7 @@ def _proofs(bench: _Bench) -> tuple[Proof, ...]:
             continue
         hidden = [example for example in criterion.examples if example in bench.hidden]
         shown = [example for example in criterion.examples if example not in hidden]
-        strong = bool(hidden) or any(call_form(example) in hidden_forms for example in shown)
+        strong = bool(hidden) or any((call_form(example), outcome_kind(example)) in hidden_forms for example in shown)
         found.append(
             Proof(
                 criterion.id,

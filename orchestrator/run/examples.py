@@ -24,8 +24,11 @@ Made by the orchestrator from the examples of {path}; each test names its criter
 
 CONSOLE = '''
 
-def console(command, tmp_path, stdin="", before=()):
-    """What a command prints and its exit code, run in `tmp_path` with this project importable."""
+def console(command, expected, tmp_path, stdin="", before=()):
+    """(what the command shows, its exit code), run in `tmp_path` with this project importable.
+
+    A terminal shows standard output and errors alike: `expected` may be the first alone or both.
+    """
     root = Path(__file__).resolve().parents[{depth}]
     sources = [str(path) for path in (root / "src", root) if path.is_dir()]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -33,7 +36,9 @@ def console(command, tmp_path, stdin="", before=()):
     for earlier in before:
         subprocess.run(earlier, shell=True, cwd=tmp_path, env=env, capture_output=True)
     done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, input=stdin, capture_output=True, text=True)
-    return "\\n".join(line.rstrip() for line in done.stdout.rstrip().split("\\n")), done.returncode
+    texts = (done.stdout, done.stdout + done.stderr, done.stderr + done.stdout)
+    shown = ["\\n".join(line.rstrip() for line in text.rstrip().split("\\n")) for text in texts]
+    return expected if expected in shown else shown[1], done.returncode
 '''
 
 
@@ -121,13 +126,13 @@ def _files(example: Example) -> list[str]:
 
 
 def _console(example: Example) -> list[str]:
-    arguments = [repr(example.call), "tmp_path"]
+    expected = "\n".join(line.rstrip() for line in example.expected.rstrip().split("\n"))
+    arguments = [repr(example.call), "expected", "tmp_path"]
     if example.stdin:
         arguments.append(f"stdin={example.stdin!r}")
     if example.setup:
         arguments.append(f"before={tuple(example.setup)!r}")
-    expected = "\n".join(line.rstrip() for line in example.expected.rstrip().split("\n"))
-    return [f"assert console({', '.join(arguments)}) == ({expected!r}, {example.exit_code})"]
+    return [f"expected = {expected!r}", f"assert console({', '.join(arguments)}) == (expected, {example.exit_code})"]
 
 
 def _assertion(example: Example) -> list[str]:

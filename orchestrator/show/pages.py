@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from orchestrator.save.reports import (
-        AttemptReport,
         InboxReport,
         ObservationReport,
         OutcomeReport,
         ProjectReport,
         RunReport,
-        TaskReport,
         TaskRunReport,
         Text,
     )
@@ -173,19 +171,19 @@ def card(name: str, report: ProjectReport | Unreadable, digests: Mapping[str, Ma
 
 def overview(env: Environment, cards: Sequence[Card], inbox: InboxReport | Unreadable | None, note: str) -> str:
     rows = sorted((row for item in cards for row in item.rows), key=lambda row: row.id, reverse=True)
-    readable = [item.report for item in cards if not isinstance(item.report, Unreadable)]
-    questions = [(report, task) for report in readable for task in report.tasks if task.question is not None and task.state != "retired"]
+    readable = [(item.name, item.report) for item in cards if not isinstance(item.report, Unreadable)]
+    tasks = [(name, task) for name, report in readable for task in report.tasks]
     receipts = [] if inbox is None or isinstance(inbox, Unreadable) else inbox.receipts
     return render(
         env,
         "overview.html",
         addresses.OVERVIEW,
         cards=[(item, _strip(addresses.OVERVIEW, item.rows)) for item in cards],
-        counts=counts(readable),
+        counts=counts([report for _, report in readable]),
         rows=rows[:LATEST],
         more=max(0, len(rows) - LATEST),
-        questions=questions,
-        gave_up=[(report, task) for report in readable for task in report.tasks if task.state == "failed"],
+        questions=[(name, task) for name, task in tasks if task.question is not None and task.state != "retired"],
+        gave_up=[(name, task) for name, task in tasks if task.state == "failed" and task.question is None],
         set_aside=[receipt for receipt in receipts if receipt.state == "set aside"],
         waiting=[receipt for receipt in receipts if receipt.state == "waiting"],
         inbox_error=inbox if isinstance(inbox, Unreadable) else None,

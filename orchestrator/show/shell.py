@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from orchestrator.errors import SetupError
+from orchestrator.show.text import clean
 
 log = logging.getLogger(__name__)
 
@@ -213,5 +214,5 @@ class Shell:
 
     def fill(self, title: str, body: str) -> str:
         """`title` is text; `body` is finished HTML."""
-        holes = {TITLE: escape(title), BODY: body}
+        holes = {TITLE: escape(" ".join(clean(title).split())), BODY: body}
         return "".join(holes[part] if index % 2 else part for index, part in enumerate(self.parts))

@@ -247,7 +247,7 @@ def _run(builder: _Builder, runs: Path, project: gather.ProjectFiles, run: gathe
             files[place] = builder.page(
                 place, f"{task.id}: {task.title}", pages.task_page(builder.env, project.name, run.id, task, place, shown)
             )
-            search.append([place, f"{task.id}: {task.title}", f"{task.verdict}: {task.reason}"])
+            search.append([place, f"{task.id}: {task.title}", f"{project.name}, {report.started_at[:10]}, {task.verdict}: {task.reason}"])
         files |= {addresses.text(project.name, name): project.folder / name for name in used}
     return Rendered(files, {"digest": known, "search": search})
 

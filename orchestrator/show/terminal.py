@@ -27,7 +27,7 @@ def safe(text: str) -> str:
 
 def table(projects: Iterable[ProjectReport]) -> str:
     """Where each project stands: the same until something happens."""
-    rows = [("project", "tasks", "criteria proved", "by held-out", "by oracle", "turns", "answers", "state")]
+    rows: list[tuple[str, ...]] = [("project", "tasks", "criteria proved", "by held-out", "by oracle", "turns", "answers", "state")]
     for project in projects:
         states = Counter(task.state for task in project.tasks if task.state != "retired")
         criteria = [c for prd in project.prds for requirement in prd.requirements for c in requirement.criteria]

@@ -69,6 +69,7 @@ _LEXERS = {
     ".rs": "rust:RustLexer",
 }
 _LONGEST_LINE = 2000
+_HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
 
 @cache
@@ -89,15 +90,15 @@ def _coloured(source: str, path: str) -> list[Markup]:
     if lexer is None or any(len(line) > _LONGEST_LINE for line in lines):
         return [escape(line) for line in lines]
     names: dict[Any, str] = import_module("pygments.token").STANDARD_TYPES
-    found: list[list[Markup]] = [[]]
+    found: list[list[str]] = [[]]
     for kind, value in lexer.get_tokens(source):
         name = names.get(kind, "")
         for number, part in enumerate(value.split("\n")):
             if number:
                 found.append([])
-            if part:
-                found[-1].append(Markup('<span class="{}">{}</span>').format(name, part) if name else escape(part))
-    joined = [Markup("").join(parts) for parts in found]
+            if part:  # joined by hand: Markup.format costs more than the lexer
+                found[-1].append(f'<span class="{name}">{escape(part)}</span>' if name else str(escape(part)))
+    joined = [Markup("".join(parts)) for parts in found]
     return joined if len(joined) == len(lines) else [escape(line) for line in lines]
 
 
@@ -122,7 +123,7 @@ def diff(text: str) -> Markup:
 
 def _line(name: str, mark: str, text: str) -> Markup:
     """One line as a block; its newline stands inside, so that the text can be copied and read without styles."""
-    return Markup('<span class="{}">{}{}\n</span>').format(name, mark, text)
+    return Markup(f'<span class="{name}">{mark}{escape(text)}\n</span>')
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[str | None, list[str]]]:
@@ -130,7 +131,7 @@ def _blocks(lines: list[str]) -> Iterator[tuple[str | None, list[str]]]:
     path, at = "", 0
     header: list[str] = []
     while at < len(lines):
-        match = re.match(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@", lines[at])
+        match = _HUNK.match(lines[at])
         if match is None:
             if lines[at].startswith(("+++ ", "--- ")) and not lines[at].endswith("/dev/null"):
                 path = lines[at][4:].split("\t")[0]

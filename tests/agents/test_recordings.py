@@ -18,7 +18,7 @@ from orchestrator.run.agents.recording import Recording, dump, load, recorded_tu
 from orchestrator.run.agents.scripted import ScriptedTurns
 
 texts = st.text(st.characters(codec="utf-8"), max_size=80) | st.text("`\n# File(x)\r-", max_size=60)
-paths = st.text(string.ascii_letters + "./_- é\"\\`()#", min_size=1, max_size=20)
+paths = st.text(string.ascii_letters + './_- é"\\`()#', min_size=1, max_size=20)
 all_changes = st.lists(
     st.builds(Change, paths, texts, st.booleans()) | st.builds(Change, paths, st.none()), max_size=3, unique_by=lambda change: change.path
 )
@@ -52,7 +52,9 @@ def script(tmp_path: Path, text: str) -> ScriptedTurns:
 @pytest.fixture
 def recorded(tmp_path: Path) -> Path:
     """The recordings folder after one turn that changed, added and deleted files."""
-    agent = script(tmp_path, 'turns: [{text: "```done```", files: {leap.py: "a = 1", new/b.py: "b\\n"}, delete: [gone.py], usage: {usd: 0.5}}]')
+    agent = script(
+        tmp_path, 'turns: [{text: "```done```", files: {leap.py: "a = 1", new/b.py: "b\\n"}, delete: [gone.py], usage: {usd: 0.5}}]'
+    )
     place = tmp_path / "first"
     place.mkdir()
     (place / "gone.py").write_text("g\n")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from orchestrator.save import reports as r
-from tests.show.run_fixture import QUESTION, TEST_NAMES, lend_task, run_report
+
+from .run_fixture import QUESTION, TEST_NAMES, lend_task, run_report
 
 LIST = [
     (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+
 from orchestrator.save import reports as r
 
 MODEL = "local (qwen2.5-coder-1.5b)"

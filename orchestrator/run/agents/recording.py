@@ -150,12 +150,12 @@ def _fence_content(lines: Iterator[str], heading: str) -> str:
     for line in lines:
         if not line.strip():
             continue
-        opened = re.match(r"`{3,}", line)
+        opened = re.fullmatch(r"(`{3,})[a-z]*", line)
         if not opened:
             break
         content: list[str] = []
         for inner in lines:
-            if inner == opened[0]:
+            if inner == opened[1]:
                 return "".join(f"{kept}\n" for kept in content)
             content.append(inner)
         raise ValueError(f"the fence under `{heading}` is not closed")

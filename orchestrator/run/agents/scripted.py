@@ -149,7 +149,7 @@ def _run(script: Path, brief: Brief, folder: Path, limit: float) -> tuple[Answer
         answer = Answer.model_validate({"text": said or ""} if said is None or isinstance(said, str) else said)
     except ValidationError:
         raise ScriptFailed(
-            f"{script}: `turn` returned {str(said)[:200]!r}", hint='return None, a string, or {"text": …, "usage": {"input_tokens": …}}'
+            f"{script}: `turn` returned {repr(said)[:200]}", hint='return None, a string, or {"text": …, "usage": {"input_tokens": …}}'
         ) from None
     printed = errors.decode("utf-8", "replace").strip()
     return answer, (f"printed: {printed[:2000]}",) if printed else ()

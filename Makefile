@@ -1,0 +1,43 @@
+# The list of commands. `make run` and `make test` do all the set-up they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench docs wheel clean
+
+help:            ## this list
+	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/installed  ## the sample PRDs through the whole pipeline, with recorded answers; ends with the site's path
+	@$(BIN)/orchestrator run || [ $$? -eq 3 ]
+
+test: $(VENV)/developing lint  ## lint, types and every test
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/developing  ## format check, lint, types
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+
+bench: $(VENV)/developing  ## measure; prints JSON
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/installed  ## regenerate docs/configuration.md from the Config's docstrings, and build the site
+	$(BIN)/python -m orchestrator.show.reference docs/configuration.md
+	$(BIN)/orchestrator site build
+
+wheel: $(VENV)/developing  ## build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/developing: pyproject.toml $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+clean:           ## remove what was built; runs/ stays
+	rm -rf $(VENV) dist site .pytest_cache .mypy_cache .ruff_cache
