@@ -159,9 +159,7 @@ def _plan(options: argparse.Namespace) -> Exit:
         import json
         from dataclasses import asdict
 
-        entries = [
-            asdict(plan) | {"would": {task.id: terminal.would(task, states) for task in plan.tasks}, "path": prd.path} for prd, plan in plans
-        ]
+        entries = [asdict(plan) | {"would": {task.id: terminal.would(task, states) for task in plan.tasks}, "path": prd.path} for prd, plan in plans]
         print(json.dumps(entries, indent=2))
     else:
         errors = [problem for problem in found.problems if problem.severity == "error"]

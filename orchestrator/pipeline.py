@@ -137,9 +137,7 @@ class _Site:
             self.outcome.runs.append(self.run)
 
 
-def _project(
-    root: Path, config: Config, project: str, prds: tuple[Prd, ...], found: Scan, outcome: Outcome, complete: set[str], say: Say
-) -> None:
+def _project(root: Path, config: Config, project: str, prds: tuple[Prd, ...], found: Scan, outcome: Outcome, complete: set[str], say: Say) -> None:
     folder = project_folder(root, config, project)
     ids = {prd.path: prd.id for prd in prds}
     notes: dict[str, tuple[Problem, ...]] = {prd.id: () for prd in prds}
@@ -357,7 +355,7 @@ def _close(site: _Site, kind: str) -> None:
     if not site.begun:
         _write_project(site)
         return
-    states = [state for state in {task: state for task, state, _ in site.store.events(site.run)}.values()]
+    states = list({task: state for task, state, _ in site.store.events(site.run)}.values())
     results = site.store.results_of(site.run)
     turns = [turn for entry in results for attempt in entry.result.attempts for turn in attempt.turns]
     summary = {

@@ -145,6 +145,9 @@ def _stays_inside(path: Path, folder: Path) -> bool:
 
 def _read(path: Path, limit: int, entry: _Entry) -> None:
     try:
+        if path.is_symlink() and not path.exists():
+            entry.say("unreadable", "a symbolic link to nothing")
+            return
         if path.is_symlink():
             entry.say("symlink-outside", "a symbolic link that leads out of the folder is not followed", "put the file itself here")
             return

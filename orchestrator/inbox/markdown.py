@@ -77,9 +77,7 @@ def read(text: str, path: str) -> Reading:
             message = f"the file's name makes the id `{prd.id}`, which cannot be a folder's name: {reason}"
             remarks.append(Remark(0, "unsafe-name", message, f"rename it, or write `id: {names.slug(prd.id, 'prd')}` in front matter"))
         prd = _body(prd, [""] * front.end + lines[front.end :], values, remarks)
-    problems = [
-        Problem(path, min(each.line, len(lines)), each.code, each.message, each.hint, "error" if each.error else "note") for each in remarks
-    ]
+    problems = [Problem(path, min(each.line, len(lines)), each.code, each.message, each.hint, "error" if each.error else "note") for each in remarks]
     return Reading(prd, tuple(sorted(problems, key=lambda problem: (problem.line, problem.severity))), front.lines)
 
 
@@ -319,9 +317,7 @@ def _missing(requirement: Requirement) -> list[Remark]:
         found.append(Remark(line, "criterion-without-example", message, hint, error=False))
     else:
         found += [
-            Remark(each.line, "criterion-without-example", f"`{key}.{each.key}` has no example", hint, error=False)
-            for each in bare
-            if each.text
+            Remark(each.line, "criterion-without-example", f"`{key}.{each.key}` has no example", hint, error=False) for each in bare if each.text
         ]
     if not requirement.module:
         message = f"`{key}` does not say which file it is about"

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from orchestrator.inbox.doctests import Answer, Found, Remark, approximate, compiles, literal, parse
 
+MAX_COLUMNS = 50
 ARROWS = ("=>", "⇒", "→")
 _BUILTINS = frozenset(dir(builtins))
 _RAISES = re.compile(
@@ -55,6 +56,8 @@ class Table:
 def head(lines: Sequence[str], line: int) -> Table | None:
     """The call table that these source lines are, or None when they are a table of another kind. `line` is the header's."""
     cells = cells_of(lines[0])
+    if len(cells) > MAX_COLUMNS:
+        return None
     calls = [(column, call) for column, cell in enumerate(cells) if (call := _call(cell))]
     rows = tuple((number, text) for number, text in enumerate(lines[2:], line + 2) if text.strip())
     arrows = [column for column, cell in enumerate(cells) if _bare(cell) in ARROWS]
@@ -69,7 +72,7 @@ def head(lines: Sequence[str], line: int) -> Table | None:
 
 def looks_like_one(lines: Sequence[str]) -> bool:
     """Whether the header holds a call in backticks, so that its author may have meant examples."""
-    return any(cell.startswith("`") and _call(cell) for cell in cells_of(lines[0]))
+    return any(cell.startswith("`") and _call(cell) for cell in cells_of(lines[0])[:MAX_COLUMNS])
 
 
 def read(table: Table, module: str) -> tuple[list[Found], list[Remark]]:

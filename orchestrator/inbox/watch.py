@@ -24,7 +24,6 @@ WAITING_SECONDS = 60.0
 """After a run that left something waiting (an agent that did not answer, a tool that was missing), it is tried again."""
 
 
-
 class Bell:
     """Wakes the loop; `due` when the schedule rang, not a file."""
 
@@ -94,9 +93,7 @@ def watch(root: Path, config: Config, run: Callable[[Path, Config], Exit]) -> Ex
     return Exit.DONE
 
 
-def _loop(
-    root: Path, config: Config, run: Callable[[Path, Config], Exit], folder: Path, bell: Bell, stop: threading.Event
-) -> None:
+def _loop(root: Path, config: Config, run: Callable[[Path, Config], Exit], folder: Path, bell: Bell, stop: threading.Event) -> None:
     seen: Snapshot | None = None
     due, again = True, float("inf")
     while not stop.is_set():

@@ -30,9 +30,7 @@ def choose(examples: tuple[Example, ...], share: float) -> frozenset[str]:
             left[outcome_kind(example)] += 1
         waiting = sorted(group, key=_rank)
         while wanted:
-            example_or_none = next(
-                (item for item in waiting if left[outcome_kind(item)] > 1 and not _shown_elsewhere(item, examples, chosen)), None
-            )
+            example_or_none = next((item for item in waiting if left[outcome_kind(item)] > 1 and not _shown_elsewhere(item, examples, chosen)), None)
             if example_or_none is None:
                 break
             waiting.remove(example_or_none)

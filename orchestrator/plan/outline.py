@@ -142,9 +142,7 @@ def _soft_dependencies(requirements: list[Requirement]) -> dict[str, list[str]]:
         named = [requirement for requirement in users if _names(requirement.title, pair[1])]
         named = named or [requirement for requirement in users if _names(" ".join(re.findall(r"`([^`]+)`", requirement.text)), pair[1])]
         introduces[pair] = (named or users)[0].key
-    return {
-        requirement.key: sorted({introduces[pair] for pair in uses[requirement.key]} - {requirement.key}) for requirement in requirements
-    }
+    return {requirement.key: sorted({introduces[pair] for pair in uses[requirement.key]} - {requirement.key}) for requirement in requirements}
 
 
 def _names(text: str, name: str) -> bool:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import jinja2
 
 FOLDER = Path(__file__).with_name("briefs")
+LINE_END = "\0"
+"""Stands for a line end of the data while the templates' own empty lines are put in order."""
 CONTEXT_CHARACTERS = 6000
 FINDINGS = 8
 FINDING_CHARACTERS = 1500
@@ -44,6 +46,7 @@ def render(
     context = _context(prd.context)
     shown = {criterion.id: _visible(criterion, revealed) for criterion in task.criteria}
     visible = [example for examples in shown.values() for example in examples]
+    rules = {criterion.id: criterion.text for criterion in task.criteria}
     text = _template(f"{role}.md.j2").render(
         task=task,
         prd=prd,
@@ -55,11 +58,10 @@ def render(
         hidden=len(task.examples) - len(visible),
         names=provided(visible, task.files),
         writable=writable,
-        findings=[_shortened(finding) for finding in sorted(findings, key=lambda finding: finding.severity)][:FINDINGS],
+        findings=[_shortened(finding, rules) for finding in sorted(findings, key=lambda finding: finding.severity)][:FINDINGS],
         unsaid=max(0, len(findings) - FINDINGS),
     )
-    text = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-    context = context if context in text else ""
+    text = re.sub(r"\n{3,}", "\n\n", text).strip().replace(LINE_END, "\n") + "\n"
     return Brief(prd.id, task.id, role, attempt, turn, task.fingerprint, text, files, writable, repeats, context)
 
 
@@ -83,12 +85,13 @@ def shorten(text: str, room: int) -> str:
     return f"{kept}\n\n[… {len(text) - len(kept):,} characters of background left out]".lstrip()
 
 
-def _shortened(finding: Finding) -> dict[str, str]:
+def _shortened(finding: Finding, rules: dict[str, str]) -> dict[str, str]:
     key = finding.criterion.rpartition(".")[2]
     message = finding.message.strip()
     if len(message) > FINDING_CHARACTERS:
         message = f"{message[:FINDING_CHARACTERS]}\n[… cut]"
-    return {"gate": finding.gate, "key": key, "where": finding.where, "message": message}
+    rule = " ".join(rules.get(finding.criterion, "").split())[:200]
+    return {"gate": finding.gate, "key": key, "rule": rule, "where": finding.where, "message": message}
 
 
 def provided(examples: list[Example], files: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
@@ -208,21 +211,20 @@ def chat_prompt(brief: Brief, room: int) -> tuple[str, str, tuple[str, ...]]:
     """
     system = _template("chat_system.md.j2").render().strip()
     files = _readable_order(brief)
-    user = _user(brief, brief.text, files)
+    text = brief.text
+    user = _user(brief, text, files)
     notes: list[str] = []
     over = len(system) + len(user) - room
     if over > 0 and brief.context:
         shorter = shorten(brief.context, max(0, len(brief.context) - over - 80))
         notes.append(f"cut to fit the context window: {len(brief.context) - len(shorter):,} characters of background")
-        brief_text = brief.text.replace(brief.context, shorter, 1)
-    else:
-        brief_text = brief.text
-    user = _user(brief, brief_text, files)
+        text = text.replace(brief.context, shorter, 1)
+        user = _user(brief, text, files)
     while len(system) + len(user) > room and files and not _is_writable(files[-1].path, brief.writable):
         dropped = files.pop()
         notes.append(f"cut to fit the context window: the file {dropped.path}")
-        user = _user(brief, f"{brief_text}\n[The file {dropped.path} is not shown.]\n", files)
-        brief_text += f"\n[The file {dropped.path} is not shown.]\n"
+        text += f"\n[The file {dropped.path} is not shown.]\n"
+        user = _user(brief, text, files)
     if len(system) + len(user) > room:
         raise ContextTooLong(
             f"{brief.task}: the brief needs {len(system) + len(user):,} characters, the model has room for {room:,}",
@@ -232,7 +234,7 @@ def chat_prompt(brief: Brief, room: int) -> tuple[str, str, tuple[str, ...]]:
 
 
 def _readable_order(brief: Brief) -> list[Change]:
-    """Files to be changed first; of a file that is to be answered anew after repeats, the old text is kept from the model."""
+    """Files to be changed first."""
     shown = [file for file in brief.files if file.text is not None]
     return sorted(shown, key=lambda file: not _is_writable(file.path, brief.writable))
 
@@ -243,7 +245,7 @@ def _is_writable(path: str, writable: tuple[str, ...]) -> bool:
 
 def _user(brief: Brief, text: str, files: list[Change]) -> str:
     shown = [(file.path, fenced(file.text or "", Path(file.path).suffix.lstrip("."))) for file in files if (file.text or "").strip()]
-    return _template("chat_user.md.j2").render(text=text.strip(), files=shown, writable=brief.writable, role=brief.role).strip() + "\n"
+    return _template("chat_user.md.j2").render(text=text.strip(), files=shown, writable=brief.writable).replace(LINE_END, "\n").strip() + "\n"
 
 
 @cache
@@ -257,6 +259,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=lambda value: value.replace(LINE_END, "").replace("\n", LINE_END) if isinstance(value, str) else value,
     )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.config import Config
-from orchestrator.errors import AgentError
+from orchestrator.errors import AgentError, SetupError
 from orchestrator.model import (
     AgentTurn,
     Attempt,
@@ -41,7 +41,6 @@ from orchestrator.run.briefing import render
 from orchestrator.run.gates import green, red, writable
 from orchestrator.run.git import Repository
 from orchestrator.run.suites import Variant
-
 
 Returned = tuple[AgentTurn, tuple[Change, ...]]
 """What a turn gave: the turn itself and what it changed in the workspace."""
@@ -141,8 +140,11 @@ def run_cycle(work: Work, agent: Agent | None, journal: Journal) -> CycleResult:
         Repository(work.repository).materialise(work.base, base)
         before = {path: change for path, change in workspace.read(base).items() if not writable.is_ours(path)}
         bench = _Bench(work, folder, base, before, set(work.revealed))
+        code: tuple[Change, ...] = ()
         try:
             verdict, reason, code, question = _steps(bench, agent, journal)
+        except SetupError as error:
+            verdict, reason, question = "parked", str(error), None
         finally:
             if agent is not None:
                 agent.close()
@@ -199,10 +201,18 @@ def _check_red(bench: _Bench) -> red.Red:
         changes = stubs.stub(kind, task.examples, bench.read_base)
         variants.append(Variant(f"stub {kind}", bench.graft((*changes, *bench.tests)), (task.test_file,)))
     observations = suites.run("check_red", tuple(variants), python=bench.work.python, limits=bench.work.config.limits)
-    checked = red.judge(observations, wanted, bench.criteria)
     bench.red += observations
+    _insist_it_started(observations)
+    checked = red.judge(observations, wanted, bench.criteria)
     bench.red_findings += checked.findings
     return checked
+
+
+def _insist_it_started(observations: tuple[Observation, ...]) -> None:
+    """A suite that could not be started says nothing about tests or code. Raises SetupError with what it said."""
+    for observation in observations:
+        if observation.exit_code == evidence.NOT_STARTED and not observation.outcomes:
+            raise SetupError(f"the test suite could not be started: {observation.output.strip()[-500:]}", hint="is the sandbox intact?")
 
 
 def _red_question(bench: _Bench, checked: red.Red) -> Question:
@@ -223,10 +233,7 @@ def _search(
 ) -> tuple[Verdict, str, tuple[Change, ...], Question | None]:
     work = bench.work
     place = bench.folder / "workspace"
-    shutil.copytree(bench.base, place, symlinks=True)
-    for path in list(workspace.read(place)):
-        if writable.is_ours(path):
-            (place / path).unlink()
+    shutil.copytree(bench.base, place, symlinks=True, ignore=lambda folder, names: _not_shown(bench.base, folder, names))
     workspace.apply(place, bench.tests)
     known = {limits.answer_hash(attempt.changes): attempt.number for attempt in work.earlier}
     if work.earlier:
@@ -277,6 +284,12 @@ def _search(
     return "gave up", reason + (f"; the last: {last.message}" if last else ""), (), None
 
 
+def _not_shown(base: Path, folder: str, names: list[str]) -> list[str]:
+    """PRDs, runs, configuration and CI of the target stay out of the agent's workspace."""
+    place = Path(folder).relative_to(base)
+    return [name for name in names if writable.is_ours(str(place / name)) or writable.is_ours(f"{place / name}/")]
+
+
 def _turn(bench: _Bench, agent: Agent, journal: Journal, place: Path, number: int, findings: tuple[Finding, ...], repeats: int) -> AgentTurn:
     """One turn of the code agent, or its replay from the journal; either way the workspace holds its changes afterwards."""
     work = bench.work
@@ -325,7 +338,7 @@ def _restore(bench: _Bench, place: Path, allowed: tuple[Change, ...]) -> None:
 
 def _check_green(bench: _Bench, changes: tuple[Change, ...]) -> tuple[tuple[Observation, ...], tuple[Finding, ...], tuple[str, ...]]:
     """(observations, errors, ids of held-out examples that did not hold), cheapest gate first."""
-    work, task = bench.work, bench.work.task
+    work = bench.work
     if errors := green.syntax(changes):
         return (), errors, ()
     python, bounds = work.python, work.config.limits
@@ -364,7 +377,7 @@ def _suites(bench: _Bench, changes: tuple[Change, ...]) -> tuple[tuple[Observati
     baseline = _whole_suite(bench, "whole suite, base", bench.graft((), own_inodes=work.own_suite))
     assert baseline is not None
     (before,) = suites.run("check_green", (baseline,), python=work.python, limits=work.config.limits)
-    return (*observations, before), green.regressions(before, after)
+    return (*observations, before), green.regressions(before, after, task.test_file)
 
 
 def _whole_suite(bench: _Bench, name: str, root: Path) -> Variant | None:

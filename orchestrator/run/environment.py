@@ -71,11 +71,11 @@ def _build(place: Path, wanted: list[str]) -> None:
     shutil.rmtree(building, ignore_errors=True)
     # Links are relative to nothing: an environment is used where it was made, so the final name is claimed by one rename of a folder
     # whose scripts are never called by path (always `python -m`).
+    pip = [sys.executable, "-m", "pip", "--python", str(building / "bin" / "python"), "--disable-pip-version-check", "--no-input"]
     steps = [
         [sys.executable, "-m", "venv", "--without-pip", str(building)],
-        [sys.executable, "-m", "pip", "--python", str(building / "bin" / "python"), "install", "--quiet", "--disable-pip-version-check"]
-        + ["--no-input", "--no-compile", "--only-binary=:all:", *wanted],
-        [sys.executable, "-m", "pip", "--python", str(building / "bin" / "python"), "list", "--format=json", "--disable-pip-version-check"],
+        [*pip, "install", "--quiet", "--no-compile", "--only-binary=:all:", "--", *wanted],
+        [*pip, "list", "--format=json"],
     ]
     output = ""
     for step in steps:

@@ -11,6 +11,9 @@ from typing import Any
 
 from orchestrator.model import Observation, TestOutcome
 
+NOT_STARTED = 70
+"""Our own code for a suite that gave no answer at all."""
+
 EXIT_CODES: dict[int | None, str] = {
     0: "all tests passed",
     1: "some tests failed",
@@ -18,7 +21,7 @@ EXIT_CODES: dict[int | None, str] = {
     3: "pytest had an internal error",
     4: "pytest was called wrongly, or a test file is missing",
     5: "no test was collected",
-    70: "the suite could not be started",
+    NOT_STARTED: "the suite could not be started",
     None: "killed at its time limit",
 }
 """What pytest's exit codes mean. A negative code is a signal; any other code is named as it is."""

@@ -109,9 +109,7 @@ def judge(example: Example, answer: dict[str, Any]) -> TestOutcome:
         return _judge_raise(example, answer)
     if kind == "raise":
         word = "missing attribute" if answer.get("type") == "AttributeError" else "raised"
-        return TestOutcome(
-            example.id, word, str(answer.get("type")), f"`{example.call}` raised {_error(answer)}, expected {_wanted(example)}"
-        )
+        return TestOutcome(example.id, word, str(answer.get("type")), f"`{example.call}` raised {_error(answer)}, expected {_wanted(example)}")
     if kind != "value":
         return TestOutcome(example.id, "not run", "", "no answer that can be understood")
     if example.compare == "text":
@@ -119,9 +117,7 @@ def judge(example: Example, answer: dict[str, Any]) -> TestOutcome:
         if _same_text(example.expected, got, example.ellipsis):
             return TestOutcome(example.id, "passed")
         return TestOutcome(example.id, "wrong value", "", f"`{example.call}` gave {_short(got.strip())!r}, expected {_short(example.expected)!r}")
-    wrong = TestOutcome(
-        example.id, "wrong value", "", f"`{example.call}` gave {_short(str(answer.get('repr', '')))}, expected {_wanted(example)}"
-    )
+    wrong = TestOutcome(example.id, "wrong value", "", f"`{example.call}` gave {_short(str(answer.get('repr', '')))}, expected {_wanted(example)}")
     try:
         got_value = untag(answer.get("value"))
     except (ValueError, TypeError, RecursionError):

@@ -83,7 +83,6 @@ def _body(kind: str, names: list[str]) -> str:
         "    __hash__ = None\n",
         methods,
     ]
-    for name in names:
-        if name.isidentifier() and name != "*":
-            lines.append(f"class {name}(_Stub):\n    pass\n" if name[:1].isupper() else f"{name} = _stub")
+    stubbed = [name for name in names if name.isidentifier()]
+    lines += [f"class {name}(_Stub):\n    pass\n" if name[:1].isupper() else f"{name} = _stub" for name in stubbed]
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -33,9 +34,7 @@ Outcome = Literal["done", "failed", "needs a person", "parked", "interrupted"]
 
 
 def problem(found: Problem) -> ProblemReport:
-    return ProblemReport(
-        path=found.path, line=found.line, code=found.code, message=found.message, hint=found.hint, severity=found.severity
-    )
+    return ProblemReport(path=found.path, line=found.line, code=found.code, message=found.message, hint=found.hint, severity=found.severity)
 
 
 # --- one run -------------------------------------------------------------------------------------------------------------
@@ -350,4 +349,4 @@ def junit(report: RunReport) -> str:
 
 def _clean(text: str) -> str:
     """Without the characters XML 1.0 cannot hold."""
-    return "".join(letter if letter in "\t\n\r" or " " <= letter <= "\ud7ff" or "\ue000" <= letter <= "\ufffd" or letter > "\uffff" else "�" for letter in text)
+    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)

@@ -41,9 +41,7 @@ class Journal:
                 if entry["event"] == "reserved":
                     reserved.append(entry["key"])
                 elif entry["event"] == "returned":
-                    self.returned[entry["key"]] = _Returned.validate_python(
-                        (entry["turn"], [Change(**change) for change in entry["changes"]])
-                    )
+                    self.returned[entry["key"]] = _Returned.validate_python((entry["turn"], [Change(**change) for change in entry["changes"]]))
                     reserved = [key for key in reserved if key != entry["key"]]
             except (ValueError, KeyError, TypeError, ValidationError):
                 continue  # a line that was cut by a kill: its turn stands as reserved

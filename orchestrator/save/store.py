@@ -242,8 +242,10 @@ class Store:
                 for number, turn in enumerate(attempt.turns, 1):
                     self.db.execute(
                         "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                        (row.id, row.fingerprint, row.cycle, attempt.number, number, run, row.prd, turn.agent, turn.kind, turn.model)
-                        + (turn.seconds, turn.usage.input_tokens, turn.usage.output_tokens, turn.usage.usd),
+                        (
+                            *(row.id, row.fingerprint, row.cycle, attempt.number, number, run, row.prd, turn.agent, turn.kind, turn.model),
+                            *(turn.seconds, turn.usage.input_tokens, turn.usage.output_tokens, turn.usage.usd),
+                        ),
                     )
             last = result.attempts[-1].number if result.attempts else row.attempts
             self.db.execute(
@@ -257,9 +259,7 @@ class Store:
         with self.transaction():
             self._save_commits(task, result.fingerprint, commits, branch)
             for proof in result.proofs:
-                self.db.execute(
-                    "INSERT OR REPLACE INTO proofs VALUES (?, ?, ?, ?)", (proof.criterion, task, result.fingerprint, to_json(proof))
-                )
+                self.db.execute("INSERT OR REPLACE INTO proofs VALUES (?, ?, ?, ?)", (proof.criterion, task, result.fingerprint, to_json(proof)))
             self._move(task, "integrated", run, result.reason)
 
     def save_commit(self, task: str, commit: Commit, branch: str) -> None:

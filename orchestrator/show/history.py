@@ -112,9 +112,7 @@ def run_rows(name: str, report: ProjectReport | Unreadable, digests: Mapping[str
         else:
             counts = (known["done"], known["failed"], known["needs_person"], known["turns"])
             page = addresses.run(name, run_id)
-            rows[run_id] = RunRow(
-                run_id, name, page, "", known["started_at"], known["seconds"], known["outcome"], *counts, tuple(known["answers"])
-            )
+            rows[run_id] = RunRow(run_id, name, page, "", known["started_at"], known["seconds"], known["outcome"], *counts, tuple(known["answers"]))
     return sorted(rows.values(), key=lambda row: row.id, reverse=True)
 
 

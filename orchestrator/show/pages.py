@@ -42,9 +42,7 @@ def environment(sources: Mapping[str, str]) -> Environment:
     """The templates by name."""
     from jinja2 import DictLoader, Environment, StrictUndefined
 
-    env = Environment(
-        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, finalize=_plain, trim_blocks=True, lstrip_blocks=True
-    )
+    env = Environment(loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, finalize=_plain, trim_blocks=True, lstrip_blocks=True)
     env.filters.update(
         when=when,
         took=took,
@@ -211,9 +209,7 @@ def project_page(env: Environment, name: str, report: ProjectReport | Unreadable
     page = addresses.project(name)
     item = card(name, report, digests)
     if isinstance(report, Unreadable):
-        return render(
-            env, "project.html", page, item=item, report=None, error=report, rows=item.rows[:LISTED], left=len(item.rows) - LISTED
-        )
+        return render(env, "project.html", page, item=item, report=None, error=report, rows=item.rows[:LISTED], left=len(item.rows) - LISTED)
     spots = {task.id: task_spot(task, digests) for task in report.tasks}
     nodes = [
         svg.Node(

@@ -147,9 +147,7 @@ def _build(parts: Shipped, config: Path, work: Path) -> None:
         raise SetupError(f"mkdocs build: {error}", hint="pip install mkdocs mkdocs-material") from None
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()[-2000:]
-        raise SetupError(
-            f"mkdocs build with {config} ended with {done.returncode}: {said}", hint="run `mkdocs build` on that file to see it"
-        )
+        raise SetupError(f"mkdocs build with {config} ended with {done.returncode}: {said}", hint="run `mkdocs build` on that file to see it")
     _harvest(work, built, config)
     shutil.rmtree(docs)
     shutil.rmtree(built)

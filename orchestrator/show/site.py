@@ -226,9 +226,7 @@ def _run(builder: _Builder, runs: Path, project: gather.ProjectFiles, run: gathe
     page = addresses.run(project.name, run.id)
     title = f"Run {run.id}"
     files: dict[str, str | Path] = {
-        page: builder.page(
-            page, f"{title}, {project.name}", pages.run_page(builder.env, project.name, run.id, report, run.junit is not None)
-        )
+        page: builder.page(page, f"{title}, {project.name}", pages.run_page(builder.env, project.name, run.id, report, run.junit is not None))
     }
     folder = page.removesuffix(addresses.OVERVIEW)
     if run.report.is_file():
@@ -236,17 +234,13 @@ def _run(builder: _Builder, runs: Path, project: gather.ProjectFiles, run: gathe
     if run.junit:
         files[folder + "junit.xml"] = run.junit
     known = history.digest(project.name, run.id, report)
-    search = [
-        [page, f"{project.name}: run {run.id}", known["why"] or f"{known['outcome']}: {known['done']} done, {known['failed']} failed"]
-    ]
+    search = [[page, f"{project.name}: run {run.id}", known["why"] or f"{known['outcome']}: {known['done']} done, {known['failed']} failed"]]
     if not isinstance(report, gather.Unreadable):
         used: set[str] = set()
         shown = gather.texts(project.folder, used)
         for task in report.tasks:
             place = known["tasks"][task.id]["page"]
-            files[place] = builder.page(
-                place, f"{task.id}: {task.title}", pages.task_page(builder.env, project.name, run.id, task, place, shown)
-            )
+            files[place] = builder.page(place, f"{task.id}: {task.title}", pages.task_page(builder.env, project.name, run.id, task, place, shown))
             search.append([place, f"{task.id}: {task.title}", f"{project.name}, {report.started_at[:10]}, {task.verdict}: {task.reason}"])
         files |= {addresses.text(project.name, name): project.folder / name for name in used}
     return Rendered(files, {"digest": known, "search": search})
@@ -265,9 +259,7 @@ def _project(builder: _Builder, runs: Path, project: gather.ProjectFiles, digest
     if not isinstance(report, gather.Unreadable):
         search[0][2] = ", ".join(prd.title for prd in report.prds)
         search += [
-            [f"{page}#{addresses.anchor(item.id)}", f"{item.key}: {item.title}", prd.title]
-            for prd in report.prds
-            for item in prd.requirements
+            [f"{page}#{addresses.anchor(item.id)}", f"{item.key}: {item.title}", prd.title] for prd in report.prds for item in prd.requirements
         ]
     return Rendered(files, {"search": search})
 

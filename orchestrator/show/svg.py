@@ -33,9 +33,7 @@ def levels(nodes: Sequence[Node]) -> list[list[Node]]:
     Dependencies on nothing are ignored; a cycle, which no plan should hold, ends at the level where it was met.
     """
     known = {node.id: node for node in nodes}
-    parents = {
-        node.id: [parent for parent in dict.fromkeys(node.depends_on) if parent in known and parent != node.id] for node in known.values()
-    }
+    parents = {node.id: [parent for parent in dict.fromkeys(node.depends_on) if parent in known and parent != node.id] for node in known.values()}
     level = dict.fromkeys(known, 0)
     for _ in range(len(known)):
         moved = False
@@ -190,9 +188,9 @@ def timeline(spans: Sequence[tuple[str, str, str, float, float]]) -> Markup:
 
 
 def _frame(name: str, width: float, height: float, title: str, said: str, parts: Sequence[Markup]) -> Markup:
-    return Markup(
-        '<svg class="{}" viewBox="0 0 {:g} {:g}" width="{:g}" height="{:g}" role="group"><title>{}</title><desc>{}</desc>{}</svg>'
-    ).format(name, width, height, width, height, clean(title), said, Markup("").join(parts))
+    return Markup('<svg class="{}" viewBox="0 0 {:g} {:g}" width="{:g}" height="{:g}" role="group"><title>{}</title><desc>{}</desc>{}</svg>').format(
+        name, width, height, width, height, clean(title), said, Markup("").join(parts)
+    )
 
 
 def _cut(text: str, length: int) -> str:

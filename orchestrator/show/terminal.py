@@ -33,7 +33,8 @@ def table(projects: Iterable[ProjectReport]) -> str:
         criteria = [c for prd in project.prds for requirement in prd.requirements for c in requirement.criteria]
         proved = [criterion for criterion in criteria if criterion.state == "proved"]
         levels = Counter(criterion.level for criterion in proved)
-        kinds = [word for word, shown in (("recorded", any(r.replayed for r in project.runs)), ("scripted", any(r.scripted for r in project.runs))) if shown]
+        told = {"recorded": any(run.replayed for run in project.runs), "scripted": any(run.scripted for run in project.runs)}
+        kinds = [word for word, shown in told.items() if shown]
         rows.append(
             (
                 project.project,

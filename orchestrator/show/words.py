@@ -70,9 +70,7 @@ TEST_OUTCOMES: dict[str, Word] = {
 }
 
 LEVELS: dict[str, Word] = {
-    "held-out": Word(
-        "4", "level-4", "the expected answers were compared in the trusted process, on examples the agent had never seen as well"
-    ),
+    "held-out": Word("4", "level-4", "the expected answers were compared in the trusted process, on examples the agent had never seen as well"),
     "oracle": Word("3", "level-3", "the expected answers were compared in the trusted process, where the agent's code cannot reach"),
     "human test": Word("2", "level-2", "a test written by a person passes; it runs in one process with the code it judges"),
     "agent test": Word("1", "level-1", "a test written by an agent passes; it failed before the code was there"),

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agents.chat_server import Reply, serve
-from agents.values import BRIEF, brief
 
 from orchestrator.config import ChatAgent
 from orchestrator.errors import AgentError
@@ -16,6 +14,8 @@ from orchestrator.model import Change, Usage
 from orchestrator.run.agents import BadAnswer, ContextTooLong, Overloaded, RateLimited, Refused, TimedOut
 from orchestrator.run.agents.chat import ChatCompletion, request_body, seed
 from orchestrator.run.agents.statuses import problem, reset_time
+from tests.agents.chat_server import Reply, serve
+from tests.agents.values import BRIEF, brief
 
 GOOD = "```python\nx = 1\n```"
 
@@ -108,18 +108,14 @@ def test_an_answer_without_end_is_refused_at_its_size(tmp_path: Path) -> None:
         agent(server.url).turn(BRIEF, tmp_path)
 
 
-@pytest.mark.parametrize(
-    "data", ["<html>hello</html>", "[]", "{}", '{"choices": []}', '{"choices": [{"message": "x"}]}', '{"choices": [null]}']
-)
+@pytest.mark.parametrize("data", ["<html>hello</html>", "[]", "{}", '{"choices": []}', '{"choices": [{"message": "x"}]}', '{"choices": [null]}'])
 def test_an_answer_that_is_no_chat_completion_is_an_agent_error(tmp_path: Path, data: str) -> None:
     with serve(Reply(body=data)) as server, pytest.raises(BadAnswer):
         agent(server.url).turn(BRIEF, tmp_path)
 
 
 def test_an_empty_answer_is_a_turn_that_changed_nothing(tmp_path: Path) -> None:
-    with serve(
-        Reply(body='{"choices": [{"message": {"content": null}, "finish_reason": "stop"}], "usage": {"prompt_tokens": "?"}}')
-    ) as server:
+    with serve(Reply(body='{"choices": [{"message": {"content": null}, "finish_reason": "stop"}], "usage": {"prompt_tokens": "?"}}')) as server:
         turn = agent(server.url).turn(BRIEF, tmp_path)
     assert (turn.text, turn.usage) == ("", Usage())
     assert "the answer changed no file" in turn.notes
@@ -197,18 +193,16 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("status", "said", "kind"), REFUSALS)
 def test_each_refusal_is_the_error_that_says_what_to_do(tmp_path: Path, status: int, said: str, kind: type[AgentError]) -> None:
-    with serve(Reply(body=f'{{"error": {{"message": "{said}"}}}}', status=status)) as server:
-        with pytest.raises(AgentError) as caught:
-            agent(server.url, model="m").turn(BRIEF, tmp_path)
+    with serve(Reply(body=f'{{"error": {{"message": "{said}"}}}}', status=status)) as server, pytest.raises(AgentError) as caught:
+        agent(server.url, model="m").turn(BRIEF, tmp_path)
     assert type(caught.value) is kind
     assert f"HTTP {status}: {said}" in str(caught.value)
     assert caught.value.hint
 
 
 def test_a_rate_limit_says_when_to_come_back(tmp_path: Path) -> None:
-    with serve(Reply(body="{}", status=429, headers={"Retry-After": "90"})) as server:
-        with pytest.raises(RateLimited) as caught:
-            agent(server.url, model="m").turn(BRIEF, tmp_path)
+    with serve(Reply(body="{}", status=429, headers={"Retry-After": "90"})) as server, pytest.raises(RateLimited) as caught:
+        agent(server.url, model="m").turn(BRIEF, tmp_path)
     assert caught.value.reset_at == pytest.approx(time.time() + 90, abs=5)
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agents.chat_server import Reply, closed_port, serve
-from agents.values import BRIEF, example, prd_and_task
 
 from orchestrator.config import Config
 from orchestrator.model import AgentTurn, Change, Usage
@@ -16,6 +14,8 @@ from orchestrator.run.agents import Agent, NoRecording, Unavailable, choose, cho
 from orchestrator.run.agents.chat import ChatCompletion
 from orchestrator.run.agents.recorded import RecordedReplay
 from orchestrator.run.agents.recording import Recording, dump, recorded_turn, turn_path
+from tests.agents.chat_server import Reply, closed_port, serve
+from tests.agents.values import BRIEF, example, prd_and_task
 
 PRD, TASK = prd_and_task(example(1, "leap_year(4)", "True"))
 LOCAL = {"type": "chat", "url": "http://127.0.0.1:8080/v1"}

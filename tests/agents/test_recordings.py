@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from agents.values import BRIEF, brief, example, prd_and_task
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from orchestrator.run.agents import NoRecording, StaleRecording
 from orchestrator.run.agents.recorded import RecordedReplay, has_recordings
 from orchestrator.run.agents.recording import Recording, dump, load, recorded_turn, turn_path
 from orchestrator.run.agents.scripted import ScriptedTurns
+from tests.agents.values import BRIEF, brief, example, prd_and_task
 
 texts = st.text(st.characters(codec="utf-8"), max_size=80) | st.text("`\n# File(x)\r-", max_size=60)
 paths = st.text(string.ascii_letters + './_- é"\\`()#', min_size=1, max_size=20)
@@ -52,9 +52,7 @@ def script(tmp_path: Path, text: str) -> ScriptedTurns:
 @pytest.fixture
 def recorded(tmp_path: Path) -> Path:
     """The recordings folder after one turn that changed, added and deleted files."""
-    agent = script(
-        tmp_path, 'turns: [{text: "```done```", files: {leap.py: "a = 1", new/b.py: "b\\n"}, delete: [gone.py], usage: {usd: 0.5}}]'
-    )
+    agent = script(tmp_path, 'turns: [{text: "```done```", files: {leap.py: "a = 1", new/b.py: "b\\n"}, delete: [gone.py], usage: {usd: 0.5}}]')
     place = tmp_path / "first"
     place.mkdir()
     (place / "gone.py").write_text("g\n")

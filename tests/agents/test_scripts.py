@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from agents.values import BRIEF, brief
 
 from orchestrator.model import Brief, Change, Usage
 from orchestrator.run.agents import ScriptFailed, TimedOut
 from orchestrator.run.agents.scripted import ScriptedTurns
+from tests.agents.values import BRIEF, brief
 
 
 def script(tmp_path: Path, text: str, suffix: str = "py", seconds: float = 20) -> ScriptedTurns:
@@ -178,8 +178,6 @@ def turn(brief, folder):
 
 
 def test_a_script_that_prints_without_end_is_cut(tmp_path: Path, folder: Path) -> None:
-    turn = script(tmp_path, "def turn(brief, folder):\n    for _ in range(3000): print('x' * 1000)\n    return 'done'\n").turn(
-        BRIEF, folder
-    )
+    turn = script(tmp_path, "def turn(brief, folder):\n    for _ in range(3000): print('x' * 1000)\n    return 'done'\n").turn(BRIEF, folder)
     assert turn.text == "done"
     assert len(turn.notes[0]) < 3000

@@ -31,8 +31,6 @@ def example(number: int, call: str, expected: str, **fields: Any) -> Example:
 
 def prd_and_task(*examples: Example, **prd_fields: Any) -> tuple[Prd, Task]:
     criterion = Criterion("leap#R1.AC1", "AC1", "years divisible by 4 are leap years", 9, examples)
-    requirement = Requirement(
-        "leap#R1", "R1", "Leap years", "`leap_year(year)` says whether a year is a leap year.", 5, criteria=(criterion,)
-    )
+    requirement = Requirement("leap#R1", "R1", "Leap years", "`leap_year(year)` says whether a year is a leap year.", 5, criteria=(criterion,))
     task = Task("leap#R1", "leap", (requirement,), "Leap years", ("leap.py",), "tests/test_leap_r1.py", (), BRIEF.fingerprint)
     return Prd("leap", "Leap", "leap", "prds/leap.md", "a" * 64, (requirement,), **prd_fields), task

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from agents.chat_server import Reply, closed_port, serve
-from agents.values import BRIEF, brief
 
 from orchestrator.config import ChatAgent
 from orchestrator.errors import AgentError
@@ -22,6 +20,8 @@ from orchestrator.run.agents.chat import ChatCompletion
 from orchestrator.run.agents.recorded import RecordedReplay
 from orchestrator.run.agents.recording import dump, recorded_turn, turn_path
 from orchestrator.run.agents.scripted import ScriptedTurns
+from tests.agents.chat_server import Reply, closed_port, serve
+from tests.agents.values import BRIEF, brief
 
 CODE = "def leap_year(year):\n    return year % 4 == 0\n"
 KINDS = ("yaml", "python", "recorded", "chat")
@@ -163,7 +163,7 @@ def test_an_agent_that_cannot_answer_raises_an_error_that_says_what_to_do(bench:
 @pytest.mark.parametrize("bench", ["yaml", "python", "chat"], indirect=True)
 def test_the_time_limit_ends_a_turn(bench: Bench, folder: Path) -> None:
     started = time.monotonic()
-    with pytest.raises(TimedOut, match="1.5 s"):
+    with pytest.raises(TimedOut, match=r"1\.5 s"):
         bench.slow(1.5).turn(BRIEF, folder)
     assert time.monotonic() - started < 6
     assert list(folder.iterdir()) == []

@@ -218,9 +218,7 @@ def test_editing_only_the_tests_is_not_an_answer(place: Workplace) -> None:
 
 def test_the_same_answer_is_never_tested_twice(place: Workplace) -> None:
     place.prd("tides", PARITY)
-    place.agent(
-        "def turn(brief, folder):\n    (folder / 'tides.py').write_text(f'# attempt {brief.attempt}\\ndef is_in(hour):   return   True')\n"
-    )
+    place.agent("def turn(brief, folder):\n    (folder / 'tides.py').write_text(f'# attempt {brief.attempt}\\ndef is_in(hour):   return   True')\n")
     assert place.run().returncode == 1
     attempts = place.task("tides", "tides#R1")["attempts"]
     assert [bool(attempt["observations"]) for attempt in attempts] == [True, False, False, False]

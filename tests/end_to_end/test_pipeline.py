@@ -192,9 +192,7 @@ def test_a_returned_turn_is_replayed_when_the_gates_were_interrupted(place: Work
 def test_sigterm_ends_a_run_cleanly_and_the_next_one_goes_on(place: Workplace) -> None:
     place.prd("lanterns", LANTERN)
     place.agent(
-        STEPWISE.replace(
-            "def turn(brief, folder):", "import time\ndef turn(brief, folder):\n    time.sleep(30 if brief.task.endswith('R2') else 0)"
-        )
+        STEPWISE.replace("def turn(brief, folder):", "import time\ndef turn(brief, folder):\n    time.sleep(30 if brief.task.endswith('R2') else 0)")
     )
     running = place.start("run", "--no-site")
     journal = place.root / "runs" / "lanterns" / "journal"
@@ -239,7 +237,9 @@ def test_a_budget_of_the_prd_stops_before_the_next_turn(place: Workplace) -> Non
 
 
 def test_prds_wait_for_the_prds_they_depend_on(place: Workplace) -> None:
-    second = "---\ntitle: Bill\nid: bill\nproject: lanterns\ndepends_on: [lanterns]\n---\n# Bill\n\n## Requirements\n\n### R1: Total\nModule: bill.py\n\n"
+    second = (
+        "---\ntitle: Bill\nid: bill\nproject: lanterns\ndepends_on: [lanterns]\n---\n# Bill\n\n## Requirements\n\n### R1: Total\nModule: bill.py\n\n"
+    )
     second += "- AC1: lanterns and a flat fee of 5\n\n  | `total(metres)` | => |\n  |---|---|\n  | 20 | 65 |\n  | 5 | 5 |\n  | 35 | 95 |\n"
     place.prd("lanterns", LANTERN)
     place.prd("bill", second)
@@ -286,7 +286,5 @@ def test_an_agent_that_cannot_answer_parks_the_task_and_the_next_run_tries_again
 @pytest.mark.parametrize("files", [("lanterns.py",), ("src/lanterns.py",)])
 def test_a_module_below_src_is_found(place: Workplace, files: tuple[str, ...]) -> None:
     place.prd("lanterns", LANTERN[: LANTERN.index("### R2")].replace("Module: lanterns.py", f"Module: {files[0]}"))
-    place.agent(
-        f"def turn(brief, folder):\n    path = folder / {files[0]!r}\n    path.parent.mkdir(exist_ok=True)\n    path.write_text({CODE!r})\n"
-    )
+    place.agent(f"def turn(brief, folder):\n    path = folder / {files[0]!r}\n    path.parent.mkdir(exist_ok=True)\n    path.write_text({CODE!r})\n")
     assert place.run().returncode == 0

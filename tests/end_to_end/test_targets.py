@@ -108,9 +108,7 @@ def test_breaking_what_held_before_is_refused(place: Workplace, existing: Path) 
 
 def test_the_agent_does_not_see_prds_of_the_target(place: Workplace, existing: Path) -> None:
     place.prd("shout", PRD)
-    place.agent(
-        ADD + "    (folder / 'src/voice/seen.py').write_text(f'SEEN = {(folder / \"prds\").exists()}, {(folder / \".git\").exists()}\\n')\n"
-    )
+    place.agent(ADD + "    (folder / 'src/voice/seen.py').write_text(f'SEEN = {(folder / \"prds\").exists()}, {(folder / \".git\").exists()}\\n')\n")
     assert place.run().returncode == 0
     assert place.git("shout", "show", "prd/shout:src/voice/seen.py") == "SEEN = False, False\n"
     assert "prds/own.md" in place.git("shout", "ls-tree", "-r", "--name-only", "prd/shout"), "it stays in the branch"

@@ -25,9 +25,7 @@ def test_a_dropped_prd_is_run_the_site_is_rebuilt_and_sigterm_ends_with_0(place:
     try:
         assert until(lambda: "index.html" in place.log()), place.log()
         place.prd("lanterns", LANTERN)
-        assert until(lambda: (place.root / "runs/lanterns/reports/project.json").exists() and place.log().count("index.html") == 2), (
-            place.log()
-        )
+        assert until(lambda: (place.root / "runs/lanterns/reports/project.json").exists() and place.log().count("index.html") == 2), place.log()
         assert set(place.states("lanterns").values()) == {"done"}
         assert "lanterns" in (place.root / "site" / "index.html").read_text()
     finally:

@@ -74,9 +74,7 @@ def test_answers_that_can_both_hold_are_no_contradiction(first: list[str], secon
 
 def test_tables_doctests_and_requirements_are_compared_with_each_other() -> None:
     assert lines(table("| 1 | 2 |", "| 1 | 3 |"), doctest(F, ">>> f(1)", "2")) == [(10, 11), (11, 17)]
-    text = (
-        requirement("- AC1: x\n\n  " + doctest(F, ">>> f(1)", "2")) + "\n\n### R2: B\n\n- AC1: x\n\n  " + doctest(F, ">>> f(1)", "3") + "\n"
-    )
+    text = requirement("- AC1: x\n\n  " + doctest(F, ">>> f(1)", "2")) + "\n\n### R2: B\n\n- AC1: x\n\n  " + doctest(F, ">>> f(1)", "3") + "\n"
     prd, _ = parse(text, "sums.md")
     assert prd and [found.lines for found in find(prd)] == [(10, 20)]
 

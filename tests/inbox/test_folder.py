@@ -87,9 +87,7 @@ BAD: dict[str, tuple[str | bytes, int, str]] = {
 
 
 @pytest.mark.parametrize(("content", "line", "code"), BAD.values(), ids=BAD)
-def test_a_bad_file_is_set_aside_with_its_line_and_code_and_the_others_stay(
-    tmp_path: Path, content: str | bytes, line: int, code: str
-) -> None:
+def test_a_bad_file_is_set_aside_with_its_line_and_code_and_the_others_stay(tmp_path: Path, content: str | bytes, line: int, code: str) -> None:
     found = scanned(tmp_path, {"bad.md": content, "good.md": LOANS}, inbox={"max_bytes": 5000}, agents={"local": {"type": "recorded"}})
     assert ("prds/bad.md", line, code) in errors(found)
     assert {path for path, _, _ in errors(found)} == {"prds/bad.md"}
@@ -161,6 +159,12 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
     found = scan(tmp_path, Config())
     assert errors(found) == [("prds/file.md", 0, "symlink-outside"), ("prds/folder", 0, "symlink-outside")]
     assert [each.id for each in found.prds] == ["one"]
+
+
+def test_a_link_to_nothing_cannot_be_read(tmp_path: Path) -> None:
+    put(tmp_path, {"one.md": ONE})
+    (tmp_path / "prds" / "gone.md").symlink_to("nowhere.md")
+    assert errors(scan(tmp_path, Config())) == [("prds/gone.md", 0, "unreadable")]
 
 
 def test_links_within_the_folder_give_no_second_prd(tmp_path: Path) -> None:

@@ -239,9 +239,7 @@ def test_a_type_line_wins_over_the_section() -> None:
 
 def test_misspelt_and_misplaced_attributes_are_noted() -> None:
     assert (4, "unknown-attribute") in codes("## Requirements\n\n### R1: A\nModul: a.py\n\n- AC1: a\n")
-    assert (6, "attribute-not-read") in codes(
-        "## Requirements\n\n### R1: A\n\n- AC1: a\n\nModule: a.py\n".replace("\n\n- AC1: a\n", "\n- AC1: a\n")
-    )
+    assert (6, "attribute-not-read") in codes("## Requirements\n\n### R1: A\n\n- AC1: a\n\nModule: a.py\n".replace("\n\n- AC1: a\n", "\n- AC1: a\n"))
 
 
 # --- criteria --------------------------------------------------------------------------------------------------------
@@ -284,9 +282,7 @@ def test_bare_bullets_beside_written_criteria_stay_prose() -> None:
 
 
 def test_the_text_of_a_criterion_holds_no_example() -> None:
-    found = first(requirement("- AC1: adds\n\n  ```\n  >>> 1\n  1\n  ```\n\n  | a | b |\n  |---|---|\n  | 7 | 8 |\n\n  always\n")).criteria[
-        0
-    ]
+    found = first(requirement("- AC1: adds\n\n  ```\n  >>> 1\n  1\n  ```\n\n  | a | b |\n  |---|---|\n  | 7 | 8 |\n\n  always\n")).criteria[0]
     assert found.text == "adds\nalways"
 
 
@@ -408,9 +404,7 @@ def test_a_module_left_out_is_taken_from_the_imports(lines: list[str], module: s
 
 
 def test_a_declared_dependency_is_not_the_module() -> None:
-    text = "---\ndependencies: [numpy>=2]\n---\n" + requirement(
-        doctest(">>> import numpy", ">>> from a import c", ">>> c()", "1"), "### R1: Sums"
-    )
+    text = "---\ndependencies: [numpy>=2]\n---\n" + requirement(doctest(">>> import numpy", ">>> from a import c", ">>> c()", "1"), "### R1: Sums")
     assert first(text).module == "a.py"
 
 

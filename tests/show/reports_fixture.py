@@ -182,9 +182,7 @@ def inbox_report() -> r.InboxReport:
                 "The till",
                 [
                     problem("prds/till.md", 4, "unknown-key", "unknown key `dependancies`", "did you mean `dependencies`?"),
-                    problem(
-                        "prds/till.md", 31, "duplicate-id", "R2 is used twice, first in line 19", "give one of them another identifier"
-                    ),
+                    problem("prds/till.md", 31, "duplicate-id", "R2 is used twice, first in line 19", "give one of them another identifier"),
                 ],
                 requirements=4,
                 criteria=9,
@@ -238,9 +236,5 @@ def library(root: Path) -> Path:
 def words_report() -> r.ProjectReport:
     done = project_report("words", [])
     prd = done.prds[0]
-    kept = prd.model_copy(
-        update={"requirements": prd.requirements[:2], "complete": True, "title": "Word counts", "notes": [], "retired": []}
-    )
-    return done.model_copy(
-        update={"prds": [kept], "tasks": [task.model_copy(update={"question": None}) for task in done.tasks[:2]], "target": ""}
-    )
+    kept = prd.model_copy(update={"requirements": prd.requirements[:2], "complete": True, "title": "Word counts", "notes": [], "retired": []})
+    return done.model_copy(update={"prds": [kept], "tasks": [task.model_copy(update={"question": None}) for task in done.tasks[:2]], "target": ""})

@@ -240,12 +240,8 @@ def lend_task(folder: Path, kind: str = "recorded") -> r.TaskRunReport:
             ),
         ],
         commits=[
-            r.CommitReport(
-                id="aa218f56b14c9653891f9e74264a383fa43fefbd", kind="test", subject="test(loans): lend a book", branch="prd/loans"
-            ),
-            r.CommitReport(
-                id="c3d1e0ab77f29c0de1fba6a1b0b6ff3fb9ec0b66", kind="feat", subject="feat(loans): lend a book", branch="prd/loans"
-            ),
+            r.CommitReport(id="aa218f56b14c9653891f9e74264a383fa43fefbd", kind="test", subject="test(loans): lend a book", branch="prd/loans"),
+            r.CommitReport(id="c3d1e0ab77f29c0de1fba6a1b0b6ff3fb9ec0b66", kind="feat", subject="feat(loans): lend a book", branch="prd/loans"),
         ],
         question=None,
         started_at="2026-11-22T20:32:55Z",
@@ -258,9 +254,7 @@ QUESTION = r.QuestionReport(
 )
 
 
-def task_run(
-    name: str, title: str, verdict: str, state: str, reason: str, question: r.QuestionReport | None = None, at: int = 0
-) -> r.TaskRunReport:
+def task_run(name: str, title: str, verdict: str, state: str, reason: str, question: r.QuestionReport | None = None, at: int = 0) -> r.TaskRunReport:
     return r.TaskRunReport(
         id=name,
         prd=name.partition("#")[0],

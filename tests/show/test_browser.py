@@ -82,9 +82,7 @@ def test_hostile_text_stays_text_on_every_page(hostile_site: Path, browser: Any,
             assert article.locator("script, img, iframe, object, embed, style, link, meta, base, form, input, .mermaid").count() == 0
             links = "[...document.querySelectorAll('article a')].map(a => new URL(a.href.baseVal ?? a.href, document.baseURI).protocol)"
             assert set(page.evaluate(links)) <= {"file:", "https:"}
-            hidden = page.evaluate(
-                "document.body.innerText.match(/[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069]/)"
-            )
+            hidden = page.evaluate("document.body.innerText.match(/[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069]/)")
             assert hidden is None
         shown = page.locator("article.md-content__inner").inner_text()
         assert "<script>document.title='pwned'</script>" in shown
@@ -104,9 +102,7 @@ def test_hostile_titles_stay_text_among_search_results(hostile_site: Path, brows
         assert watched.trouble == []
 
 
-@pytest.mark.parametrize(
-    "depth", ["index.html", "projects/library/index.html", f"projects/library/{RUN}/loans-R2.html", "guide/proof.html"]
-)
+@pytest.mark.parametrize("depth", ["index.html", "projects/library/index.html", f"projects/library/{RUN}/loans-R2.html", "guide/proof.html"])
 def test_search_from_a_file_finds_tasks_at_every_depth_and_its_links_open(library_site: Path, browser: Any, depth: str) -> None:
     with opened(browser) as watched:
         page = watched.page

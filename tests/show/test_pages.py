@@ -109,9 +109,7 @@ def test_the_task_page_shows_red_on_every_variant_and_green_and_the_oracle(libra
 
 def test_runs_without_a_summary_and_summaries_without_a_report_are_both_listed() -> None:
     report = project_report(runs=[summary("20261101T000000Z-aaaa", "done", 1, 0, 0)])
-    rows = history.run_rows(
-        "p", report, {"20261102T000000Z-bbbb": history.digest("p", "20261102T000000Z-bbbb", Unreadable("x.json", "broken"))}
-    )
+    rows = history.run_rows("p", report, {"20261102T000000Z-bbbb": history.digest("p", "20261102T000000Z-bbbb", Unreadable("x.json", "broken"))})
     assert [(row.id, row.page, row.why) for row in rows] == [
         ("20261102T000000Z-bbbb", "projects/p/20261102T000000Z-bbbb/index.html", "broken"),
         ("20261101T000000Z-aaaa", "", ""),

@@ -35,9 +35,7 @@ class Block:
         return re.split(r"[:={,]", first)[0]
 
 
-def changes(
-    answer: str, writable: tuple[str, ...], known: tuple[str, ...], *, cut: bool = False
-) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+def changes(answer: str, writable: tuple[str, ...], known: tuple[str, ...], *, cut: bool = False) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """The files of an answer, and notes on what was not taken.
 
     `writable`: paths or folders (ending in /) that were asked for. `known`: paths of the workspace. `cut`: the answer ended at its

@@ -82,9 +82,7 @@ class ChatCompletion:
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             detail = str(error) or type(error).__name__
-            raise NotReachable(
-                f"{self.config.url}: {detail}", hint=f"start the server, or mend `agents.{self.name}.url` (it ends in /v1)"
-            ) from None
+            raise NotReachable(f"{self.config.url}: {detail}", hint=f"start the server, or mend `agents.{self.name}.url` (it ends in /v1)") from None
 
     def _headers(self) -> dict[str, str]:
         variable = self.config.api_key_env
@@ -153,9 +151,7 @@ def _said(reply: dict[str, Any], url: str) -> tuple[str, str]:
             content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
         stop = str(choice.get("finish_reason") or "")
     except (LookupError, TypeError, AttributeError):
-        raise BadAnswer(
-            f"{url}: not a chat completion: {json.dumps(reply)[:200]}", hint="the url must be that of an OpenAI-compatible /v1"
-        ) from None
+        raise BadAnswer(f"{url}: not a chat completion: {json.dumps(reply)[:200]}", hint="the url must be that of an OpenAI-compatible /v1") from None
     return str(content).encode("utf-8", "replace").decode(), stop
 
 

@@ -157,9 +157,7 @@ def _run(script: Path, brief: Brief, folder: Path, limit: float) -> tuple[Answer
 
 def _communicate(argv: list[str], folder: Path, data: bytes, script: Path, limit: float) -> tuple[bytes, bytes]:
     """Run, feed, collect at most OUTPUT_BYTES of each stream, and leave nothing of the process group behind."""
-    child = subprocess.Popen(
-        argv, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
+    child = subprocess.Popen(argv, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     assert child.stdin and child.stdout and child.stderr
     streams: list[bytearray] = [bytearray(), bytearray()]
     threads = [

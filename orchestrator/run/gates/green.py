@@ -49,14 +49,13 @@ def held_out(observation: Observation, examples: tuple[Example, ...], criteria: 
 
 def wanted(observation: Observation, tests: tuple[str, ...], criteria: dict[str, str]) -> tuple[Finding, ...]:
     """An error for each locked test that did not pass exactly once."""
-    return tuple(Finding("green", reason, criterion=criteria.get(reason.partition(": ")[0], "")) for reason in evidence.passed_exactly(observation, tests))
+    reasons = evidence.passed_exactly(observation, tests)
+    return tuple(Finding("green", reason, criterion=criteria.get(reason.partition(": ")[0], "")) for reason in reasons)
 
 
-def regressions(before: Observation | None, after: Observation) -> tuple[Finding, ...]:
-    """An error for each test that held at the base and does not now. `before` is None when nothing failed after."""
-    if before is None:
-        return ()
-    held = {outcome.id for outcome in before.outcomes if evidence.holds(outcome)}
+def regressions(before: Observation, after: Observation, own: str) -> tuple[Finding, ...]:
+    """An error for each test that held at the base and does not now. Tests in `own`, the task's file, were made anew: the old ones are retired."""
+    held = {outcome.id for outcome in before.outcomes if evidence.holds(outcome) and outcome.id.partition("::")[0] != own}
     now = {outcome.id for outcome in after.outcomes if evidence.holds(outcome)}
     said = {outcome.id: outcome for outcome in after.outcomes}
     return tuple(

@@ -40,8 +40,11 @@ def judge(observations: tuple[Observation, ...], wanted: tuple[str, ...], criter
             message = f"{test} proves nothing at the base: {evidence.meaning(outcome)}"
             detail = f" ({outcome.kind}: {outcome.message[:200]})" if outcome.kind or outcome.message else ""
             findings.append(Finding("red", message + detail, criterion=criteria.get(test, ""), where=outcome.where))
-    for problem in (item for item in base.outcomes if item.id not in wanted and item.outcome in ("syntax error", "collection error")):
-        findings.append(Finding("red", f"{problem.id or 'the test file'}: {evidence.meaning(problem)}: {problem.message[-300:]}"))
+    findings += [
+        Finding("red", f"{problem.id or 'the test file'}: {evidence.meaning(problem)}: {problem.message[-300:]}")
+        for problem in base.outcomes
+        if problem.id not in wanted and problem.outcome in ("syntax error", "collection error")
+    ]
     passed_on = {test: [stub.what for stub in stubs if _held(stub, test)] for test in wanted}
     for test, names in passed_on.items():
         if len(names) > 1:
@@ -50,7 +53,8 @@ def judge(observations: tuple[Observation, ...], wanted: tuple[str, ...], criter
     for stub in stubs:
         if wanted and all(stub.what in passed_on[test] for test in wanted):
             answer = stub.what.removeprefix("stub ")
-            message = f"a subject that always {'raises' if answer == 'raises' else f'answers {answer}'} would satisfy every test: add an example with another answer"
+            deed = "raises" if answer == "raises" else f"answers {answer}"
+            message = f"a subject that always {deed} would satisfy every test: add an example with another answer"
             findings.append(Finding("red", message, criterion=criteria.get(wanted[0], "")))
     return Red(tuple(fresh), tuple(holding), tuple(findings))
 

@@ -14,7 +14,7 @@ import tempfile
 import time
 
 sys.path.insert(0, "/inside")
-import limits  # noqa: E402
+import limits
 
 
 class Reporter:

@@ -34,9 +34,7 @@ def run(step: Step, variants: tuple[Variant, ...], *, python: Path, limits: Limi
     for number, variant in enumerate(variants):
         root = f"/variants/{number}"
         mounts.append(Mount(variant.root, root, writable=not variant.isolated))
-        runs.append(
-            {"name": variant.name, "root": root, "paths": variant.paths, "isolated": variant.isolated, "seconds": limits.test_seconds}
-        )
+        runs.append({"name": variant.name, "root": root, "paths": variant.paths, "isolated": variant.isolated, "seconds": limits.test_seconds})
     request = {"limits": limits_inside(limits, limits.test_seconds), "runs": runs}
     bin_folder = str(python.parent)
     argv = sandboxes.code_argv(
@@ -65,7 +63,7 @@ def run(step: Step, variants: tuple[Variant, ...], *, python: Path, limits: Limi
 def _observation(step: Step, variant: Variant, answer: dict[str, object] | None, code: int | None, stderr: str, level: str) -> Observation:
     command = f"python -m pytest {' '.join(variant.paths)}" + ("" if variant.isolated else "  # the project's own configuration")
     if answer is None:
-        return Observation(step, variant.name, command, code or 70, (), stderr[-4000:], 0.0, level)
+        return Observation(step, variant.name, command, evidence.NOT_STARTED, (), stderr[-4000:], 0.0, level)
     exit_code = answer["exit"]
     assert exit_code is None or isinstance(exit_code, int)
     files = frozenset(path for path in variant.paths if path.endswith(".py"))
