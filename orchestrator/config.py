@@ -26,6 +26,8 @@ class Section(BaseModel):
 
 
 class Inbox(Section):
+    """Which files are taken."""
+
     quiet_seconds: float = Field(5.0, ge=0)
     """`watch` takes a PRD when its file has not changed for this many seconds."""
     max_bytes: int = Field(1_000_000, gt=0)
@@ -33,6 +35,8 @@ class Inbox(Section):
 
 
 class Limits(Section):
+    """What one task and one process may take."""
+
     attempts: int = Field(4, ge=1)
     """Candidate answers per task before it fails. A PRD's `budget.attempts` may only lower it."""
     repeats: int = Field(3, ge=1)
@@ -52,11 +56,15 @@ class Limits(Section):
 
 
 class GatesConfig(Section):
+    """What must hold before a candidate is believed."""
+
     held_out: float = Field(0.25, ge=0, le=0.5)
     """Share of examples the agent never sees, where at least three share a call form. A PRD may only raise it."""
 
 
 class SandboxConfig(Section):
+    """How strongly code of an agent is shut in."""
+
     require: Literal["any", "full"] = "any"
     """`full`: refuse to run when the strongest sandbox is not to be had."""
 
@@ -70,18 +78,21 @@ class Schedule(Section):
 
 class ScriptedAgent(Section):
     type: Literal["scripted"]
+    """Turns from a script: tests, hand-written answers, dry runs."""
     script: Path
     """A YAML file of turns, or a Python file with a function `turn(brief, folder)`. Relative to the working folder."""
 
 
 class RecordedAgent(Section):
     type: Literal["recorded"]
+    """Replays answers given before."""
     folder: Path | None = None
     """Default: `recordings`."""
 
 
 class ChatAgent(Section):
     type: Literal["chat"]
+    """Any OpenAI-compatible endpoint."""
     url: str
     """Base URL of an OpenAI-compatible endpoint, up to and including `/v1`."""
     model: str = ""
@@ -91,6 +102,7 @@ class ChatAgent(Section):
     temperature: float = Field(0.0, ge=0, le=2)
     """Of the first answer; each repeat raises it by 0.3, up to 1.2."""
     max_tokens: int = Field(2048, gt=0)
+    """Of one answer; an answer that ends there is cut off, and half a file is not written."""
     context_tokens: int = Field(8192, gt=0)
     """The model's context window; the brief is cut to fit, and says so."""
     extra: dict[str, Any] = {}
@@ -104,8 +116,11 @@ class Roles(Section):
     """Which agent a role uses; '' is the `agent` key."""
 
     plan: str = ""
+    """Decomposes PRDs."""
     tests: str = ""
+    """Writes tests for criteria without examples."""
     code: str = ""
+    """Writes the code."""
 
 
 class Config(Section):

@@ -283,6 +283,7 @@ def _cycle(site: _Site, prd: Prd, row: TaskRow, repository: git.Repository, bran
         first_attempt=row.attempts + 1,
         spent=store.spent(prd.id),
         own_suite=bool(prd.target.repo),
+        builds_on=tuple(path for other in store.tasks(prd.id) if other.id in row.task.depends_on for path in other.task.files),
         earlier=tuple(attempt for result in earlier for attempt in result.attempts),
         revealed=frozenset(name for result in earlier for name in result.revealed),
     )

@@ -57,6 +57,7 @@ def render(
         examples={identity: blocks(tuple(examples)) for identity, examples in shown.items()},
         hidden=len(task.examples) - len(visible),
         names=provided(visible, task.files),
+        programs=programs(visible, task.files),
         writable=writable,
         findings=[_shortened(finding, rules) for finding in sorted(findings, key=lambda finding: finding.severity)][:FINDINGS],
         unsaid=max(0, len(findings) - FINDINGS),
@@ -92,6 +93,17 @@ def _shortened(finding: Finding, rules: dict[str, str]) -> dict[str, str]:
         message = f"{message[:FINDING_CHARACTERS]}\n[… cut]"
     rule = " ".join(rules.get(finding.criterion, "").split())[:200]
     return {"gate": finding.gate, "key": key, "rule": rule, "where": finding.where, "message": message}
+
+
+def programs(examples: list[Example], files: tuple[str, ...]) -> list[tuple[str, str]]:
+    """(file, command) for the task's own files that an example runs as a program."""
+    found = {}
+    for example in examples:
+        for path in files:
+            module = path.removeprefix("src/").removesuffix(".py").removesuffix("/__main__").replace("/", ".")
+            if example.compare == "console" and re.search(rf"(-m\s+{re.escape(module)}|{re.escape(path)})(\s|$)", example.call):
+                found[path] = f"python -m {module}" if "-m" in example.call else f"python {path}"
+    return list(found.items())
 
 
 def provided(examples: list[Example], files: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:

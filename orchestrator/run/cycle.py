@@ -71,6 +71,8 @@ class Work:
     """What the PRD has spent before this cycle."""
     own_suite: bool
     """The repository has a suite of its own (a target), with its own configuration."""
+    builds_on: tuple[str, ...] = ()
+    """Files of the tasks it depends on: interfaces worth showing."""
     earlier: tuple[Attempt, ...] = ()
     """Attempts of earlier cycles of the same task and fingerprint: what was refused is not tested again."""
     revealed: frozenset[str] = frozenset()
@@ -231,13 +233,10 @@ def _red_question(bench: _Bench, checked: red.Red) -> Question:
 def _search(
     bench: _Bench, agent: Agent, journal: Journal, findings: tuple[Finding, ...], allowed: int
 ) -> tuple[Verdict, str, tuple[Change, ...], Question | None]:
+    """Attempt after attempt, each from the base and the locked tests, each told what was wrong with the one before."""
     work = bench.work
-    place = bench.folder / "workspace"
-    shutil.copytree(bench.base, place, symlinks=True, ignore=lambda folder, names: _not_shown(bench.base, folder, names))
-    workspace.apply(place, bench.tests)
-    known = {limits.answer_hash(attempt.changes): attempt.number for attempt in work.earlier}
+    known = {limits.answer_hash(attempt.changes): attempt for attempt in work.earlier}
     if work.earlier:
-        workspace.apply(place, work.earlier[-1].changes)
         findings = work.earlier[-1].findings
     missed: set[str] = set()
     repeats = 0
@@ -245,6 +244,7 @@ def _search(
     for number in range(work.first_attempt, allowed + 1):
         if reason := limits.exceeded(work.prd.budget, spent):
             return "parked", reason, (), None
+        place = _workspace(bench)
         try:
             turn = _turn(bench, agent, journal, place, number, findings, repeats)
         except AgentError as error:
@@ -252,36 +252,43 @@ def _search(
         usage = turn.usage
         spent += limits.Spent(turn.seconds, (usage.input_tokens or 0) + (usage.output_tokens or 0), usage.usd or 0.0)
         changes, findings = writable.sort(_candidate(bench, place), frozenset(change.path for change in bench.tests))
-        _restore(bench, place, changes)
         mark = limits.answer_hash(changes)
         if mark in known:
             repeats += 1
-            message = f"the same answer as in attempt {known[mark]}; it was not tested again" if changes else "no file was changed"
-            findings = (*findings, Finding("no progress", message))
-            _record(bench, number, turn, changes, findings, ())
+            before = known[mark]
+            message = f"the same answer as in attempt {before.number}; it was not tested again" if changes else "no file was changed, again"
+            _record(bench, number, turn, changes, (*findings, Finding("no progress", message)), ())
             if repeats >= work.config.limits.repeats:
                 return "gave up", f"no progress: {repeats} answers repeated an earlier one", (), None
+            findings = (Finding("no progress", message), *before.findings)
             continue
-        known[mark] = number
-        if not changes:
-            findings = (*findings, Finding("no progress", "no source file was changed"))
-            _record(bench, number, turn, changes, findings, ())
-            continue
-        observations, refused, missed_ids = _check_green(bench, changes)
+        if changes:
+            observations, refused, missed_ids = _check_green(bench, changes)
+        else:
+            observations, refused, missed_ids = (), (Finding("no progress", "no source file was changed"),), ()
         findings = (*findings, *refused)
-        _record(bench, number, turn, changes, findings, observations)
+        known[mark] = _record(bench, number, turn, changes, findings, observations)
         if not refused:
             return "passed", f"attempt {number} passed every gate", changes, None
         if missed_ids:
             missed.add(mark)
             if len(missed) >= 2:
-                _reveal(bench, place, missed_ids[0])
+                _reveal(bench, missed_ids[0])
                 known.clear()
                 missed.clear()
     count = len(bench.attempts)
-    last = next((finding for finding in findings if finding.severity == "error"), None)
+    last = next((finding for finding in findings if finding.severity == "error" and finding.gate != "no progress"), None)
     reason = f"{count} attempt{'s' * (count != 1)} refused, none left" if count else "no attempt is left"
     return "gave up", reason + (f"; the last: {last.message}" if last else ""), (), None
+
+
+def _workspace(bench: _Bench) -> Path:
+    """The agent's folder: the base without what is ours, and the locked tests. No `.git`, nothing of an attempt before."""
+    place = bench.folder / "workspace"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(bench.base, place, symlinks=True, ignore=lambda folder, names: _not_shown(bench.base, folder, names))
+    workspace.apply(place, bench.tests)
+    return place
 
 
 def _not_shown(base: Path, folder: str, names: list[str]) -> list[str]:
@@ -315,25 +322,15 @@ def _writable(bench: _Bench) -> tuple[str, ...]:
 
 
 def _worth_showing(bench: _Bench, files: dict[str, Change]) -> list[str]:
-    """Paths an agent that cannot look itself should see: what it is to change first, then the sources around it."""
-    first = [path for path in _writable(bench) if path in files]
-    folders = {path.rpartition("/")[0] for path in _writable(bench)}
-    near = [path for path in files if path.endswith(".py") and path.rpartition("/")[0] in folders and not writable.is_test(path)]
-    return list(dict.fromkeys([*first, *near]))[:12]
+    """Paths an agent that cannot look itself should see: what it is to change, then what it builds on."""
+    wanted = (*_writable(bench), *(stubs.locate(path, bench.read_base) for path in bench.work.builds_on))
+    return [path for path in dict.fromkeys(wanted) if path in files][:12]
 
 
 def _candidate(bench: _Bench, place: Path) -> tuple[Change, ...]:
     """What the workspace changes against the base, the locked tests aside where they are untouched."""
     expected = bench.before | {change.path: change for change in bench.tests}
     return workspace.difference(expected, workspace.read(place))
-
-
-def _restore(bench: _Bench, place: Path, allowed: tuple[Change, ...]) -> None:
-    """Take back every change that is not judged."""
-    keep = {change.path for change in allowed}
-    back = [change for change in _candidate(bench, place) if change.path not in keep]
-    original = bench.before | {change.path: change for change in bench.tests}
-    workspace.apply(place, [original.get(change.path, Change(change.path, None)) for change in back])
 
 
 def _check_green(bench: _Bench, changes: tuple[Change, ...]) -> tuple[tuple[Observation, ...], tuple[Finding, ...], tuple[str, ...]]:
@@ -390,21 +387,22 @@ def _whole_suite(bench: _Bench, name: str, root: Path) -> Variant | None:
     return Variant(name, root, tuple(others)) if others else None
 
 
-def _reveal(bench: _Bench, place: Path, example: str) -> None:
+def _reveal(bench: _Bench, example: str) -> None:
     """Two different candidates missed: one held-out example becomes a visible, locked test, and RED is checked again with it."""
     bench.revealed.add(example)
     _write_tests(bench)
-    workspace.apply(place, bench.tests)
     _check_red(bench)
 
 
 def _record(
     bench: _Bench, number: int, turn: AgentTurn, changes: tuple[Change, ...], findings: tuple[Finding, ...], observations: tuple[Observation, ...]
-) -> None:
+) -> Attempt:
     repository = Repository(bench.work.repository)
     diff = repository.diff(bench.work.base, repository.write_tree(bench.work.base, changes)) if changes else ""
     refused = any(finding.severity == "error" for finding in findings)
-    bench.attempts.append(Attempt(number, (turn,), changes, diff, "refused" if refused else "passed", findings, observations))
+    attempt = Attempt(number, (turn,), changes, diff, "refused" if refused else "passed", findings, observations)
+    bench.attempts.append(attempt)
+    return attempt
 
 
 def _proofs(bench: _Bench) -> tuple[Proof, ...]:

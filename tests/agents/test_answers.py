@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,6 +98,15 @@ def test_an_answer_without_a_file_changes_nothing_and_says_so(answer: str) -> No
     found, notes = changes(answer, ("leap.py",), ())
     assert found == ()
     assert len(notes) == 1
+
+
+@pytest.mark.parametrize(
+    "answer", ["```" + "a" * 900_000, "a.b/" * 200_000 + "\n```python\nx = 1\n```", "```python\n# " + "a" * 900_000 + "\n```", "(" * 900_000]
+)
+def test_a_huge_answer_is_read_at_once(answer: str) -> None:
+    started = time.monotonic()
+    changes(answer, ("leap.py",), ())
+    assert time.monotonic() - started < 5
 
 
 @given(st.text(alphabet="`~\n #ab.py/:\"'>", max_size=200))

@@ -144,15 +144,19 @@ def turn(brief, folder):
     assert said == "None /workspace"
 
 
+HEART = "import time, pathlib\nwhile True: pathlib.Path('beat').write_text(str(time.time())); time.sleep(0.05)"
+"""A program that shows it is alive, for ever."""
+
+
 def test_at_the_time_limit_the_whole_group_dies(tmp_path: Path, folder: Path) -> None:
     text = """
 import subprocess, sys, time
 def turn(brief, folder):
-    subprocess.Popen([sys.executable, "-c", "import time, pathlib\\nwhile True: pathlib.Path('beat').write_text(str(time.time())); time.sleep(0.05)"])
+    subprocess.Popen([sys.executable, "-c", brief.text])
     time.sleep(60)
 """
     with pytest.raises(TimedOut):
-        script(tmp_path, text, seconds=2).turn(BRIEF, folder)
+        script(tmp_path, text, seconds=2).turn(brief(text=HEART), folder)
     assert (folder / "beat").exists()
     time.sleep(0.2)
     before = (folder / "beat").read_text()
@@ -164,12 +168,12 @@ def test_a_child_left_behind_dies_with_the_turn(tmp_path: Path, folder: Path) ->
     text = """
 import subprocess, sys, time
 def turn(brief, folder):
-    subprocess.Popen([sys.executable, "-c", "import time, pathlib\\nwhile True: pathlib.Path('beat').write_text(str(time.time())); time.sleep(0.05)"])
+    subprocess.Popen([sys.executable, "-c", brief.text])
     while not (folder / "beat").exists(): time.sleep(0.05)
     return "done"
 """
     started = time.monotonic()
-    assert script(tmp_path, text).turn(BRIEF, folder).text == "done"
+    assert script(tmp_path, text).turn(brief(text=HEART), folder).text == "done"
     assert time.monotonic() - started < 5
     time.sleep(0.2)
     before = (folder / "beat").read_text()

@@ -18,6 +18,8 @@ PROSE = frozenset({"md", "markdown", "rst"})
 NOT_FILES = frozenset({"bash", "sh", "shell", "console", "text", "txt", "output", "diff", "pycon", "doctest", "plaintext"})
 FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^`]*)$")
 PATH = r"/?(?:[\w.@+-]+/)*[\w.@+-]*\w\.[A-Za-z]\w{0,9}"
+LONGEST_LINE = 400
+"""A longer line names no file. It also bounds the time these expressions take."""
 COMMENT = re.compile(rf"^\s*(?:#|//|--|<!--|/\*)\s*(?:file(?:name)?\s*:\s*)?({PATH})\s*(?:-->|\*/)?\s*$", re.IGNORECASE)
 
 
@@ -89,12 +91,12 @@ def fences(answer: str) -> list[Block]:
         blocks.append(Block(opened[2].strip(), before, "".join(f"{line}\n" for line in inner), closed))
 
     for line in answer.replace("\r\n", "\n").split("\n"):
-        fence = FENCE.match(line)
+        fence = FENCE.match(line) if len(line) <= LONGEST_LINE else None
         if opened is None:
             if fence:
                 opened, inner, depth = fence, [], 0
             elif line.strip():
-                before = line.strip()
+                before = line.strip()[:LONGEST_LINE]
             continue
         same = fence is not None and fence[1][0] == opened[1][0] and len(fence[1]) >= len(opened[1])
         if fence is not None and same and fence[2].strip():
@@ -129,7 +131,7 @@ def _path(block: Block, names: set[str]) -> str:
     if line in names or re.fullmatch(rf"(?:\.\.?/)*{PATH}", line):
         return line.removeprefix("./")
     top = block.text.split("\n", 1)[0]
-    first = COMMENT.match(top)
+    first = COMMENT.match(top) if len(top) <= LONGEST_LINE else None
     if first:
         return first[1].removeprefix("./")
     if top.strip() in names:

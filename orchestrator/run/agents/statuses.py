@@ -45,7 +45,7 @@ def message(body: str) -> str:
     try:
         values = json.loads(body)
     except (ValueError, RecursionError):
-        return " ".join(re.sub(r"<[^>]*>", " ", body).split())[:300]
+        return " ".join(re.sub(r"<[^>]*>", " ", body[:5000]).split())[:300]
     error = values.get("error", values) if isinstance(values, dict) else values
     for key in ("message", "detail", "error"):
         if isinstance(error, dict) and error.get(key):

@@ -1,0 +1,150 @@
+"""docs/configuration.md, made from the docstrings of Config's own fields: `python -m orchestrator.show.reference docs/configuration.md`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from orchestrator.save.files import write_atomically
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+INTRODUCTION = """\
+# Configuration
+
+<!-- Generated from orchestrator/config.py by `make docs`; change the docstrings there. -->
+
+`orchestrator.yaml` in the working folder, where every key may be left out:
+
+```yaml
+agent: local
+agents:
+  local: {type: chat, url: http://127.0.0.1:8080/v1}
+limits:
+  attempts: 3
+schedule: {cron: "0 2 * * *", timezone: Europe/Berlin}
+```
+
+An environment variable overrides the file: `ORCHESTRATOR_` and the path of the key in capitals, joined by two underscores. Its value is read as
+YAML, so lists and numbers work: `ORCHESTRATOR_LIMITS__ATTEMPTS=2`, `ORCHESTRATOR_TARGETS='["."]'`. An unknown key, in the file or in the
+environment, is refused with a suggestion and exit code 2; so is a value of the wrong kind. Relative paths start at the working folder.
+"""
+
+WORDS: dict[object, str] = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`", Path: "path", Any: "anything"}
+BOUNDS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
+
+
+class Key(NamedTuple):
+    """One key of the configuration, in words."""
+
+    path: str
+    """For example `limits.attempts`, or `agents.<name>.url`."""
+    type: str
+    default: str
+    """As it would stand in YAML; '' when the key must be given."""
+    variable: str
+    text: str
+
+
+class Part(NamedTuple):
+    """A table of the page: the top level, a section, or one kind of agent."""
+
+    title: str
+    text: str
+    keys: tuple[Key, ...]
+
+
+def configuration() -> str:
+    """The page, Markdown."""
+    return "\n".join([INTRODUCTION, *map(_table, parts())])
+
+
+def parts() -> Iterator[Part]:
+    """Every key there is, the top level first, then the sections in the order of Config."""
+    from orchestrator.config import Config
+
+    scalars, sections = [], []
+    for name, field in Config.model_fields.items():
+        if models := tuple(_models(field.annotation)):
+            sections += [(name, field, model) for model in models]
+        else:
+            scalars.append(_key(name, field))
+    yield Part("Top level", "", tuple(scalars))
+    for name, field, model in sections:
+        text = (model.__doc__ or field.description or "").strip()
+        if "type" in model.model_fields:
+            kind = typing.get_args(model.model_fields["type"].annotation)[0]
+            title, path = f"`{name}.<name>` of type `{kind}`", f"{name}.<name>"
+        else:
+            title, path = f"`{name}`", name
+        yield Part(title, text, tuple(_key(f"{path}.{inner}", field) for inner, field in model.model_fields.items()))
+
+
+def _table(part: Part) -> str:
+    rows = [f"| `{key.path}` | {key.type} | {key.default} | `{key.variable}` | {key.text} |" for key in part.keys]
+    head = ["| key | value | default | environment | |", "|---|---|---|---|---|"]
+    return "\n".join([f"## {part.title}", "", *([part.text, ""] if part.text else []), *head, *rows, ""])
+
+
+def _key(path: str, field: FieldInfo) -> Key:
+    from orchestrator.config import PREFIX
+
+    variable = PREFIX + path.upper().replace(".", "__")
+    kind = ", ".join([_words(field.annotation), *_bounds(field)])
+    return Key(path, kind, "required" if field.is_required() else _yaml(field.default), variable, _cell(field.description or ""))
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The sections that a key may hold: none for a plain value, several for a mapping of agents."""
+    from pydantic import BaseModel
+
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in typing.get_args(annotation):
+        yield from _models(inner)
+
+
+def _words(annotation: Any) -> str:
+    inner = typing.get_args(annotation)
+    match typing.get_origin(annotation):
+        case typing.Literal:
+            return " or ".join(f"`{value}`" for value in inner)
+        case typing.Union | types.UnionType:
+            return " or ".join("nothing" if each is type(None) else _words(each) for each in inner)
+        case origin if origin is list:
+            return f"list of {_words(inner[0])}s"
+        case origin if origin is dict:
+            return "keys and values"
+    return WORDS[annotation]
+
+
+def _bounds(field: FieldInfo) -> Iterator[str]:
+    for limit in field.metadata:
+        yield from (text.format(f"{getattr(limit, name):g}") for name, text in BOUNDS.items() if hasattr(limit, name))
+
+
+def _yaml(value: object) -> str:
+    """A default as it would stand in the file; '' for nothing."""
+    match value:
+        case None:
+            return ""
+        case float():
+            return f"`{value:g}`"
+        case Path() | str() if str(value):
+            return f"`{value}`"
+    return f"`{json.dumps(value)}`"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    write_atomically(Path(sys.argv[1]), configuration())
