@@ -116,9 +116,9 @@ class Roles(Section):
     """Which agent a role uses; '' is the `agent` key."""
 
     plan: str = ""
-    """Decomposes PRDs."""
+    """Decomposes PRDs. Not asked yet: PRDs are decomposed without an agent."""
     tests: str = ""
-    """Writes tests for criteria without examples."""
+    """Adds tests for criteria without examples. Not asked yet: tests are made from examples only."""
     code: str = ""
     """Writes the code."""
 
@@ -192,7 +192,9 @@ def _override(values: dict[str, Any], keys: list[str], name: str, text: str) -> 
 def _explain(error: ValidationError, values: dict[str, Any], path: Path, environ: Mapping[str, str]) -> str:
     lines = []
     for problem in error.errors():
-        loc = [str(part) for part in problem["loc"] if part not in ("scripted", "recorded", "chat")]
+        loc = [str(part) for part in problem["loc"]]
+        if loc[:1] == ["agents"]:
+            del loc[2:3]  # pydantic names the type there, which is no key
         key = ".".join(loc)
         variable = PREFIX + "__".join(loc).upper()
         where = variable if variable in environ else str(path)

@@ -197,10 +197,27 @@ def _check_configured(entry: _Entry, prd: Prd, root: Path, config: Config) -> No
     if held_out is not None and held_out < config.gates.held_out:
         message = f"`gates.held_out` may only be raised: the configured {config.gates.held_out} stays"
         entry.say("not-tighter", message, line=entry.line_of("gates.held_out"), error=False)
+    for key, said in _not_honoured(prd):
+        entry.say("not-honoured", f"`{key}` is {said} in this version", "it changes nothing; the PRD runs without it", entry.line_of(key), error=False)
     for found in contradictions.find(prd):
         first, second = found.lines
         message = f"the examples on lines {first} and {second} ask the same and expect different answers"
         entry.say("contradiction", message, "change one of them; until then its requirement needs a person", second, error=False)
+
+
+def _not_honoured(prd: Prd) -> list[tuple[str, str]]:
+    """(front-matter key, what is missing) for what a PRD may say already and this version does not do."""
+    ladders = any(len(ladder) > 1 for _, ladder in prd.agents)
+    other_roles = any(role != "code" for role, _ in prd.agents)
+    said = [
+        (prd.schedule != "", "schedule", "not scheduled by"),
+        (prd.start not in ("", "now"), "start", "not waited for"),
+        (prd.gates.mutation is not None, "gates.mutation", "not measured"),
+        (prd.gates.coverage is not None, "gates.coverage", "not measured"),
+        (ladders, "agents", "read as its first agent only; ladders are not climbed"),
+        (other_roles and not ladders, "agents", "used for the role `code` only"),
+    ]
+    return [(key, text.removesuffix(" by")) for applies, key, text in said if applies]
 
 
 def _check_each_other(entries: list[_Entry]) -> None:

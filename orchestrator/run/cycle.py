@@ -237,7 +237,14 @@ def _search(
     work = bench.work
     known = {limits.answer_hash(attempt.changes): attempt for attempt in work.earlier}
     if work.earlier:
-        findings = work.earlier[-1].findings
+        last = work.earlier[-1]
+        findings = last.findings
+        if last.verdict == "passed":  # on a head that has moved since: judged again on this one, without an agent
+            observations, findings, _ = _check_green(bench, last.changes)
+            _record(bench, last.number, (), last.changes, findings, observations)
+            if not findings:
+                return "passed", f"attempt {last.number} passed every gate on the moved branch too", last.changes, None
+    allowed += sum(attempt.verdict == "passed" for attempt in work.earlier)
     missed: set[str] = set()
     repeats = 0
     spent = work.spent
@@ -257,7 +264,7 @@ def _search(
             repeats += 1
             before = known[mark]
             message = f"the same answer as in attempt {before.number}; it was not tested again" if changes else "no file was changed, again"
-            _record(bench, number, turn, changes, (*findings, Finding("no progress", message)), ())
+            _record(bench, number, (turn,), changes, (*findings, Finding("no progress", message)), ())
             if repeats >= work.config.limits.repeats:
                 return "gave up", f"no progress: {repeats} answers repeated an earlier one", (), None
             findings = (Finding("no progress", message), *before.findings)
@@ -267,7 +274,7 @@ def _search(
         else:
             observations, refused, missed_ids = (), (Finding("no progress", "no source file was changed"),), ()
         findings = (*findings, *refused)
-        known[mark] = _record(bench, number, turn, changes, findings, observations)
+        known[mark] = _record(bench, number, (turn,), changes, findings, observations)
         if not refused:
             return "passed", f"attempt {number} passed every gate", changes, None
         if missed_ids:
@@ -277,9 +284,9 @@ def _search(
                 known.clear()
                 missed.clear()
     count = len(bench.attempts)
-    last = next((finding for finding in findings if finding.severity == "error" and finding.gate != "no progress"), None)
+    why = next((finding for finding in findings if finding.severity == "error" and finding.gate != "no progress"), None)
     reason = f"{count} attempt{'s' * (count != 1)} refused, none left" if count else "no attempt is left"
-    return "gave up", reason + (f"; the last: {last.message}" if last else ""), (), None
+    return "gave up", reason + (f"; the last: {why.message}" if why else ""), (), None
 
 
 def _workspace(bench: _Bench) -> Path:
@@ -395,12 +402,17 @@ def _reveal(bench: _Bench, example: str) -> None:
 
 
 def _record(
-    bench: _Bench, number: int, turn: AgentTurn, changes: tuple[Change, ...], findings: tuple[Finding, ...], observations: tuple[Observation, ...]
+    bench: _Bench,
+    number: int,
+    turns: tuple[AgentTurn, ...],
+    changes: tuple[Change, ...],
+    findings: tuple[Finding, ...],
+    observations: tuple[Observation, ...],
 ) -> Attempt:
     repository = Repository(bench.work.repository)
     diff = repository.diff(bench.work.base, repository.write_tree(bench.work.base, changes)) if changes else ""
     refused = any(finding.severity == "error" for finding in findings)
-    attempt = Attempt(number, (turn,), changes, diff, "refused" if refused else "passed", findings, observations)
+    attempt = Attempt(number, turns, changes, diff, "refused" if refused else "passed", findings, observations)
     bench.attempts.append(attempt)
     return attempt
 

@@ -6,7 +6,6 @@ refused. Readers open the file read-only (`read_only`) and need no lock.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -118,6 +117,8 @@ class Store:
             self._lock = None
 
     def _take_lock(self) -> None:
+        import fcntl  # only where something is written: reading works on every platform
+
         path = self.folder / LOCK
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:

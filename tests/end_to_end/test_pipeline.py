@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -288,3 +289,25 @@ def test_a_module_below_src_is_found(place: Workplace, files: tuple[str, ...]) -
     place.prd("lanterns", LANTERN[: LANTERN.index("### R2")].replace("Module: lanterns.py", f"Module: {files[0]}"))
     place.agent(f"def turn(brief, folder):\n    path = folder / {files[0]!r}\n    path.parent.mkdir(exist_ok=True)\n    path.write_text({CODE!r})\n")
     assert place.run().returncode == 0
+
+
+def test_a_branch_that_moved_during_the_cycle_is_judged_again_without_a_turn(place: Workplace) -> None:
+    place.prd("lanterns", LANTERN[: LANTERN.index("### R2")])
+    place.agent(STEPWISE.replace("def turn(brief, folder):", "import time\ndef turn(brief, folder):\n    time.sleep(3)"))
+    running = place.start("run", "--no-site")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list((place.root / "runs" / "lanterns").glob("journal/*")):
+        time.sleep(0.05)
+    empty = place.git("lanterns", "rev-parse", "main^{tree}").strip()
+    blob = place.git("lanterns", "hash-object", "-w", str(place.root / "orchestrator.yaml")).strip()
+    tree = subprocess.run(
+        ["git", "--git-dir", str(place.root / "runs/lanterns/repo.git"), "mktree"], input=f"100644 blob {blob}\tNOTES\n", capture_output=True, text=True
+    ).stdout.strip()
+    assert tree and tree != empty
+    identity = ["-c", "user.name=S", "-c", "user.email=s@localhost"]
+    commit = place.git("lanterns", *identity, "commit-tree", tree, "-p", "prd/lanterns", "-m", "by somebody else").strip()
+    place.git("lanterns", "update-ref", "refs/heads/prd/lanterns", commit)
+    assert running.wait(60) == 0, place.log()
+    assert place.states("lanterns") == {"lanterns#R1": "done"}
+    assert place.git("lanterns", "ls-tree", "--name-only", "prd/lanterns").split() == ["NOTES", "lanterns.py", "tests"]
+    assert sum(path.read_text().count('"returned"') for path in (place.root / "runs/lanterns/journal").glob("*")) == 1

@@ -1,0 +1,56 @@
+"""`python -m benchmarks.inside COMMAND…`: one command of the orchestrator in this process; what it cost as one JSON line on standard output.
+
+{"seconds": of the command, "sandboxes": wall seconds of its suites and oracles, "starts": how many, "peak": bytes of memory, "exit": code}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    from orchestrator import cli
+    from orchestrator.run import oracle, suites
+
+    waits: list[float] = []
+
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                waits.append(time.perf_counter() - started)
+
+        return call
+
+    suites.run, oracle.ask = timed(suites.run), timed(oracle.ask)
+    started = time.perf_counter()
+    with contextlib.redirect_stdout(sys.stderr):
+        code = cli.main(sys.argv[1:])
+    seconds = time.perf_counter() - started
+    print(json.dumps({"seconds": seconds, "sandboxes": sum(waits), "starts": len(waits), "peak": peak(), "exit": code}))
+
+
+def peak() -> int:
+    """Most bytes this process, without its children, has had in memory.
+
+    VmHWM belongs to this program alone; `ru_maxrss` would count what the parent had at the time of the fork.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    main()
