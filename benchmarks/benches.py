@@ -57,7 +57,9 @@ def overhead(runs: int) -> Result:
             pytest, _ = run(_pytest(root), root)
         parts = {
             "of it starting sandboxes and pytest": (cost["sandboxes"] - gates) / cycles,
-            "of it everything else": (total - turns - cost["sandboxes"]) / cycles,
+            "of it git": cost["git"] / cycles,
+            "of it starting the command itself": (total - cost["seconds"]) / cycles,
+            "of it everything else": (cost["seconds"] - turns - cost["sandboxes"] - cost["git"]) / cycles,
             "besides: agent": turns / cycles,
             "besides: suites and oracle": gates / cycles,
             "all together": total / cycles,

@@ -127,6 +127,7 @@ def kiosks(root: Path, count: int) -> Path:
 
 def tolls(root: Path, prds: int, requirements: int) -> Path:
     """A working folder with small PRDs and a script that answers each task at once and rightly."""
+    _configure(root, agents={"script": {"type": "scripted", "script": "script.yaml"}})
     turns = []
     for prd in range(1, prds + 1):
         texts = [f"# Toll {prd}\n\nWhat a bridge costs.\n\n## Requirements\n"]
@@ -135,7 +136,6 @@ def tolls(root: Path, prds: int, requirements: int) -> Path:
             texts.append(_toll(requirement, module, coins))
             code = f"def toll(axles):\n    if axles < 0:\n        raise ValueError('no axles')\n    return axles * {coins}\n"
             turns.append({"task": f"toll-{prd}#R{requirement}", "files": {f"{module}.py": code}, "text": "done"})
-        _configure(root, agents={"script": {"type": "scripted", "script": "script.yaml"}})
         (root / "prds" / f"toll-{prd}.md").write_text("\n".join(texts), encoding="utf-8")
     (root / "script.yaml").write_text(yaml.safe_dump({"turns": turns}), encoding="utf-8")
     return root

@@ -1,6 +1,6 @@
 """`python -m benchmarks.inside COMMAND…`: one command of the orchestrator in this process; what it cost as one JSON line on standard output.
 
-{"seconds": of the command, "sandboxes": wall seconds of its suites and oracles, "starts": how many, "peak": bytes of memory, "exit": code}
+{"seconds": of the command, "sandboxes": of its suites and oracles, "git": of its git processes, "peak": bytes of memory, "exit": code}
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import Any
 
 def main() -> None:
     from orchestrator import cli
-    from orchestrator.run import oracle, suites
+    from orchestrator.run import git, oracle, suites
 
-    waits: list[float] = []
+    sandboxes: list[float] = []
+    gits: list[float] = []
 
-    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+    def timed(function: Callable[..., Any], waits: list[float]) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
             started = time.perf_counter()
             try:
@@ -30,12 +31,12 @@ def main() -> None:
 
         return call
 
-    suites.run, oracle.ask = timed(suites.run), timed(oracle.ask)
+    suites.run, oracle.ask, git.run = timed(suites.run, sandboxes), timed(oracle.ask, sandboxes), timed(git.run, gits)
     started = time.perf_counter()
     with contextlib.redirect_stdout(sys.stderr):
         code = cli.main(sys.argv[1:])
     seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "sandboxes": sum(waits), "starts": len(waits), "peak": peak(), "exit": code}))
+    print(json.dumps({"seconds": seconds, "sandboxes": sum(sandboxes), "git": sum(gits), "peak": peak(), "exit": code}))
 
 
 def peak() -> int:

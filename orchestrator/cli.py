@@ -72,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     command = add("watch", _watch, "run whenever a PRD changes or the schedule says so, until ended")
     command.add_argument("--agent", metavar="NAME", help="the agent (default: as configured)")
 
+    command = add("retry", _retry, "let failed tasks be tried again by the next run")
+    command.add_argument("names", nargs="*", metavar="NAME", help="tasks (`loans#R2`), PRDs or projects (default: every failed task)")
+
     command = add("status", _status, "say where every project stands")
     command.add_argument("--json", action="store_true", help="machine-readable")
 
@@ -238,6 +241,18 @@ def _watch(options: argparse.Namespace) -> Exit:
 
     root, config = _folder(options)
     return watch.watch(root, config, run_once)
+
+
+def _retry(options: argparse.Namespace) -> Exit:
+    from orchestrator import pipeline
+
+    root, config = _folder(options)
+    tasks = pipeline.retry(root, config, tuple(options.names))
+    for task in tasks:
+        print(f"{task}: ready, the next run tries it again")
+    if not tasks:
+        print("no task has failed")
+    return Exit.DONE
 
 
 def _status(options: argparse.Namespace) -> Exit:

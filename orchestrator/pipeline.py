@@ -7,6 +7,7 @@ killed run is continued by the next one.
 from __future__ import annotations
 
 import secrets
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,17 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.config import Config
-from orchestrator.errors import AgentError, Exit, LockedError, OrchestratorError, SetupError
+from orchestrator.errors import AgentError, Exit, LockedError, OrchestratorError, SetupError, UsageError
 from orchestrator.inbox.folder import Scan, scan
 from orchestrator.model import Plan, Prd, Problem
 from orchestrator.plan import graph, outline
 from orchestrator.run import environment, git, integrate, lifecycle, sandboxes
 from orchestrator.run.agents import Unavailable, choose
 from orchestrator.run.cycle import Work, run_cycle
-from orchestrator.save import compose
+from orchestrator.save import compose, receipts
 from orchestrator.save.files import write_atomically
 from orchestrator.save.journal import Journal
-from orchestrator.save.reports import InboxReport, Receipt
+from orchestrator.save.reports import InboxReport
 from orchestrator.save.store import Store, TaskRow, now
 
 STAGES = ("inbox", "plan", "run", "save", "show")
@@ -47,14 +48,18 @@ class Outcome:
     runs: list[str] = field(default_factory=list)
     """Ids of the runs that were recorded."""
     locked: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    """Projects that an error of ours stopped; the others went on."""
 
     @property
     def nothing_new(self) -> bool:
-        return not self.runs and not self.newly_set_aside and not self.waiting and not self.locked
+        return not (self.runs or self.newly_set_aside or self.waiting or self.locked or self.broken)
 
     @property
     def exit_code(self) -> Exit:
         """Of this run, not of the standing state; the first that applies."""
+        if self.broken:
+            return Exit.INTERNAL
         if self.failed:
             return Exit.TASK_FAILED
         if self.needs_person:
@@ -72,13 +77,12 @@ def run(root: Path, config: Config, say: Say = lambda line: None) -> Outcome:
     """The whole pipeline but the site: inbox, plan, run, save. Errors of one project stop that project only."""
     outcome = Outcome()
     found = scan(root, config)
-    sandboxes.required_level(config.sandbox.require)
     complete = _complete_prds(root, config)
     try:
         for project, prds in _projects(found):
             _project(root, config, project, prds, found, outcome, complete, say)
     finally:
-        _save_inbox(root, config, found, outcome)
+        outcome.newly_set_aside = receipts.write(config.folder(root, "runs"), found, outcome.waiting)
     return outcome
 
 
@@ -162,6 +166,12 @@ def _project(root: Path, config: Config, project: str, prds: tuple[Prd, ...], fo
         say(f"{project}: {error}")
         for prd in prds:
             _wait(outcome, prd, "not-set-up", error.message, error.hint)
+    except OrchestratorError as error:
+        say(f"{project}: {error}")
+        outcome.broken.append(project)
+    except Exception:
+        say(f"{project}: an error of ours; the other projects go on\n{traceback.format_exc()}")
+        outcome.broken.append(project)
 
 
 def _wait(outcome: Outcome, prd: Prd, code: str, message: str, hint: str) -> None:
@@ -178,6 +188,8 @@ def _work(site: _Site, prds: tuple[Prd, ...], complete: set[str]) -> None:
     for prd in prds:
         store.save_plan(prd, plan_of(prd, site.config), site.run)
         _resume(site, prd)
+        if not _is_complete(site, prd):
+            complete.discard(prd.id)
     for prd in prds:
         missing = [name for name in prd.depends_on if name not in complete]
         if missing and _has_work(site, prd):
@@ -251,7 +263,8 @@ def _next(site: _Site, prd: Prd, tried: set[str]) -> TaskRow | None:
 
 
 def _prepare(site: _Site, prd: Prd) -> tuple[git.Repository, str, Path]:
-    """The project's repository, the PRD's branch, and the interpreter of the project's environment."""
+    """The project's repository, the PRD's branch, and the interpreter of the project's environment. Raises SetupError for what is missing."""
+    sandboxes.required_level(site.config.sandbox.require)
     target = prd.target.repo
     if target and "://" not in target and not target.startswith("git@"):
         target = str((site.root / target).resolve())
@@ -392,53 +405,12 @@ def _write_project(site: _Site) -> None:
         write_atomically(path, text)
 
 
-def _save_inbox(root: Path, config: Config, found: Scan, outcome: Outcome) -> None:
-    """A receipt per file: what it is, since when, what became of it."""
-    path = config.folder(root, "runs") / "inbox.json"
-    before = {receipt.path: receipt for receipt in read_inbox(root, config).receipts}
-    by_path: dict[str, list[Problem]] = {}
-    for problem in found.problems:
-        by_path.setdefault(problem.path, []).append(problem)
-    receipts = []
-    for file in found.files:
-        earlier = before.pop(file.path, None)
-        problems = by_path.get(file.path, []) + outcome.waiting.get(file.prd_id, [])
-        same = earlier is not None and earlier.fingerprint == file.fingerprint and earlier.state != "gone"
-        state = "waiting" if file.state == "accepted" and file.prd_id in outcome.waiting else file.state
-        if state == "set aside" and not (same and earlier is not None and earlier.state == "set aside"):
-            outcome.newly_set_aside += 1
-        receipts.append(
-            Receipt(
-                path=file.path,
-                prd=file.prd_id,
-                project=file.project,
-                title=file.title,
-                fingerprint=file.fingerprint,
-                state=state,
-                taken_at=earlier.taken_at if same and earlier is not None else now(),
-                requirements=file.requirements,
-                criteria=file.criteria,
-                examples=file.examples,
-                problems=[compose.problem(problem) for problem in problems],
-            )
-        )
-    receipts += [receipt.model_copy(update={"state": "gone"}) for receipt in before.values()]
-    report = InboxReport(receipts=sorted(receipts, key=lambda receipt: receipt.path))
-    text = report.model_dump_json(indent=1) + "\n"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_atomically(path, text)
-
-
 def read_inbox(root: Path, config: Config) -> InboxReport:
-    path = config.folder(root, "runs") / "inbox.json"
-    try:
-        return InboxReport.model_validate_json(path.read_bytes())
-    except (OSError, ValueError):
-        return InboxReport(receipts=[])
+    return receipts.read(config.folder(root, "runs"))
 
 
 def _complete_prds(root: Path, config: Config) -> set[str]:
-    """PRDs that are complete as the projects' reports say."""
+    """PRDs whose every task is done, as the projects' reports say."""
     from orchestrator.save.reports import ProjectReport
 
     found: set[str] = set()
@@ -447,7 +419,10 @@ def _complete_prds(root: Path, config: Config) -> set[str]:
             report = ProjectReport.model_validate_json(path.read_bytes())
         except (OSError, ValueError):
             continue
-        found |= {prd.id for prd in report.prds if prd.complete}
+        states: dict[str, set[str]] = {}
+        for task in report.tasks:
+            states.setdefault(task.prd, set()).add(task.state)
+        found |= {prd for prd, kinds in states.items() if kinds - {"retired"} == {"done"}}
     return found
 
 
@@ -473,6 +448,24 @@ def _tools() -> dict[str, str]:
         "bwrap": bubblewrap.version(),
         "sqlite": sqlite3.sqlite_version,
     }
+
+
+def retry(root: Path, config: Config, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Make failed tasks ready with all their attempts; `names` are tasks, PRDs or projects, none means all. Raises UsageError for a name
+    that is no failed task's. What was refused before is remembered: the same answer is not tested again."""
+    chosen: list[str] = []
+    unknown = set(names)
+    for path in sorted(config.folder(root, "runs").glob("*/project.sqlite")):
+        with Store(path.parent) as store:
+            for row in store.tasks():
+                wanted = {row.id, row.prd, path.parent.name} & set(names)
+                if row.state == "failed" and (wanted or not names):
+                    store.retry(row.id)
+                    chosen.append(row.id)
+                    unknown -= wanted
+    if unknown:
+        raise UsageError(f"no failed task is called {', '.join(sorted(unknown))}", hint="`orchestrator status` names them")
+    return tuple(chosen)
 
 
 def task_states(root: Path, config: Config) -> dict[str, tuple[str, str]]:

@@ -198,7 +198,8 @@ def _check_configured(entry: _Entry, prd: Prd, root: Path, config: Config) -> No
         message = f"`gates.held_out` may only be raised: the configured {config.gates.held_out} stays"
         entry.say("not-tighter", message, line=entry.line_of("gates.held_out"), error=False)
     for key, said in _not_honoured(prd):
-        entry.say("not-honoured", f"`{key}` is {said} in this version", "it changes nothing; the PRD runs without it", entry.line_of(key), error=False)
+        hint = "it changes nothing; the PRD runs without it"
+        entry.say("not-honoured", f"`{key}` is {said} in this version", hint, entry.line_of(key), error=False)
     for found in contradictions.find(prd):
         first, second = found.lines
         message = f"the examples on lines {first} and {second} ask the same and expect different answers"
@@ -232,6 +233,15 @@ def _check_each_other(entries: list[_Entry]) -> None:
         elif (other := ids.setdefault(prd.id, entry)) is not entry:
             message = f"the PRD `{prd.id}` is also in `{other.path}`, which is the one that is read"
             entry.say("duplicate-prd", message, "give this one another `id:`", entry.line_of("id"))
+    targeted: dict[str, _Entry] = {}
+    for entry in entries:
+        if entry.reading and entry.ok:
+            prd = entry.reading.prd
+            first = targeted.setdefault(prd.project, entry)
+            theirs = first.reading.prd.target.repo if first.reading else ""
+            if prd.target.repo != theirs:
+                message = f"project `{prd.project}` has the target `{theirs or 'a new repository'}` by `{first.path}`, here `{prd.target.repo or 'none'}`"
+                entry.say("different-target", message, "PRDs of one project share one repository", entry.line_of("target.repo"))
     for entry in entries:
         if entry.reading:
             _check_dependencies(entry, entry.reading, ids)

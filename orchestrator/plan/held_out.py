@@ -21,10 +21,10 @@ def choose(examples: tuple[Example, ...], share: float) -> frozenset[str]:
     for example in examples:
         groups[call_form(example)].append(example)
     chosen: set[str] = set()
-    for group in groups.values():
+    for _, group in sorted(groups.items()):
         if len(group) < 3:
             continue
-        wanted = max(1, round(share * len(group)))
+        wanted = max(1, min(round(share * len(group)), len(group) // 2))
         left: dict[str, int] = defaultdict(int)
         for example in group:
             left[outcome_kind(example)] += 1

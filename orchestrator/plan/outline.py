@@ -7,6 +7,7 @@ of soft dependencies merges the tasks, since neither can be proved without the o
 from __future__ import annotations
 
 import ast
+import builtins
 import hashlib
 import json
 import re
@@ -33,6 +34,8 @@ def decompose(prd: Prd, held_out_share: float) -> Plan:
     edges = {group[0]: list(dict.fromkeys(leader[d] for key in group for d in both[key] if leader[d] != group[0])) for group in groups}
     members = {group[0]: tuple(keys[key] for key in group) for group in groups}
     tasks = [_task(prd, members[key], edges[key], held_out_share) for key in graph.ordered(edges)]
+    if missing := graph.dangling({task.id: task.depends_on for task in tasks}):
+        raise ValueError(f"{prd.path}: {missing[0][0]} depends on {missing[0][1]}, which is not in the plan")
     return Plan(prd.id, prd.fingerprint, NAME, tuple(tasks))
 
 
@@ -46,7 +49,7 @@ def _task(prd: Prd, requirements: tuple[Requirement, ...], depends_on: list[str]
     examples = tuple(example for requirement in requirements for criterion in requirement.criteria for example in criterion.examples)
     hidden = held_out.choose(examples, share)
     marked = tuple(_mark(requirement, hidden) for requirement in requirements)
-    files = dict.fromkeys(path for requirement in requirements for path in (requirement.module, *_modules(requirement)) if path)
+    files = dict.fromkeys(path for requirement in requirements for path in (requirement.module, *_modules(requirement, prd.dependencies)) if path)
     return Task(
         id=first.id,
         prd=prd.id,
@@ -76,16 +79,29 @@ def _mark(requirement: Requirement, hidden: frozenset[str]) -> Requirement:
 
 
 def fingerprint(requirements: Iterable[Requirement]) -> str:
-    """Hash of what a task is derived from. Lines do not count: moving a requirement within its file changes nothing."""
+    """Hash of what a task is derived from. Lines and the layout of prose do not count; every character of an example does."""
     return hashlib.sha256(json.dumps([_essence(asdict(requirement)) for requirement in requirements], sort_keys=True).encode()).hexdigest()
 
 
 def _essence(value: object) -> object:
     if isinstance(value, dict):
-        return {key: _essence(item) for key, item in value.items() if key not in ("line", "held_out", "priority")}
+        found = {key: _essence(item) for key, item in value.items() if key not in ("line", "held_out", "priority")}
+        if "key" in value:  # a requirement or a criterion: prose
+            found |= {key: _prose(value[key]) for key in ("title", "text") if key in value}
+        return found
     if isinstance(value, (list, tuple)):
         return [_essence(item) for item in value]
-    return " ".join(value.split()) if isinstance(value, str) and "\n" not in value else value
+    return value
+
+
+def _prose(text: str) -> str:
+    text = "" if is_place(text) else text
+    return text if "\n" in text else " ".join(text.split())
+
+
+def is_place(text: str) -> bool:
+    """A criterion that the PRD did not write, named by where its example stands: `example at line 12`."""
+    return re.fullmatch(r"example at line \d+", text) is not None
 
 
 # --- names -----------------------------------------------------------------------------------------------------------
@@ -103,10 +119,37 @@ def imported(example: Example) -> tuple[tuple[str, str], ...]:
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module and not node.level and _is_ours(node.module):
-                found += [(module_path(node.module), alias.name) for alias in node.names]
+                names = starred(example) if node.names[0].name == "*" else [alias.name for alias in node.names]
+                found += [(module_path(node.module), name) for name in names or [""]]
             elif isinstance(node, ast.Import):
                 found += [(module_path(alias.name), "") for alias in node.names if _is_ours(alias.name)]
     return tuple(dict.fromkeys(found))
+
+
+def starred(example: Example) -> list[str]:
+    """Names that an example must get from its `from module import *`: those it uses and nothing else in it binds."""
+    used: list[str] = []
+    bound = set(dir(builtins))
+    for source in (*example.setup, example.call):
+        try:
+            tree = ast.parse(source.strip())
+        except SyntaxError:
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                if isinstance(node.ctx, ast.Load):
+                    used.append(node.id)
+                else:
+                    bound.add(node.id)
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                bound.add(node.name)
+            elif isinstance(node, ast.arg):
+                bound.add(node.arg)
+            elif isinstance(node, ast.ExceptHandler) and node.name:
+                bound.add(node.name)
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                bound |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    return [name for name in dict.fromkeys(used) if name not in bound]
 
 
 def _is_ours(module: str) -> bool:
@@ -124,11 +167,13 @@ def _console_module(command: str) -> str:
     return module_path(match[1]) if match[1] else match[2].removeprefix("./")
 
 
-def _modules(requirement: Requirement) -> tuple[str, ...]:
-    """Module paths its examples name, unless `Module:` already names that module (perhaps below `src/`)."""
+def _modules(requirement: Requirement, dependencies: tuple[str, ...]) -> tuple[str, ...]:
+    """Module paths its examples name, unless `Module:` names that module already (perhaps below `src/`) or a dependency seems to provide it."""
     paths = dict.fromkeys(path for criterion in requirement.criteria for example in criterion.examples for path, _ in imported(example))
     known = requirement.module.removeprefix("src/")
-    return tuple(path for path in paths if path not in (known, known.replace("/__main__.py", ".py")))
+    packages = [slug(re.split(r"[^\w.-]", name)[0]) for name in dependencies]
+    ours = [path for path in paths if not any(slug(path.split("/")[0].removesuffix(".py")) in package for package in packages)]
+    return tuple(path for path in ours if path not in (known, known.replace("/__main__.py", ".py")))
 
 
 def _soft_dependencies(requirements: list[Requirement]) -> dict[str, list[str]]:

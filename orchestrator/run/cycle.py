@@ -200,7 +200,7 @@ def _check_red(bench: _Bench) -> red.Red:
     wanted = tuple(examples.node_of(task, example) for example in bench.visible)
     variants = [Variant(red.BASE, bench.graft(bench.tests), (task.test_file,))]
     for kind in stubs.KINDS:
-        changes = stubs.stub(kind, task.examples, bench.read_base)
+        changes = stubs.stub(kind, task.examples, task.files, bench.read_base)
         variants.append(Variant(f"stub {kind}", bench.graft((*changes, *bench.tests)), (task.test_file,)))
     observations = suites.run("check_red", tuple(variants), python=bench.work.python, limits=bench.work.config.limits)
     bench.red += observations

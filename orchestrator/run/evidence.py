@@ -7,6 +7,7 @@ outcome, and none of them is a RED. A test is RED only when its failure arose in
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from orchestrator.model import Observation, TestOutcome
@@ -77,15 +78,17 @@ def outcomes(events_text: str, exit_code: int | None, test_files: frozenset[str]
             word = "syntax error" if "SyntaxError" in message or "IndentationError" in message else "collection error"
             found.append(TestOutcome(test, word, "", message))
         elif name == "collected":
-            collected += [str(item) for item in event.get("ids", [])]
+            ids = event.get("ids")
+            collected += [str(item) for item in ids] if isinstance(ids, list) else []
         elif name == "raised":
             raised[test, str(event.get("when"))] = event
         elif name == "test":
             phases.setdefault(test, {})[str(event.get("when"))] = event
             if event.get("when") == "call":
                 seen[test] = seen.get(test, 0) + 1
-    for test in collected:
-        if seen.get(test, 0) > 1:
+    times = Counter(collected)
+    for test in dict.fromkeys(collected):
+        if seen.get(test, 0) > 1 or times[test] > 1:
             found.append(TestOutcome(test, "twice"))
             continue
         found.append(_outcome(test, phases.get(test, {}), raised, exit_code, test_files))
@@ -94,10 +97,15 @@ def outcomes(events_text: str, exit_code: int | None, test_files: frozenset[str]
 
 def _event(line: str) -> dict[str, Any] | None:
     try:
-        event = json.loads(line)
-    except ValueError:
+        event = json.loads(line.encode("utf-8", "replace"), object_hook=_readable)
+    except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) else None
+
+
+def _readable(event: dict[str, Any]) -> dict[str, Any]:
+    """Half a surrogate pair cannot be written as UTF-8, so it must not get further than this."""
+    return {key: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for key, value in event.items()}
 
 
 def _outcome(
@@ -112,9 +120,9 @@ def _outcome(
         return TestOutcome(test, "timeout" if exit_code is None else "not run")
     if call.get("xfail"):
         return TestOutcome(test, "expected failure")
-    if call["outcome"] == "skipped":
+    if call.get("outcome") == "skipped":
         return TestOutcome(test, "skipped")
-    if call["outcome"] == "passed":
+    if call.get("outcome") == "passed":
         return TestOutcome(test, HOLDS)
     error = raised.get((test, "call"), {})
     kind, message = str(error.get("kind", "")), str(error.get("message", ""))
@@ -124,7 +132,8 @@ def _outcome(
 
 def _where(error: dict[str, Any], test_files: frozenset[str]) -> tuple[str, bool]:
     """`file:line` of the innermost project frame, and whether a frame belongs to the subject."""
-    frames = [(str(path), int(line)) for path, line, _ in error.get("frames", [])]
+    told = error.get("frames")
+    frames = [(str(frame[0]), str(frame[1])) for frame in told if isinstance(frame, list) and len(frame) == 3] if isinstance(told, list) else []
     if not frames:
         return "", False
     return f"{frames[-1][0]}:{frames[-1][1]}", any(path not in test_files for path, _ in frames)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import io
 import re
+import tokenize
 from collections import Counter
-from textwrap import indent
 
 from orchestrator.model import Example, Task
-from orchestrator.plan.outline import slug
+from orchestrator.plan.outline import is_place, slug, starred
 from orchestrator.run.oracle import tolerance
 
 HEAD = '''"""{title}
@@ -24,10 +25,11 @@ Made by the orchestrator from the examples of {path}; each test names its criter
 
 CONSOLE = '''
 
-def console(command, expected, tmp_path, stdin="", before=()):
+def console(command, expected, tmp_path, stdin="", before=(), pattern=None):
     """(what the command shows, its exit code), run in `tmp_path` with this project importable.
 
     A terminal shows standard output and errors alike: `expected` may be the first alone or both.
+    With a `pattern`, what matches it is taken for `expected`.
     """
     root = Path(__file__).resolve().parents[{depth}]
     sources = [str(path) for path in (root / "src", root) if path.is_dir()]
@@ -35,9 +37,11 @@ def console(command, expected, tmp_path, stdin="", before=()):
     env = {{**os.environ, "PYTHONPATH": os.pathsep.join(sources), "PATH": path}}
     for earlier in before:
         subprocess.run(earlier, shell=True, cwd=tmp_path, env=env, capture_output=True)
-    done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, input=stdin, capture_output=True, text=True)
+    done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, input=stdin, capture_output=True, text=True, errors="replace")
     texts = (done.stdout, done.stdout + done.stderr, done.stderr + done.stdout)
     shown = ["\\n".join(line.rstrip() for line in text.rstrip().split("\\n")) for text in texts]
+    if pattern and any(re.fullmatch(pattern, text, re.DOTALL) for text in shown):
+        return expected, done.returncode
     return expected if expected in shown else shown[1], done.returncode
 '''
 
@@ -50,13 +54,13 @@ def test_file(task: Task, path: str, examples: tuple[Example, ...]) -> str:
         for criterion in requirement.criteria:
             for example in criterion.examples:
                 if example.id in wanted:
-                    text = " ".join(criterion.text.split())
+                    text = "" if is_place(criterion.text) else " ".join(criterion.text.split())
                     parts.append(_test(name_of(task, example), f"{criterion.id}: {text}" if text else criterion.id, example))
     body = "\n\n".join(parts)
     console = any(example.compare == "console" for example in examples)
-    imports = [name for name in ("os", "re", "subprocess", "sys") if (console and name in ("os", "subprocess", "sys")) or f"{name}." in body]
+    imports = [name for name in ("os", "re", "subprocess", "sys") if (console and name != "pytest") or f"{name}." in body]
     lines = [f"import {name}" for name in imports] + (["from pathlib import Path"] if console else [])
-    head = HEAD.format(title=_docstring(f"{task.id}: {task.goal}"), path=path)
+    head = HEAD.format(title=_docstring(f"{task.id}: {task.goal}"), path=_docstring(path))
     if lines:
         head += "\n" + "\n".join(lines) + "\n"
     if "pytest." in body:
@@ -67,21 +71,29 @@ def test_file(task: Task, path: str, examples: tuple[Example, ...]) -> str:
 
 
 def name_of(task: Task, example: Example) -> str:
-    """The name of an example's test: criterion, words of its text, and a number where it has several examples or the name is taken."""
+    """The name of an example's test: criterion, words of its text, and a number where it has several examples or the name is taken.
+
+    Never a line number, which moves.
+    """
     names = _names(task)
     return names[example.id]
 
 
 def _names(task: Task) -> dict[str, str]:
     found: dict[str, str] = {}
+    taken: set[str] = set()
     several = Counter(slug(criterion.key) for criterion in task.criteria)
     for requirement in task.requirements:
         for criterion in requirement.criteria:
             key = slug(criterion.key) if several[slug(criterion.key)] == 1 else f"{slug(requirement.key)}_{slug(criterion.key)}"
-            words = "_".join(slug(criterion.text).split("_")[:9])[:60].strip("_")
+            words = "" if is_place(criterion.text) else "_".join(slug(criterion.text).split("_")[:9])[:60].strip("_")
             for number, example in enumerate(criterion.examples, 1):
                 tail = f"_{number}" if len(criterion.examples) > 1 else ""
-                found[example.id] = "_".join(part for part in ("test", key, words) if part) + tail
+                name = "_".join(part for part in ("test", key, words) if part) + tail
+                while name in taken:
+                    name += "_again"
+                taken.add(name)
+                found[example.id] = name
     return found
 
 
@@ -91,7 +103,8 @@ def node_of(task: Task, example: Example) -> str:
 
 
 def _docstring(text: str) -> str:
-    return " ".join(text.split()).replace("\\", "\\\\").replace('"""', "'''").rstrip('"')[:300]
+    shown = "".join(char if char.isprintable() else " " for char in " ".join(text.split())[:300])
+    return shown.replace("\\", "\\\\").replace('"""', "'''").rstrip('"')
 
 
 def _test(name: str, title: str, example: Example) -> str:
@@ -104,15 +117,50 @@ def _test(name: str, title: str, example: Example) -> str:
         if example.files:
             fixtures += ["tmp_path", "monkeypatch"]
             lines += [*_files(example), "monkeypatch.chdir(tmp_path)"]
-        lines += [_safe_to_indent(source.strip("\n")) for source in example.setup]
+        lines += [_importable(source.strip("\n"), example) for source in example.setup]
         if example.compare == "text":
             fixtures.append("capsys")
         lines += _assertion(example)
-    return f"def {name}({', '.join(fixtures)}):\n{indent(chr(10).join(lines), '    ', _outside_strings)}\n"
+    return f"def {name}({', '.join(fixtures)}):\n{_indented(chr(10).join(lines))}\n"
 
 
-def _outside_strings(line: str) -> bool:
-    return bool(line.strip())
+def _indented(source: str) -> str:
+    """The source four columns in. Lines that begin inside a string stay as they are: its text must not change."""
+    inside: set[int] = set()
+    opened: list[int] = []
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            kind = tokenize.tok_name[token.type]
+            if kind == "FSTRING_START":
+                opened.append(token.start[0])
+            start = opened.pop() if kind == "FSTRING_END" else token.start[0]
+            if kind in ("STRING", "FSTRING_END"):
+                inside.update(range(start + 1, token.end[0] + 1))
+    except (tokenize.TokenError, IndentationError):
+        pass
+    lines = source.split("\n")
+    return "\n".join(line if number in inside or not line.strip() else f"    {line}" for number, line in enumerate(lines, 1))
+
+
+def _importable(source: str, example: Example) -> str:
+    """`from module import *` is not allowed inside a function: the names that the example uses take the star's place.
+
+    Where several stars could have given a name, they go to the file's own names.
+    """
+    if not _stars(source):
+        return source
+    names = starred(example)
+    if not names or sum(_stars(statement) for statement in example.setup) > 1:
+        return f"exec({source!r}, globals())"
+    tree = ast.parse(source)
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            node.names = [ast.alias(name) for name in names]
+    return ast.unparse(tree)
+
+
+def _stars(source: str) -> int:
+    return sum(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in ast.parse(source).body)
 
 
 def _files(example: Example) -> list[str]:
@@ -132,6 +180,8 @@ def _console(example: Example) -> list[str]:
         arguments.append(f"stdin={example.stdin!r}")
     if example.setup:
         arguments.append(f"before={tuple(example.setup)!r}")
+    if example.ellipsis and "..." in expected:
+        arguments.append(f"pattern={'.*'.join(re.escape(part) for part in expected.split('...'))!r}")
     return [f"expected = {expected!r}", f"assert console({', '.join(arguments)}) == (expected, {example.exit_code})"]
 
 
@@ -163,9 +213,10 @@ def _assertion(example: Example) -> list[str]:
 
 def _raises(example: Example, call: str) -> list[str]:
     kind = example.raises
-    known = isinstance(getattr(builtins, kind, None), type)
+    found = getattr(builtins, kind, None)
+    known = isinstance(found, type) and issubclass(found, BaseException)
     head = f"with pytest.raises({kind if known else 'Exception'}) as caught:"
-    lines = [head, indent(call, "    ")]
+    lines = [head, _indented(call)]
     if not known:
         lines.append(f"assert type(caught.value).__name__ == {kind.rpartition('.')[2]!r}")
     if example.expected == "...":
@@ -176,15 +227,10 @@ def _raises(example: Example, call: str) -> list[str]:
     return [*lines, f"assert str(caught.value) == {example.expected!r}"]
 
 
-def _safe_to_indent(source: str) -> str:
-    """Indenting must not reach into a string that spans lines."""
-    return ast.unparse(ast.parse(source)) if "\n" in source and ('"""' in source or "'''" in source) else source
-
-
 def _one_line(source: str) -> str:
-    """The source as `ast.unparse` writes it when it is one expression over several lines; else as it is."""
+    """The source as `ast.unparse` writes it when it is one expression over several lines or with a comment; else as it is."""
     source = source.strip()
-    if "\n" in source and _is_expression(source):
+    if ("\n" in source or "#" in source) and _is_expression(source):
         return ast.unparse(ast.parse(source, mode="eval"))
     return source
 

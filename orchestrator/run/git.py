@@ -89,7 +89,7 @@ class Repository:
         return True
 
     def diff(self, before: str, after: str) -> str:
-        return self.git("diff", "--no-color", "--no-ext-diff", "--no-renames", before, after).decode("utf-8", "replace")
+        return self.git("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", before, after).decode("utf-8", "replace")
 
     def commits_with(self, branch: str, trailer: str) -> tuple[str, ...]:
         """Commits of a branch whose message has that line, oldest first."""
@@ -119,6 +119,7 @@ def run(*arguments: str, stdin: bytes | None = None, env: dict[str, str] | None 
         "GIT_OPTIONAL_LOCKS": "0",
     }
     options = ["-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", "-c", "core.quotePath=false", "-c", "gc.auto=0"]
+    options += ["-c", "log.showSignature=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "-c", "i18n.commitEncoding=utf-8"]
     options += ["-c", "init.defaultBranch=main", "-c", "commit.gpgSign=false", "-c", "core.attributesFile=/dev/null"]
     try:
         done = subprocess.run(
@@ -160,6 +161,8 @@ def branch_for(repository: Repository, prd: str, start: str) -> str:
     """The ref `refs/heads/prd/<prd>`, made from `start` if it is new; `start` is merged in when it has moved on and the merge is clean."""
     ref = f"refs/heads/prd/{prd}"
     head, origin = repository.resolve(ref), repository.resolve(start)
+    if not origin:
+        raise SetupError(f"{start.removeprefix('refs/')} does not exist in {repository.path}", hint="it was there before: has it been deleted?")
     if not head:
         repository.move(ref, origin, "")
         return ref

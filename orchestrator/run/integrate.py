@@ -28,8 +28,10 @@ def integrate(repository: Repository, branch: str, task: Task, result: CycleResu
     """The commits of a passed result, made or found. Raises Conflict when the head's tree is not the judged base."""
     key = attempt_key(result)
     found = repository.commits_with(branch, f"Attempt: {key}")
-    if found:
-        return tuple(_commit(repository, commit) for commit in found)
+    for position, commit in enumerate(found):  # the same wording may have been worked on before, on another base: those are other commits
+        if repository.tree(f"{commit}^") == result.base_tree:
+            follows = [other for other in found[position + 1 :][:1] if repository.resolve(f"{other}^") == commit]
+            return tuple(_commit(repository, each) for each in (commit, *follows))
     head = repository.resolve(branch)
     if repository.tree(head) != result.base_tree:
         raise Conflict(f"{branch} is at {repository.tree(head)[:12]}, the trees were judged on {result.base_tree[:12]}")

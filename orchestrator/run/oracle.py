@@ -12,6 +12,7 @@ import re
 import select
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,26 @@ from orchestrator.run.suites import INSIDE, limits_inside
 def ask(step: Step, what: str, examples: tuple[Example, ...], root: Path, *, python: Path, limits: Limits) -> Observation:
     """Put every example to the code under `root` (a folder without tests) and judge the answers. One outcome per example."""
     started = time.monotonic()
-    outcomes = []
+    outcomes: list[TestOutcome] = []
+    output = ""
+    while len(outcomes) < len(examples):
+        judged, said = _ask(examples[len(outcomes) :], root, python, limits)
+        outcomes += judged
+        output += said
+        if len(outcomes) < len(examples):
+            example = examples[len(outcomes)]
+            if not judged and said:
+                outcomes += [TestOutcome(item.id, "not run", "", "the sandbox ended before it answered") for item in examples[len(outcomes) :]]
+            else:
+                outcomes.append(TestOutcome(example.id, "raised", "", f"`{example.call}` ended the sandbox"))
+    exit_code = 0 if all(outcome.outcome == "passed" for outcome in outcomes) else 1
+    seconds = time.monotonic() - started
+    return Observation(step, what, "oracle", exit_code, tuple(outcomes), output[:8192], seconds, sandboxes.level().name)
+
+
+def _ask(examples: tuple[Example, ...], root: Path, python: Path, limits: Limits) -> tuple[list[TestOutcome], str]:
+    """(outcomes until the sandbox ended, what it said on standard error). Fewer than examples: the next one ended the sandbox."""
+    outcomes: list[TestOutcome] = []
     argv = sandboxes.code_argv(
         [str(python), "-I", "-B", "/inside/oracle.py"],
         mounts=(Mount(INSIDE, "/inside"), Mount(root, "/graft")),
@@ -43,16 +63,18 @@ def ask(step: Step, what: str, examples: tuple[Example, ...], root: Path, *, pyt
             for example in examples:
                 _send(child.stdin, _question(example))
                 answer = _receive(child.stdout, limits.example_seconds + 10)
-                outcomes.append(judge(example, answer))
+                outcomes.append(_readable(judge(example, answer)))
         except (BrokenPipeError, EOFError):
             pass
         finally:
             child.kill()
         output = child.stderr.read(8192).decode("utf-8", "replace")
-    missing = [TestOutcome(example.id, "not run", "", "the sandbox ended before it answered") for example in examples[len(outcomes) :]]
-    exit_code = 0 if not missing and all(outcome.outcome == "passed" for outcome in outcomes) else 1
-    seconds = time.monotonic() - started
-    return Observation(step, what, "oracle", exit_code, (*outcomes, *missing), output, seconds, sandboxes.level().name)
+    return outcomes, output
+
+
+def _readable(outcome: TestOutcome) -> TestOutcome:
+    """Half a surrogate pair cannot be written as UTF-8, so it must not get further than this."""
+    return replace(outcome, **{key: getattr(outcome, key).encode("utf-8", "replace").decode() for key in ("kind", "message")})
 
 
 def _send(stream: Any, value: object) -> None:
@@ -120,7 +142,7 @@ def judge(example: Example, answer: dict[str, Any]) -> TestOutcome:
     wrong = TestOutcome(example.id, "wrong value", "", f"`{example.call}` gave {_short(str(answer.get('repr', '')))}, expected {_wanted(example)}")
     try:
         got_value = untag(answer.get("value"))
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return wrong
     right = (
         same_approximately(example.expected, got_value)
@@ -243,11 +265,14 @@ def same_approximately(expected: str, got: object) -> bool:
         wanted = float(text)
     except ValueError:
         return False
-    return abs(wanted - got) <= tolerance(text) * (1 + 1e-9)
+    try:
+        return abs(wanted - got) <= tolerance(text) * (1 + 1e-9)
+    except OverflowError:  # an integer beyond any float
+        return False
 
 
 def tolerance(text: str) -> float:
     """Half a unit of the last written digit of a number, for example 0.005 for `3.14`."""
     mantissa, _, exponent = text.strip().lstrip("≈").strip().lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
-    return float(0.5 * 10 ** (int(exponent or 0) - decimals))
+    return float(f"5e{int(exponent or 0) - decimals - 1}")

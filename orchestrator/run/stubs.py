@@ -31,13 +31,18 @@ _MAIN: dict[str, str] = {
 _OPERATORS = "call getitem contains len iter eq ne lt le gt ge add radd sub rsub mul rmul truediv neg bool int float str repr enter"
 
 
-def stub(kind: str, examples: tuple[Example, ...], read: Callable[[str], str | None]) -> tuple[Change, ...]:
-    """The files that replace the subject. `read` gives a file's text at the base, or None; names keep their module otherwise whole."""
+def stub(kind: str, examples: tuple[Example, ...], files: tuple[str, ...], read: Callable[[str], str | None]) -> tuple[Change, ...]:
+    """The files that replace the subject. `read` gives a file's text at the base, or None; names keep their module otherwise whole.
+
+    `files`: where the subject is expected; a module that is neither there nor at the base is somebody else's, and stays.
+    """
     names: dict[str, set[str]] = {}
     programs: set[str] = set()
     for example in examples:
         for path, name in imported(example):
             path = locate(path, read)
+            if read(path) is None and not _expected(path, files):
+                continue
             names.setdefault(path, set()).update({name} if name else _attributes(example, path))
             if example.compare == "console":
                 programs.add(path)
@@ -51,6 +56,12 @@ def stub(kind: str, examples: tuple[Example, ...], read: Callable[[str], str | N
     return tuple(changes)
 
 
+def _expected(path: str, files: tuple[str, ...]) -> bool:
+    """A file that is yet to be made, by any of the names it may get: below `src/`, as a package, as a program."""
+    plain = {name.removeprefix("src/").removesuffix(".py").removesuffix("/__main__").removesuffix("/__init__") for name in files}
+    return path.removeprefix("src/").removesuffix(".py") in plain
+
+
 def locate(path: str, read: Callable[[str], str | None]) -> str:
     """Where a module of that path lives at the base: as written, a package, a `__main__`, below `src/`; else as written."""
     stem = path.removesuffix(".py")
@@ -61,13 +72,17 @@ def locate(path: str, read: Callable[[str], str | None]) -> str:
 
 
 def _attributes(example: Example, path: str) -> set[str]:
-    """Names used as `module.name` after a plain `import module`."""
+    """Names used as `module.name` after `import module`, or as `other.name` after `import module as other`."""
     module = path.removesuffix(".py").removesuffix("/__init__").removeprefix("src/").replace("/", ".")
-    found = set()
-    for source in (*example.setup, example.call):
-        for node in ast.walk(ast.parse(source.strip())) if example.compare != "console" else ():
-            if isinstance(node, ast.Attribute) and ast.unparse(node.value) in (module, module.rpartition(".")[2]):
-                found.add(node.attr)
+    found: set[str] = set()
+    if example.compare == "console":
+        return found
+    nodes = [node for source in (*example.setup, example.call) for node in ast.walk(ast.parse(source.strip()))]
+    imports = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    called = {module, module.rpartition(".")[2], *(alias.asname for alias in imports if alias.name == module and alias.asname)}
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in called:
+            found.add(node.attr)
     return found
 
 

@@ -62,10 +62,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first,)
 def migrate(db: sqlite3.Connection) -> None:
     """Bring the database to this version. Raises StoreError when it was written by a newer one."""
     db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY) STRICT")
-    applied = {row[0] for row in db.execute("SELECT name FROM migrations")}
-    known = [migration.__name__ for migration in MIGRATIONS]
-    if newer := applied - set(known):
-        raise StoreError(f"the database was written by a newer version (it has {', '.join(sorted(newer))})", hint="upgrade the orchestrator")
+    applied = refuse_newer(db)
     for migration in MIGRATIONS:
         if migration.__name__ not in applied:
             db.execute("BEGIN IMMEDIATE")
@@ -76,3 +73,11 @@ def migrate(db: sqlite3.Connection) -> None:
             except BaseException:
                 db.execute("ROLLBACK")
                 raise
+
+
+def refuse_newer(db: sqlite3.Connection) -> set[str]:
+    """Names of the migrations that the database has. Raises StoreError when one of them is unknown here."""
+    applied = {str(row[0]) for row in db.execute("SELECT name FROM migrations")}
+    if newer := applied - {migration.__name__ for migration in MIGRATIONS}:
+        raise StoreError(f"the database was written by a newer version (it has {', '.join(sorted(newer))})", hint="upgrade the orchestrator")
+    return applied

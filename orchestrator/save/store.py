@@ -18,12 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from orchestrator.errors import LockedError, StoreError
+from orchestrator.errors import LockedError, SetupError, StoreError
 from orchestrator.model import CycleResult, Plan, Prd, Proof, Question, Task
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit
 from orchestrator.run.limits import Spent
-from orchestrator.save.migrations import migrate
+from orchestrator.save.migrations import migrate, refuse_newer
 
 FILE = "project.sqlite"
 LOCK = "project.lock"
@@ -40,7 +40,18 @@ def _adapter(kind: Any) -> Any:
 
 def to_json(value: object) -> str:
     kind: Any = type(value)
-    return str(_adapter(kind).dump_json(value).decode())
+    try:
+        return str(_adapter(kind).dump_json(value).decode())
+    except ValueError:  # half a surrogate pair somewhere: not to be written as UTF-8
+        return json.dumps(_readable(_adapter(kind).dump_python(value)))
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_readable(key): _readable(item) for key, item in value.items()}
+    return [_readable(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def from_json(kind: type[T], text: str) -> T:
@@ -88,15 +99,17 @@ class Store:
         self._db: sqlite3.Connection | None = None
 
     def __enter__(self) -> Store:
-        self.folder.mkdir(parents=True, exist_ok=True)
         if not self.read_only:
+            self.folder.mkdir(parents=True, exist_ok=True)
             self._take_lock()
         try:
             path = self.folder / FILE
             uri = f"{path.resolve().as_uri()}?mode={'ro' if self.read_only else 'rwc'}"
             self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
             self._db.execute("PRAGMA foreign_keys = ON")
-            if not self.read_only:
+            if self.read_only:
+                refuse_newer(self._db)
+            else:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = FULL")
                 migrate(self._db)
@@ -117,8 +130,10 @@ class Store:
             self._lock = None
 
     def _take_lock(self) -> None:
-        import fcntl  # only where something is written: reading works on every platform
-
+        try:
+            import fcntl  # only where something is written: reading works on every platform
+        except ImportError:
+            raise SetupError("running PRDs needs Linux", hint="on Windows use WSL2; `check`, `plan`, `status` and `site` work here") from None
         path = self.folder / LOCK
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -174,8 +189,10 @@ class Store:
                     self._changed(before, run)
                 else:
                     continue
-                self.db.execute(
-                    "UPDATE tasks SET fingerprint = ?, question = ?, attempts = 0, cycle = 1 WHERE id = ?", (task.fingerprint, question, task.id)
+                self.db.execute(  # an earlier wording may come back: its cycles go on being counted, so that no two results share a number
+                    "UPDATE tasks SET fingerprint = ?1, question = ?2, attempts = 0, cycle = 1 + "
+                    "(SELECT coalesce(max(cycle), 0) FROM results WHERE task = ?3 AND fingerprint = ?1) WHERE id = ?3",
+                    (task.fingerprint, question, task.id),
                 )
             for row in known.values():
                 if row.state != "retired":
@@ -227,11 +244,20 @@ class Store:
         if question is not None:
             self.db.execute("UPDATE tasks SET question = ? WHERE id = ?", (to_json(question), task))
 
+    def retry(self, task: str) -> None:
+        """A failed task gets all its attempts again; its answers stay known."""
+        with self.transaction():
+            self._move(task, "retried", "", "asked for by a person")
+            self.db.execute("UPDATE tasks SET attempts = 0 WHERE id = ?", (task,))
+
     # --- results -------------------------------------------------------------------------------------------------------
 
     def save_result(self, row: TaskRow, run: str, started_at: str, result: CycleResult, trees: tuple[str, str], move: str) -> None:
-        """Result, turns, attempt count and the move that follows, in one transaction. Raises StoreError for a doubled result."""
+        """Result, turns, attempt count and the move that follows, in one transaction. Raises StoreError for a doubled or late result."""
         with self.transaction():
+            now_at = self.db.execute("SELECT fingerprint, cycle FROM tasks WHERE id = ?", (row.id,)).fetchone()
+            if now_at is None or now_at[0] != row.fingerprint:
+                raise StoreError(f"{row.id}: the result is late, the task is worded otherwise now")
             try:
                 self.db.execute(
                     "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -284,9 +310,10 @@ class Store:
         return _result(row) if row else None
 
     def results_for(self, task: str, fingerprint: str) -> tuple[ResultRow, ...]:
-        """Every result of a task as it is worded now, oldest first."""
+        """Every result of a task since it was worded as it is now, oldest first; not those from before it was changed and changed back."""
         rows = self.db.execute(
-            "SELECT run, cycle, started_at, result, red_tree, green_tree FROM results WHERE task = ? AND fingerprint = ? ORDER BY cycle",
+            "SELECT run, cycle, started_at, result, red_tree, green_tree FROM results WHERE task = ?1 AND fingerprint = ?2 AND started_at >= "
+            "(SELECT coalesce(max(at), '') FROM events WHERE task = ?1 AND move IN ('changed', 'returned', 'answered')) ORDER BY cycle",
             (task, fingerprint),
         )
         return tuple(_result(row) for row in rows)

@@ -311,3 +311,48 @@ def test_a_branch_that_moved_during_the_cycle_is_judged_again_without_a_turn(pla
     assert place.states("lanterns") == {"lanterns#R1": "done"}
     assert place.git("lanterns", "ls-tree", "--name-only", "prd/lanterns").split() == ["NOTES", "lanterns.py", "tests"]
     assert sum(path.read_text().count('"returned"') for path in (place.root / "runs/lanterns/journal").glob("*")) == 1
+
+
+def test_without_a_sandbox_nothing_runs_and_the_prd_waits_with_the_way_out(place: Workplace) -> None:
+    """`bwrap` that refuses, as on a machine without user namespaces: found by effects, never run without."""
+    fake = place.root / "bin" / "bwrap"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    place.prd("lanterns", LANTERN)
+    place.agent(STEPWISE)
+    done = place.command("run", "--no-site", PATH=f"{fake.parent}:{os.environ['PATH']}")
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "setting up uid map" in done.stdout
+    receipt = place.inbox()["prds/lanterns.md"]
+    assert receipt["state"] == "waiting"
+    assert "sysctl" in receipt["problems"][0]["hint"]
+    assert place.run().returncode == 0, "it runs once there is one"
+
+
+def test_a_damaged_database_stops_its_own_project_only(place: Workplace) -> None:
+    place.prd("lanterns", LANTERN)
+    place.prd("aaa", LANTERN.replace("Lanterns", "Others"))
+    place.agent(STEPWISE)
+    (place.root / "runs" / "aaa").mkdir(parents=True)
+    (place.root / "runs" / "aaa" / "project.sqlite").write_bytes(b"this is no database" * 1000)
+    done = place.run()
+    assert done.returncode == 70, done.stdout
+    assert "cannot be read" in done.stdout
+    assert set(place.states("lanterns").values()) == {"done"}
+
+
+def test_retry_gives_a_failed_task_its_attempts_again_and_remembers_what_was_refused(place: Workplace) -> None:
+    place.prd("lanterns", LANTERN)
+    place.agent("def turn(brief, folder):\n    (folder / 'lanterns.py').write_text('def count(metres): return 7\\n')\n", limits={"attempts": 2})
+    assert place.run().returncode == 1
+    assert place.run().stdout.rstrip().endswith("nothing new"), "a failed task is not tried again unasked"
+    assert place.command("retry", "nothing#R1").returncode == 2
+    asked = place.command("retry", "lanterns")
+    assert (asked.returncode, "lanterns#R1: ready" in asked.stdout) == (0, True)
+    assert place.run().returncode == 1
+    assert [bool(attempt["observations"]) for attempt in place.task("lanterns", "lanterns#R1")["attempts"]] == [False, False]
+    place.command("retry")
+    place.agent(STEPWISE, limits={"attempts": 2})
+    assert place.run().returncode == 0
+    assert set(place.states("lanterns").values()) == {"done"}

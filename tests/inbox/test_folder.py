@@ -230,3 +230,15 @@ def test_a_hundred_prds_all_come_back(tmp_path: Path) -> None:
     assert {(each.requirements, each.criteria, each.examples) for each in found.files} == {(5, 10, 10)}
     assert found.problems == ()
     print(f"scan of 100 PRDs: {seconds:.2f} s")
+
+
+def test_prds_of_one_project_share_one_target(tmp_path: Path) -> None:
+    found = scanned(tmp_path, {"a.md": front(project="both", target="{repo: .}"), "b.md": front(project="both", id="other")})
+    assert errors(found) == [("prds/b.md", 0, "different-target")]
+    assert [each.path for each in found.prds] == ["prds/a.md"]
+
+
+def test_what_this_version_does_not_act_on_is_noted(tmp_path: Path) -> None:
+    found = scanned(tmp_path, {"a.md": front(schedule='"0 2 * * *"', gates="{mutation: 80}")})
+    assert [(each.line, each.code) for each in found.problems if each.code == "not-honoured"] == [(2, "not-honoured"), (3, "not-honoured")]
+    assert errors(found) == []

@@ -3,7 +3,9 @@
 import os
 import resource
 import select
+import shutil
 import signal
+import stat
 import time
 
 
@@ -23,30 +25,38 @@ def _set(what, value):
     resource.setrlimit(what, (value, value))
 
 
-def wait(pid, seconds):
-    """The fork's wait status, or None when it had to be killed at its deadline. Everything it started is gone afterwards."""
+def wait(pid, seconds, processes):
+    """The fork's wait status, or None when it had to be killed at its deadline. Everything it started is gone afterwards.
+
+    More than `processes` alive at once is killed too, with the status of a SIGKILL: for root the kernel's own limit does not count.
+    """
+    deadline = time.monotonic() + seconds
     descriptor = os.pidfd_open(pid)
     try:
-        ready = select.select([descriptor], [], [], seconds)[0]
+        while True:
+            left = deadline - time.monotonic()
+            ready = select.select([descriptor], [], [], max(0.0, min(left, 0.05)))[0]
+            if ready or left <= 0 or len(_others()) > processes:
+                break
     finally:
         os.close(descriptor)
+    late = not ready and left <= 0
     if not ready:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(-1, signal.SIGKILL)
     status = os.waitpid(pid, 0)[1]
     sweep()
-    return status if ready else None
+    return None if late else status
 
 
 def sweep():
-    """Kill every process of this pid namespace but pid 1 and this one: a daemon must not survive into the next run."""
-    own = {1, os.getpid(), os.getppid()}
-    for _ in range(50):
-        others = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in own and _alive(name)]
-        if not others:
-            return
-        for pid in others:
+    """Kill every process of this pid namespace but pid 1 and this one: a daemon must not survive into the next run.
+
+    One signal to all of them at once, since they may fork faster than they can be listed.
+    """
+    for _ in range(100):
+        if _others():
             try:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(-1, signal.SIGKILL)
             except OSError:
                 pass
         try:
@@ -54,21 +64,52 @@ def sweep():
                 pass
         except ChildProcessError:
             pass
+        if not _others():
+            return
         time.sleep(0.01)
+
+
+def _others():
+    own = {1, os.getpid(), os.getppid()}
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in own and _alive(name)]
+
+
+def clear():
+    """Empty what a run could write to, so that it leaves nothing to the next one."""
+    for folder in ("/tmp", "/dev/shm"):
+        for name in os.listdir(folder):
+            path = folder + "/" + name
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path, onerror=_open_up)
+            else:
+                os.unlink(path)
+    os.mkdir("/tmp/home")
+
+
+def _open_up(remove, path, _):
+    """A folder without permissions is given some, and tried again."""
+    try:
+        os.chmod(os.path.dirname(path), 0o700)
+        os.chmod(path, 0o700)
+        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+    except OSError:
+        pass
 
 
 def _alive(name):
     try:
-        with open(f"/proc/{name}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+        with open(f"/proc/{name}/stat") as stream:
+            return stream.read().rsplit(")", 1)[1].split()[0] not in "ZX"
     except OSError:
         return False
 
 
 def tail(path, size=65536):
-    """First and last part of a text file, at most `size` bytes of each."""
+    """First and last part of a text file, at most `size` bytes of each; '' for anything that is not a plain file."""
     try:
-        with open(path, "rb") as stream:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                return ""
             head = stream.read(size)
             stream.seek(0, 2)
             total = stream.tell()

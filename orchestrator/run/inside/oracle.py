@@ -17,6 +17,7 @@ sys.path.insert(0, "/inside")
 import limits
 
 SIZE = 1 << 20
+del sys.modules["limits"]  # a project may have a module of that name
 
 
 def tagged(value, depth=0):
@@ -155,16 +156,18 @@ def main():
                 os._exit(0)
             except BaseException:
                 os._exit(70)
-        status = limits.wait(pid, request["seconds"])
+        status = limits.wait(pid, request["seconds"], request["limits"]["processes"])
         code = None if status is None else os.waitstatus_to_exitcode(status)
         answer = {"answer": "timeout" if code is None else "died", "exit": code}
         if code == 0:
             try:
-                answer = json.loads(limits.tail(folder + "/answer", 8 * SIZE))
-            except ValueError:
-                answer = {"answer": "died", "exit": code}
+                found = json.loads(limits.tail(folder + "/answer", 8 * SIZE))
+            except (ValueError, RecursionError):
+                found = None
+            answer = found if isinstance(found, dict) else {"answer": "died", "exit": code}
         answer["printed"] = limits.tail(folder + "/output", SIZE)
         answer["seconds"] = time.monotonic() - started
+        limits.clear()
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -73,13 +73,14 @@ def argv(command: list[str], *, mounts: tuple[Mount, ...], chdir: str, network: 
         etc += ["resolv.conf", "hosts", "nsswitch.conf", "ssl", "ca-certificates", "passwd", "group"]
     for name in etc:
         line += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    line += ["--proc", "/proc", "--dev", "/dev", "--size", str(512 << 20), "--tmpfs", "/tmp", "--dir", "/tmp/home"]
+    line += ["--proc", "/proc", "--dev", "/dev", "--size", str(64 << 20), "--tmpfs", "/dev/shm"]
+    line += ["--size", str(512 << 20), "--tmpfs", "/tmp", "--dir", "/tmp/home"]
     for mount in mounts:
         line += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target]
     settings = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp/home", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"} | env
     for name, value in settings.items():
         line += ["--setenv", name, value]
-    return [*line, "--remount-ro", "/", "--chdir", chdir, "--", *command]
+    return [*line, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", chdir, "--", *command]
 
 
 _PROBE = """

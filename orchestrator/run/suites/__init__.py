@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.config import Limits
@@ -28,7 +29,11 @@ class Variant:
 
 
 def run(step: Step, variants: tuple[Variant, ...], *, python: Path, limits: Limits) -> tuple[Observation, ...]:
-    """One observation per variant, in order. A variant that never answered is an observation without exit code or outcomes."""
+    """One observation per variant, in order. A variant that never answered is an observation with NOT_STARTED and without outcomes.
+
+    The seconds of the first one include what it took to start the sandbox and to import pytest.
+    """
+    began = time.monotonic()
     level = sandboxes.level().name
     runs, mounts = [], [Mount(INSIDE, "/inside")]
     for number, variant in enumerate(variants):
@@ -50,14 +55,25 @@ def run(step: Step, variants: tuple[Variant, ...], *, python: Path, limits: Limi
         stdout, stderr, code = done.stdout, done.stderr, done.returncode
     except subprocess.TimeoutExpired as error:
         stdout, stderr, code = _text(error.stdout), _text(error.stderr), None
-    answers = {}
+    answers: dict[str, dict[str, object]] = {}
     for line in stdout.splitlines():
-        try:
-            answer = json.loads(line)
-            answers[answer["name"]] = answer
-        except (ValueError, KeyError, TypeError):
-            continue
-    return tuple(_observation(step, variant, answers.get(variant.name), code, stderr, level) for variant in variants)
+        answer = _answer(line)
+        if answer is not None:
+            name = str(answer["name"])
+            answers[name] = answer | {"exit": evidence.NOT_STARTED, "events": ""} if name in answers else answer
+    found = tuple(_observation(step, variant, answers.get(variant.name), code, stderr, level) for variant in variants)
+    starting = max(0.0, time.monotonic() - began - sum(observation.seconds for observation in found))
+    return (replace(found[0], seconds=found[0].seconds + starting), *found[1:])
+
+
+def _answer(line: str) -> dict[str, object] | None:
+    """What a line of the sandbox says of one variant; None when it is not of that form. Two answers for one variant are none: one is forged."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    kinds: dict[str, type | tuple[type, ...]] = {"name": str, "exit": (int, type(None)), "events": str, "output": str, "seconds": (int, float)}
+    return found if isinstance(found, dict) and all(isinstance(found.get(key, ...), kind) for key, kind in kinds.items()) else None
 
 
 def _observation(step: Step, variant: Variant, answer: dict[str, object] | None, code: int | None, stderr: str, level: str) -> Observation:

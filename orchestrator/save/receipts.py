@@ -1,0 +1,59 @@
+"""runs/inbox.json: a receipt per PRD file, what it is, since when, what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from orchestrator.inbox.folder import Scan
+from orchestrator.model import Problem
+from orchestrator.save import compose
+from orchestrator.save.files import write_atomically
+from orchestrator.save.reports import InboxReport, Receipt
+from orchestrator.save.store import now
+
+FILE = "inbox.json"
+
+
+def read(runs: Path) -> InboxReport:
+    """The receipts as they were last written; none when there is no such file or it cannot be read."""
+    try:
+        return InboxReport.model_validate_json((runs / FILE).read_bytes())
+    except (OSError, ValueError):
+        return InboxReport(receipts=[])
+
+
+def write(runs: Path, found: Scan, waiting: Mapping[str, Sequence[Problem]]) -> int:
+    """Bring the receipts up to date and return how many PRDs were set aside that were not before. `waiting`: PRD id → why nothing works on it."""
+    before = {receipt.path: receipt for receipt in read(runs).receipts}
+    problems: dict[str, list[Problem]] = {}
+    for problem in found.problems:
+        problems.setdefault(problem.path, []).append(problem)
+    receipts, newly = [], 0
+    for file in found.files:
+        earlier = before.pop(file.path, None)
+        same = earlier is not None and earlier.fingerprint == file.fingerprint and earlier.state != "gone"
+        state = "waiting" if file.state == "accepted" and file.prd_id in waiting else file.state
+        newly += state == "set aside" and not (same and earlier is not None and earlier.state == "set aside")
+        said = [*problems.get(file.path, []), *waiting.get(file.prd_id, [])]
+        receipts.append(
+            Receipt(
+                path=file.path,
+                prd=file.prd_id,
+                project=file.project,
+                title=file.title,
+                fingerprint=file.fingerprint,
+                state=state,
+                taken_at=earlier.taken_at if same and earlier is not None else now(),
+                requirements=file.requirements,
+                criteria=file.criteria,
+                examples=file.examples,
+                problems=[compose.problem(problem) for problem in said],
+            )
+        )
+    receipts += [receipt.model_copy(update={"state": "gone"}) for receipt in before.values()]
+    text = InboxReport(receipts=sorted(receipts, key=lambda receipt: receipt.path)).model_dump_json(indent=1) + "\n"
+    path = runs / FILE
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_atomically(path, text)
+    return newly

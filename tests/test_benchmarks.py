@@ -1,0 +1,50 @@
+"""The benchmarks run and print JSON. Their numbers are for people: a slow machine is not a defect."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks import inputs
+from orchestrator.inbox.markdown import parse
+from tests.conftest import REPOSITORY, clean_environment
+
+
+def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "benchmarks", *arguments]
+    return subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, env=clean_environment(), timeout=120)
+
+
+def test_a_benchmark_prints_json_and_a_line_for_people() -> None:
+    done = benchmarks("help", "--runs", "1")
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    assert (result["name"], result["unit"], result["target"], result["runs"]) == ("help", "seconds", 0.3, 1)
+    assert result["within_target"] is (result["median"] <= 0.3)
+    assert 0 < result["min"] <= result["median"] <= result["max"]
+    assert result["baseline"] > 0
+    assert done.stderr.startswith("help ")
+
+
+def test_the_json_can_go_to_a_file(tmp_path: Path) -> None:
+    done = benchmarks("help", "--runs", "1", "--json", str(tmp_path / "numbers.json"))
+    assert done.stdout == ""
+    assert json.loads((tmp_path / "numbers.json").read_text())["machine"]["python"]
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    done = benchmarks("helm")
+    assert done.returncode == 2
+    assert "helm" in done.stderr
+    assert "overhead" in done.stderr
+
+
+def test_the_generated_prds_are_read_whole_and_need_no_mending() -> None:
+    for number in (0, 7, 99):
+        prd, problems = parse(inputs.kiosk(number), f"prds/kiosk-{number}.md")
+        assert prd
+        assert problems == ()
+        assert sum(len(requirement.criteria) for requirement in prd.requirements) == 7
+        assert sum(len(criterion.examples) for requirement in prd.requirements for criterion in requirement.criteria) == 13
