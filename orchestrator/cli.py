@@ -116,10 +116,11 @@ def _init(options: argparse.Namespace) -> Exit:
 
 def _check(options: argparse.Namespace) -> Exit:
     from orchestrator.inbox.folder import scan
+    from orchestrator.save import receipts
     from orchestrator.show import terminal
 
     root, config = _folder(options)
-    found = scan(root, config)
+    found = scan(root, config, receipts.known(config.folder(root, "runs")))
     wanted = {str(path.resolve()) for path in options.paths}
     for path in options.paths:
         if str(path.resolve()) not in {str((root / file.path).absolute()) for file in found.files}:
@@ -152,10 +153,11 @@ def _check(options: argparse.Namespace) -> Exit:
 def _plan(options: argparse.Namespace) -> Exit:
     from orchestrator import pipeline
     from orchestrator.inbox.folder import scan
+    from orchestrator.save import receipts
     from orchestrator.show import terminal
 
     root, config = _folder(options)
-    found = scan(root, config)
+    found = scan(root, config, receipts.known(config.folder(root, "runs")))
     plans = pipeline.plans(found, config)
     states = pipeline.task_states(root, config)
     if options.json:

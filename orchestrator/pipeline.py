@@ -76,7 +76,7 @@ class Outcome:
 def run(root: Path, config: Config, say: Say = lambda line: None) -> Outcome:
     """The whole pipeline but the site: inbox, plan, run, save. Errors of one project stop that project only."""
     outcome = Outcome()
-    found = scan(root, config)
+    found = scan(root, config, receipts.known(config.folder(root, "runs")))
     complete = _complete_prds(root, config)
     try:
         for project, prds in _projects(found):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -47,6 +47,26 @@ class Scan:
     files: tuple[File, ...]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What earlier runs know of the files. An id that came from a file's name outlives a rename of the file."""
+
+    by_path: Mapping[str, str]
+    """Path → PRD id."""
+    by_fingerprint: Mapping[str, tuple[str, str]]
+    """Fingerprint → (path, PRD id)."""
+
+    def name(self, path: str, fingerprint: str, present: frozenset[str]) -> tuple[str, str]:
+        """(id the file had, its old path when it was renamed); '' where nothing is known."""
+        if path in self.by_path:
+            return self.by_path[path], ""
+        old, name = self.by_fingerprint.get(fingerprint, ("", ""))
+        return ("", "") if old in present else (name, old)
+
+
+NOTHING_KNOWN = Known({}, {})
+
+
 @dataclass
 class _Entry:
     path: str
@@ -65,7 +85,7 @@ class _Entry:
         return self.reading.lines.get(key, 0) if self.reading else 0
 
 
-def scan(root: Path, config: Config) -> Scan:
+def scan(root: Path, config: Config, known: Known = NOTHING_KNOWN) -> Scan:
     """Reads every PRD under `config.prds`. `root` is the working folder; nothing is written, moved or followed out of the folder."""
     folder = config.folder(root, "prds")
     entries: list[_Entry] = []
@@ -73,7 +93,9 @@ def scan(root: Path, config: Config) -> Scan:
     if not folder.is_dir():
         hint = "make it, or name another under `prds` in orchestrator.yaml; `orchestrator init` makes a working folder"
         return Scan((), (Problem(_shown(folder, root), 0, "no-folder", "there is no folder of PRDs here", hint, "note"),), ())
-    for path in _found(folder):
+    paths = list(_found(folder))
+    present = frozenset(_shown(path, root) for path in paths)
+    for path in paths:
         shown = _shown(path, root)
         if path.suffix.lower() in LATER_FORMS:
             message = f"`{path.suffix.lower()}` files are not read yet by this version"
@@ -84,7 +106,7 @@ def scan(root: Path, config: Config) -> Scan:
             notes.append(Problem(shown, 0, "symlink-inside", message, severity="note"))
             continue
         entry = _Entry(shown)
-        _read(path, config.inbox.max_bytes, entry)
+        _read(path, config.inbox.max_bytes, entry, known, present)
         if entry.reading:
             _check_configured(entry, entry.reading.prd, root, config)
         entries.append(entry)
@@ -143,7 +165,7 @@ def _stays_inside(path: Path, folder: Path) -> bool:
         return False
 
 
-def _read(path: Path, limit: int, entry: _Entry) -> None:
+def _read(path: Path, limit: int, entry: _Entry, known: Known, present: frozenset[str]) -> None:
     try:
         if path.is_symlink() and not path.exists():
             entry.say("unreadable", "a symbolic link to nothing")
@@ -175,8 +197,11 @@ def _read(path: Path, limit: int, entry: _Entry) -> None:
         message = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}, line {line}"
         entry.say("not-utf-8", message, "save the file as UTF-8", line=line)
         return
-    entry.reading = markdown.read(text, entry.path)
+    name, old = known.name(entry.path, entry.fingerprint, present)
+    entry.reading = markdown.read(text, entry.path, name)
     entry.problems = list(entry.reading.problems)
+    if old and entry.reading.prd.id == name:
+        entry.say("renamed", f"it was `{old}`; it stays the PRD `{name}`", "nothing is done again", error=False)
 
 
 def _check_configured(entry: _Entry, prd: Prd, root: Path, config: Config) -> None:

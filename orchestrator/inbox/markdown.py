@@ -61,7 +61,7 @@ def parse(text: str, path: str) -> tuple[Prd | None, tuple[Problem, ...]]:
     return (reading.prd if reading.ok else None), reading.problems
 
 
-def read(text: str, path: str) -> Reading:
+def read(text: str, path: str, name: str = "") -> Reading:
     """As `parse`, keeping what could be read when there are errors."""
     raw = text.encode("utf-8", "surrogatepass")
     lines = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff")).split("\n")
@@ -69,9 +69,9 @@ def read(text: str, path: str) -> Reading:
     front, found = frontmatter.read(lines)
     remarks += found
     values = front.values
-    prd = _prd(values, path, hashlib.sha256(raw).hexdigest())
+    prd = _prd(values, path, name or PurePosixPath(path).stem, hashlib.sha256(raw).hexdigest())
     if not "".join(lines).strip():
-        remarks.append(Remark(0, "empty-file", "the file is empty", "write a PRD, or start from `orchestrator new`"))
+        remarks.append(Remark(0, "empty-file", "the file is empty", "write a PRD, or `orchestrator init` writes one to start from"))
     else:
         if "id" not in front.lines and (reason := names.unsafe(prd.id)):
             message = f"the file's name makes the id `{prd.id}`, which cannot be a folder's name: {reason}"
@@ -81,11 +81,11 @@ def read(text: str, path: str) -> Reading:
     return Reading(prd, tuple(sorted(problems, key=lambda problem: (problem.line, problem.severity))), front.lines)
 
 
-def _prd(values: Mapping[str, Any], path: str, fingerprint: str) -> Prd:
+def _prd(values: Mapping[str, Any], path: str, name: str, fingerprint: str) -> Prd:
     def group(name: str) -> dict[str, Any]:
         return {key.removeprefix(f"{name}."): value for key, value in values.items() if key.startswith(f"{name}.")}
 
-    own = values.get("id", PurePosixPath(path).stem)
+    own = values.get("id", name)
     return Prd(
         id=own,
         title=values.get("title", ""),

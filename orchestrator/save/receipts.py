@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from orchestrator.inbox.folder import Scan
+from orchestrator.inbox.folder import Known, Scan
 from orchestrator.model import Problem
 from orchestrator.save import compose
 from orchestrator.save.files import write_atomically
@@ -21,6 +21,15 @@ def read(runs: Path) -> InboxReport:
         return InboxReport.model_validate_json((runs / FILE).read_bytes())
     except (OSError, ValueError):
         return InboxReport(receipts=[])
+
+
+def known(runs: Path) -> Known:
+    """What the receipts know of ids, for the inbox's next scan."""
+    receipts = [receipt for receipt in read(runs).receipts if receipt.prd]
+    return Known(
+        {receipt.path: receipt.prd for receipt in receipts if receipt.state != "gone"},
+        {receipt.fingerprint: (receipt.path, receipt.prd) for receipt in sorted(receipts, key=lambda receipt: receipt.state != "gone")},
+    )
 
 
 def write(runs: Path, found: Scan, waiting: Mapping[str, Sequence[Problem]]) -> int:

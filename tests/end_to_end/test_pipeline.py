@@ -356,3 +356,19 @@ def test_retry_gives_a_failed_task_its_attempts_again_and_remembers_what_was_ref
     place.agent(STEPWISE, limits={"attempts": 2})
     assert place.run().returncode == 0
     assert set(place.states("lanterns").values()) == {"done"}
+
+
+def test_a_renamed_prd_keeps_its_id_and_nothing_is_done_again(place: Workplace) -> None:
+    path = place.prd("lanterns", LANTERN)
+    place.agent(STEPWISE)
+    assert place.run().returncode == 0
+    path.rename(path.with_name("street-lights.md"))
+    again = place.run()
+    assert again.stdout.rstrip().endswith("nothing new"), again.stdout
+    inbox = place.inbox()
+    assert (inbox["prds/street-lights.md"]["prd"], inbox["prds/lanterns.md"]["state"]) == ("lanterns", "gone")
+    assert inbox["prds/street-lights.md"]["problems"][0]["code"] == "renamed"
+    place.prd("street-lights", LANTERN.replace("| 35 | 90 |", "| 36 | 90 |"))
+    edited = place.run()
+    assert edited.returncode == 0
+    assert [task["id"] for task in place.runs("lanterns")[-1]["tasks"]] == ["lanterns#R2"]

@@ -137,7 +137,9 @@ def marks(text: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "change", [("# Shop\n", "# Shop\n\n\nmore\n\n"), ("price  of", "price of"), ("- AC1: it is", "\n\n- AC1: it  is")], ids=["lines", "spaces", "both"]
+    "change",
+    [("# Shop\n", "# Shop\n\n\nmore\n\n"), ("price  of", "price of"), ("- AC1: it is", "\n\n- AC1: it  is")],
+    ids=["lines", "spaces", "both"],
 )
 def test_layout_does_not_change_a_task(change: tuple[str, str]) -> None:
     assert PRD.replace(*change) != PRD

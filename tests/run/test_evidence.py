@@ -86,7 +86,9 @@ def test_a_second_answer_for_a_variant_is_a_forgery(tmp_path: Path, python: Path
     assert evidence.passed_exactly(seen, ("tests/test_a.py::test_a",))
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=6)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=6
+)
 EVENTS = st.lists(
     st.fixed_dictionaries({"event": st.sampled_from(["collect", "collected", "raised", "test", "end"]) | JSON}, optional={
         "id": st.sampled_from(["a", "b"]) | JSON, "ids": st.lists(st.sampled_from(["a", "b"])) | JSON, "when": st.sampled_from(["setup", "call", "teardown"]) | JSON,

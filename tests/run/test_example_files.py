@@ -6,7 +6,6 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +13,7 @@ from orchestrator.model import Example, InputFile, Observation, Task
 from orchestrator.run import evidence, examples, oracle, suites
 from tests.run.values import LIMITS, criterion, example, project, task
 
-RIGHT = '''
+RIGHT = """
 class NotOurs(Exception): pass
 def echo(x=None, *more): return x
 def show(*x): print(*x)
@@ -28,8 +27,8 @@ if __name__ == "__main__":
     print("hello", *sys.argv[1:]); sys.stdout.write(sys.stdin.read())
     print("oops", file=sys.stderr)
     raise SystemExit(3)
-'''
-WRONG = '''
+"""
+WRONG = """
 class NotOurs(Exception): pass
 def echo(x=None, *more): return ["wrong"]
 def show(*x): print("wrong")
@@ -40,7 +39,7 @@ def add(a, b): return object()
 def half(x): return -1.0
 if __name__ == "__main__":
     print("wrong")
-'''
+"""
 FROM = ("from shop import *",)
 ODD = 'a "b" \'c\' \\ \\n """ é ☃ {x} %s #'
 

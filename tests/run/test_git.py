@@ -30,7 +30,9 @@ def test_odd_names_and_executables_come_back(repository: git.Repository, tmp_pat
     place = tmp_path / "place"
     place.mkdir()
     repository.materialise(tree, place)
-    assert {str(path.relative_to(place)): path.read_bytes().decode() for path in place.rglob("*") if path.is_file()} == {c.path: c.text for c in changes}
+    assert {str(path.relative_to(place)): path.read_bytes().decode() for path in place.rglob("*") if path.is_file()} == {
+        c.path: c.text for c in changes
+    }
     assert [name for name in NAMES if os.access(place / name, os.X_OK)] == ["a.py"]
     assert not (place / ".git").exists()
     assert repository.write_tree(tree, tuple(Change(name, None) for name in NAMES)) == git.EMPTY_TREE

@@ -30,7 +30,9 @@ def settle(states: dict[str, str], depends: dict[str, tuple[str, ...]], question
 
 
 @given(situations(), st.data())
-def test_every_task_settles_whatever_cycles_end_with(situation: tuple[dict[str, str], dict[str, tuple[str, ...]], frozenset[str]], data: st.DataObject) -> None:
+def test_every_task_settles_whatever_cycles_end_with(
+    situation: tuple[dict[str, str], dict[str, tuple[str, ...]], frozenset[str]], data: st.DataObject
+) -> None:
     states, depends, questions = situation
     for _ in range(60):
         states = settle(states, depends, questions)
@@ -38,7 +40,12 @@ def test_every_task_settles_whatever_cycles_end_with(situation: tuple[dict[str, 
         if not active:
             break
         task = active[0]
-        ends = {"ready": ["started"], "running": ["produced", "gave up", "needs a person"], "produced": ["integrated", "gave up"], "parked": ["resumed"]}
+        ends = {
+            "ready": ["started"],
+            "running": ["produced", "gave up", "needs a person"],
+            "produced": ["integrated", "gave up"],
+            "parked": ["resumed"],
+        }
         states = states | {task: lifecycle.move(data.draw(st.sampled_from(ends[states[task]])), states[task]).target}
     assert set(states.values()) <= lifecycle.SETTLED
 

@@ -23,16 +23,18 @@ def ask(root: Path, python: Path, *examples: object) -> Observation:
 
 def processes(word: str) -> list[int]:
     found = []
-    for name in os.listdir("/proc"):
+    for place in Path("/proc").glob("[0-9]*"):
         try:
-            if name.isdigit() and word in Path(f"/proc/{name}/cmdline").read_text():
-                found.append(int(name))
+            if word in (place / "cmdline").read_text():
+                found.append(int(place.name))
         except OSError:
             continue
     return found
 
 
-FORKS = "import os, time\nfor _ in range(600):\n    if os.fork() == 0:\n        os.setsid()\n        time.sleep(30)\n        os._exit(0)\ntime.sleep(30)"
+FORKS = (
+    "import os, time\nfor _ in range(600):\n    if os.fork() == 0:\n        os.setsid()\n        time.sleep(30)\n        os._exit(0)\ntime.sleep(30)"
+)
 DAEMON = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', '{MARK}'], start_new_session=True)"
 
 HOSTILE = {
@@ -100,7 +102,9 @@ def test_an_example_sees_nothing_of_this_machine(tmp_path: Path, python: Path) -
         seen = ask(
             project(tmp_path / "code"),
             python,
-            example(f"socket.create_connection(('127.0.0.1', {port}), 1)", "", compare="raises", raises="OSError", setup=("import socket",), id="net"),
+            example(
+                f"socket.create_connection(('127.0.0.1', {port}), 1)", "", compare="raises", raises="OSError", setup=("import socket",), id="net"
+            ),
             example(f"os.path.exists({str(repository / 'orchestrator')!r})", "False", setup=("import os",), id="repository"),
             example(f"os.path.exists('/proc/{os.getpid()}/environ') and os.getpid() > 100", "False", setup=("import os",), id="proc"),
             example("os.path.exists('/root/.bashrc') or os.path.exists('/home')", "False", setup=("import os",), id="home"),

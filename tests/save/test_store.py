@@ -246,7 +246,9 @@ def test_a_turn_that_never_returned_is_lost(tmp_path: Path) -> None:
     assert Journal(tmp_path / "x").lost == ["one"]
 
 
-@pytest.mark.parametrize("line", [b"1", b"[]", b'{"event": "returned"}', b"\xff\xfe", b'{"event": "returned", "key": "k", "turn": {}, "changes": []}'])
+@pytest.mark.parametrize(
+    "line", [b"1", b"[]", b'{"event": "returned"}', b"\xff\xfe", b'{"event": "returned", "key": "k", "turn": {}, "changes": []}']
+)
 def test_a_line_that_is_no_entry_is_passed_over(tmp_path: Path, line: bytes) -> None:
     (tmp_path / "x").write_bytes(line + b"\n")
     assert Journal(tmp_path / "x").turn("k", returned) == returned()

@@ -15,7 +15,9 @@ _SETTINGS = re.compile(
     r"(^|/)(pyproject\.toml|setup\.(py|cfg)|tox\.ini|\.?pytest\.ini|pytest\.toml|noxfile\.py|requirements[^/]*\.txt|[^/]*\.lock|Pipfile|mypy\.ini|ruff\.toml"
     r"|\.coveragerc|\.pre-commit-config\.yaml|Makefile|\.git[^/]*|conda[^/]*|environment\.ya?ml)$"
 )
-_STARTUP = re.compile(r"(^|/)((site|user)customize\.py|[^/]*\.pth|[^/]*\.py[cod]|[^/]*\.so|__pycache__/.*|[^/]*\.(dist|egg)-info/.*|(?i:\.git|git~1)(/.*)?)$")
+_STARTUP = re.compile(
+    r"(^|/)((site|user)customize\.py|[^/]*\.pth|[^/]*\.py[cod]|[^/]*\.so|__pycache__/.*|[^/]*\.(dist|egg)-info/.*|(?i:\.git|git~1)(/.*)?)$"
+)
 _TESTS = re.compile(r"(^|/)(tests?/.*|test_[^/]*\.py|[^/]*_test\.py|conftest\.py)$")
 _RUNNER = frozenset({"pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "exceptiongroup", "tomli", "hypothesis", "unittest"})
 
