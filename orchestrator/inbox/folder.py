@@ -265,7 +265,9 @@ def _check_each_other(entries: list[_Entry]) -> None:
             first = targeted.setdefault(prd.project, entry)
             theirs = first.reading.prd.target.repo if first.reading else ""
             if prd.target.repo != theirs:
-                message = f"project `{prd.project}` has the target `{theirs or 'a new repository'}` by `{first.path}`, here `{prd.target.repo or 'none'}`"
+                message = (
+                    f"project `{prd.project}` has the target `{theirs or 'a new repository'}` by `{first.path}`, here `{prd.target.repo or 'none'}`"
+                )
                 entry.say("different-target", message, "PRDs of one project share one repository", entry.line_of("target.repo"))
     for entry in entries:
         if entry.reading:

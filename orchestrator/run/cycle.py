@@ -280,7 +280,9 @@ def _search(
         if missed_ids:
             missed.add(mark)
             if len(missed) >= 2:
-                _reveal(bench, missed_ids[0])
+                checked = _reveal(bench, missed_ids[0])
+                if checked.refused:
+                    return "needs a person", "a revealed example proves nothing as it stands", (), _red_question(bench, checked)
                 known.clear()
                 missed.clear()
     count = len(bench.attempts)
@@ -394,11 +396,11 @@ def _whole_suite(bench: _Bench, name: str, root: Path) -> Variant | None:
     return Variant(name, root, tuple(others)) if others else None
 
 
-def _reveal(bench: _Bench, example: str) -> None:
+def _reveal(bench: _Bench, example: str) -> red.Red:
     """Two different candidates missed: one held-out example becomes a visible, locked test, and RED is checked again with it."""
     bench.revealed.add(example)
     _write_tests(bench)
-    _check_red(bench)
+    return _check_red(bench)
 
 
 def _record(

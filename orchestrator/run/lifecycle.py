@@ -52,6 +52,7 @@ MOVES: tuple[Move, ...] = (
     Move("changed", "ready", "pending", "its requirement changed"),
     Move("changed", "parked", "pending", "its requirement changed"),
     Move("changed", "produced", "pending", "its requirement changed"),
+    Move("upstream changed", "ready", "pending", "a task it depends on is to be done again first"),
     Move("regressed", "done", "ready", "what was proved no longer holds"),
     *(Move("retired", state, "retired", "its requirement is gone") for state in STATES if state != "retired"),
     Move("returned", "retired", "pending", "its requirement is back"),
@@ -81,6 +82,8 @@ def next_moves(states: dict[str, str], depends_on: dict[str, tuple[str, ...]], q
                 found.append((task, "upstream failed"))
             elif all(item == "done" for item in upstream):
                 found.append((task, "ready"))
+        elif state == "ready" and any(item != "done" for item in upstream):
+            found.append((task, "upstream changed"))
         elif state == "skipped" and not any(item in ("failed", "unclear", "skipped", "retired") for item in upstream):
             found.append((task, "upstream recovered"))
     return tuple(found)

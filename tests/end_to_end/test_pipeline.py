@@ -301,7 +301,10 @@ def test_a_branch_that_moved_during_the_cycle_is_judged_again_without_a_turn(pla
     empty = place.git("lanterns", "rev-parse", "main^{tree}").strip()
     blob = place.git("lanterns", "hash-object", "-w", str(place.root / "orchestrator.yaml")).strip()
     tree = subprocess.run(
-        ["git", "--git-dir", str(place.root / "runs/lanterns/repo.git"), "mktree"], input=f"100644 blob {blob}\tNOTES\n", capture_output=True, text=True
+        ["git", "--git-dir", str(place.root / "runs/lanterns/repo.git"), "mktree"],
+        input=f"100644 blob {blob}\tNOTES\n",
+        capture_output=True,
+        text=True,
     ).stdout.strip()
     assert tree and tree != empty
     identity = ["-c", "user.name=S", "-c", "user.email=s@localhost"]

@@ -26,7 +26,11 @@ def test_the_samples_end_as_the_readme_says_and_a_second_run_is_free(place: Work
     assert [attempt["verdict"] for attempt in refused] == ["refused", "passed"]
     assert refused[0]["findings"]
     turns = [
-        turn for name in ("bakery", "finish-line", "postcards") for task in place.runs(name)[0]["tasks"] for a in task["attempts"] for turn in a["turns"]
+        turn
+        for name in ("bakery", "finish-line", "postcards")
+        for task in place.runs(name)[0]["tasks"]
+        for a in task["attempts"]
+        for turn in a["turns"]
     ]
     assert {turn["kind"] for turn in turns} == {"recorded"}
     assert all("qwen2.5-coder-1.5b" in turn["recorded_from"] for turn in turns)
