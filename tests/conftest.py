@@ -97,7 +97,7 @@ class Workplace:
 
 
 def clean_environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")} | {"PYTHONPATH": str(REPOSITORY)}
+    return {name: value for name, value in os.environ.items() if not name.startswith(("ORCHESTRATOR_", "PYTHON"))} | {"PYTHONPATH": str(REPOSITORY)}
 
 
 @pytest.fixture

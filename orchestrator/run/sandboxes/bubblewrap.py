@@ -51,9 +51,16 @@ def version() -> str:
 
 
 def interpreter(python: Path) -> tuple[Mount, ...]:
-    """The binds a virtual environment's interpreter needs: its own prefix and the prefix it was made from, where not under /usr."""
-    prefixes = dict.fromkeys((python.parent.parent, python.resolve().parent.parent))
-    return tuple(Mount(prefix, str(prefix)) for prefix in prefixes if not prefix.is_relative_to("/usr"))
+    """The binds a virtual environment's interpreter needs: its own prefix, the prefix it was made from, and links on the way between them."""
+    real = python.resolve()
+    prefixes = [prefix for prefix in dict.fromkeys((python.parent.parent, real.parent.parent)) if not prefix.is_relative_to("/usr")]
+    links, place = [], python
+    while place.is_symlink() and len(links) < 40:
+        place = place.parent / place.readlink()
+        links.append(Path(os.path.normpath(place)))
+    seen = (Path("/usr"), *prefixes)
+    stray = [link for link in links if not any(link.is_relative_to(prefix) for prefix in seen)]
+    return (*(Mount(prefix, str(prefix)) for prefix in prefixes), *(Mount(real, str(link)) for link in stray))
 
 
 def argv(command: list[str], *, mounts: tuple[Mount, ...], chdir: str, network: bool, env: dict[str, str]) -> list[str]:
