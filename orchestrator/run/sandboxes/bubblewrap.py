@@ -54,7 +54,8 @@ def interpreter(python: Path) -> tuple[Mount, ...]:
     """The binds a virtual environment's interpreter needs: its own prefix, the prefix it was made from, and links on the way between them."""
     real = python.resolve()
     prefixes = [prefix for prefix in dict.fromkeys((python.parent.parent, real.parent.parent)) if not prefix.is_relative_to("/usr")]
-    links, place = [], python
+    links: list[Path] = []
+    place = python
     while place.is_symlink() and len(links) < 40:
         place = place.parent / place.readlink()
         links.append(Path(os.path.normpath(place)))
