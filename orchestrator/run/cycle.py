@@ -266,7 +266,7 @@ def _search(
             message = f"the same answer as in attempt {before.number}; it was not tested again" if changes else "no file was changed, again"
             _record(bench, number, (turn,), changes, (*findings, Finding("no progress", message)), ())
             if repeats >= work.config.limits.repeats:
-                return "gave up", f"no progress: {repeats} answers repeated an earlier one", (), None
+                return "gave up", f"no progress: {repeats} answers repeated an earlier one" + _why(before.findings), (), None
             findings = (Finding("no progress", message), *before.findings)
             continue
         if changes:
@@ -286,9 +286,14 @@ def _search(
                 known.clear()
                 missed.clear()
     count = len(bench.attempts)
-    why = next((finding for finding in findings if finding.severity == "error" and finding.gate != "no progress"), None)
     reason = f"{count} attempt{'s' * (count != 1)} refused, none left" if count else "no attempt is left"
-    return "gave up", reason + (f"; the last: {why.message}" if why else ""), (), None
+    return "gave up", reason + _why(findings), (), None
+
+
+def _why(findings: tuple[Finding, ...]) -> str:
+    """The first real reason among findings, to go behind a sentence."""
+    first = next((finding for finding in findings if finding.severity == "error" and finding.gate != "no progress"), None)
+    return f"; the last: {first.message}" if first else ""
 
 
 def _workspace(bench: _Bench) -> Path:

@@ -375,3 +375,17 @@ def test_a_renamed_prd_keeps_its_id_and_nothing_is_done_again(place: Workplace) 
     edited = place.run()
     assert edited.returncode == 0
     assert [task["id"] for task in place.runs("lanterns")[-1]["tasks"]] == ["lanterns#R2"]
+
+
+def test_an_example_with_a_name_that_nothing_defines_needs_a_person_before_a_turn_is_spent(place: Workplace) -> None:
+    broken = (
+        LANTERN[: LANTERN.index("### R2")] + "- AC2: long ones\n\n  ```python\n  >>> from lanterns import count\n  >>> count(lenght)\n  3\n  ```\n"
+    )
+    place.prd("lanterns", broken)
+    place.agent(STEPWISE)
+    done = place.run()
+    assert done.returncode == 3, done.stdout
+    question = place.project("lanterns")["tasks"][0]["question"]
+    assert "name 'lenght' is not defined" in question["text"]
+    assert question["lines"] == [broken.splitlines().index("- AC2: long ones") + 1]
+    assert place.runs("lanterns")[0]["turns"] == 0

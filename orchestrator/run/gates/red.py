@@ -45,6 +45,11 @@ def judge(observations: tuple[Observation, ...], wanted: tuple[str, ...], criter
         for problem in base.outcomes
         if problem.id not in wanted and problem.outcome in ("syntax error", "collection error")
     ]
+    for test in fresh:
+        on_stubs = [_by_id(stub).get(test) for stub in stubs]
+        if on_stubs and all(outcome is not None and outcome.kind == "NameError" for outcome in on_stubs):
+            message = f"{test} uses a name that nothing defines: {next(outcome.message for outcome in on_stubs if outcome)}"
+            findings.append(Finding("red", message, criterion=criteria.get(test, "")))
     passed_on = {test: [stub.what for stub in stubs if _held(stub, test)] for test in wanted}
     for test, names in passed_on.items():
         if len(names) > 1:
