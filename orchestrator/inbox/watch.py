@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,9 @@ def _loop(root: Path, config: Config, run: Callable[[Path, Config], Exit], folde
             except OrchestratorError as error:
                 print(f"orchestrator: {error}", flush=True)
                 code = error.exit_code
+            except Exception:  # an error of ours must not end what runs unattended; it is said, and tried again
+                print(f"orchestrator: an error of ours; watching goes on\n{traceback.format_exc()}", flush=True)
+                code = Exit.PARKED
             if code in (Exit.PARKED, Exit.LOCKED):
                 again = time.monotonic() + WAITING_SECONDS
         due = bell.wait(LOOK_SECONDS)
