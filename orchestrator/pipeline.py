@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def project_folder(root: Path, config: Config, project: str) -> Path:
 
 
 @dataclass
-class _Site:
+class _Job:
     """One project while it is being worked on."""
 
     root: Path
@@ -150,15 +150,15 @@ def _project(root: Path, config: Config, project: str, prds: tuple[Prd, ...], fo
             notes[ids[problem.path]] += (problem,)
     try:
         with Store(folder) as store:
-            site = _Site(root, config, project, store, _run_id(), notes, outcome, say)
+            job = _Job(root, config, project, store, _run_id(), notes, outcome, say)
             level = sandboxes.level()
-            site.facts = {"sandbox": level.name, "sandbox_reasons": list(level.reasons), "tools": _tools()}
+            job.facts = {"sandbox": level.name, "sandbox_reasons": list(level.reasons), "tools": _tools()}
             kind = "interrupted"
             try:
-                _work(site, prds, complete)
-                kind = _kind(site)
+                _work(job, prds, complete)
+                kind = _kind(job)
             finally:
-                _close(site, kind)
+                _close(job, kind)
     except LockedError as error:
         say(f"{project}: {error}")
         outcome.locked.append(project)
@@ -178,41 +178,42 @@ def _wait(outcome: Outcome, prd: Prd, code: str, message: str, hint: str) -> Non
     outcome.waiting.setdefault(prd.id, []).append(Problem(prd.path, 0, code, message, hint, "note"))
 
 
-def _work(site: _Site, prds: tuple[Prd, ...], complete: set[str]) -> None:
-    store = site.store
+def _work(job: _Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
+    store = job.store
+    _close_killed(job)
     interrupted = [row for row in store.tasks() if row.state == "running"]
     if interrupted:
-        site.begin(continued=True)
+        job.begin(continued=True)
         for row in interrupted:
-            store.move(row.id, "reclaimed", site.run, "the process that ran it is gone; what had returned is not paid again")
+            store.move(row.id, "reclaimed", job.run, "the process that ran it is gone; what had returned is not paid again")
     for prd in prds:
-        store.save_plan(prd, plan_of(prd, site.config), site.run)
-        _resume(site, prd)
-        if not _is_complete(site, prd):
+        store.save_plan(prd, plan_of(prd, job.config), job.run)
+        _resume(job, prd)
+        if not _is_complete(job, prd):
             complete.discard(prd.id)
     for prd in prds:
         missing = [name for name in prd.depends_on if name not in complete]
-        if missing and _has_work(site, prd):
-            _wait(site.outcome, prd, "waits-for-prd", f"it depends on {', '.join(missing)}, which is not complete", "it runs when that is done")
+        if missing and _has_work(job, prd):
+            _wait(job.outcome, prd, "waits-for-prd", f"it depends on {', '.join(missing)}, which is not complete", "it runs when that is done")
             continue
-        _prd(site, prd)
-        if _is_complete(site, prd):
+        _prd(job, prd)
+        if _is_complete(job, prd):
             complete.add(prd.id)
-    if store.events(site.run):
-        site.begin()
+    if store.events(job.run):
+        job.begin()
 
 
-def _resume(site: _Site, prd: Prd) -> None:
-    for row in site.store.tasks(prd.id):
+def _resume(job: _Job, prd: Prd) -> None:
+    for row in job.store.tasks(prd.id):
         if row.state == "parked":
-            site.store.move(row.id, "resumed", site.run)
-    _settle(site, prd)
+            job.store.move(row.id, "resumed", job.run)
+    _settle(job, prd)
 
 
-def _settle(site: _Site, prd: Prd) -> None:
+def _settle(job: _Job, prd: Prd) -> None:
     """Every move that follows from the states alone."""
     while True:
-        rows = {row.id: row for row in site.store.tasks(prd.id)}
+        rows = {row.id: row for row in job.store.tasks(prd.id)}
         asked = frozenset(name for name, row in rows.items() if row.task.question)
         depends_on = {name: row.task.depends_on for name, row in rows.items()}
         moves = lifecycle.next_moves({name: row.state for name, row in rows.items()}, depends_on, asked)
@@ -220,71 +221,70 @@ def _settle(site: _Site, prd: Prd) -> None:
             return
         for task, move in moves:
             question = rows[task].task.question if move == "needs a person" else None
-            site.store.move(task, move, site.run, question.text if question else "", question)
+            job.store.move(task, move, job.run, question.text if question else "", question)
             if question:
-                site.outcome.needs_person += 1
-                site.say(f"{task}: needs a person: {question.text} ({prd.path}, lines {', '.join(map(str, question.lines))})")
+                job.outcome.needs_person += 1
+                job.say(f"{task}: needs a person: {question.text} ({prd.path}, lines {', '.join(map(str, question.lines))})")
 
 
-def _has_work(site: _Site, prd: Prd) -> bool:
-    return any(state in ("ready", "produced") for state in site.store.states(prd.id).values())
+def _has_work(job: _Job, prd: Prd) -> bool:
+    return any(state in ("ready", "produced") for state in job.store.states(prd.id).values())
 
 
-def _prd(site: _Site, prd: Prd) -> None:
+def _prd(job: _Job, prd: Prd) -> None:
     """Every task of a PRD that can be worked on, in plan order."""
-    if _has_work(site, prd):
-        repository, branch, python = _prepare(site, prd)
-        for row in site.store.tasks(prd.id):
-            if row.state == "produced":
-                site.begin()
-                _integrate(site, repository, branch, row)
-                _settle(site, prd)
+    if _has_work(job, prd):
+        repository, branch, python = _prepare(job, prd)
+        for produced in job.store.tasks(prd.id):
+            if produced.state == "produced":
+                job.begin()
+                _integrate(job, repository, branch, produced)
+                _settle(job, prd)
         tried: set[str] = set()
-        while row_or_none := _next(site, prd, tried):
-            row = row_or_none
-            agent = choose(row.task, "code", prd, site.config, site.root)
+        while row := _next(job, prd, tried):
+            agent = choose(row.task, "code", prd, job.config, job.root)
             if isinstance(agent, Unavailable):
                 tried.add(row.id)
-                if "no-agent" not in {problem.code for problem in site.outcome.waiting.get(prd.id, [])}:
-                    _wait(site.outcome, prd, "no-agent", agent.message, "; or ".join(agent.ways))
-                    site.say(f"{prd.id}: waits: {agent.message}\n" + "\n".join(f"  → {way}" for way in agent.ways))
+                if "no-agent" not in {problem.code for problem in job.outcome.waiting.get(prd.id, [])}:
+                    _wait(job.outcome, prd, "no-agent", agent.message, "; or ".join(agent.ways))
+                    job.say(f"{prd.id}: waits: {agent.message}\n" + "\n".join(f"  → {way}" for way in agent.ways))
                 continue
-            site.begin()
-            if _cycle(site, prd, row, repository, branch, python, agent) == "conflicted":
+            job.begin()
+            if _cycle(job, prd, row, repository, branch, python, agent) == "conflicted":
                 continue
             tried.add(row.id)
-            _settle(site, prd)
-            _write_reports(site)
-        _keep_held_out(site, prd, repository, branch)
+            _settle(job, prd)
+            _write_reports(job)
+    _keep_held_out(job, prd)
 
 
-def _next(site: _Site, prd: Prd, tried: set[str]) -> TaskRow | None:
-    return next((row for row in site.store.tasks(prd.id) if row.state == "ready" and row.id not in tried), None)
+def _next(job: _Job, prd: Prd, tried: set[str]) -> TaskRow | None:
+    return next((row for row in job.store.tasks(prd.id) if row.state == "ready" and row.id not in tried), None)
 
 
-def _prepare(site: _Site, prd: Prd) -> tuple[git.Repository, str, Path]:
+def _prepare(job: _Job, prd: Prd) -> tuple[git.Repository, str, Path]:
     """The project's repository, the PRD's branch, and the interpreter of the project's environment. Raises SetupError for what is missing."""
-    sandboxes.required_level(site.config.sandbox.require)
+    sandboxes.required_level(job.config.sandbox.require)
     target = prd.target.repo
     if target and "://" not in target and not target.startswith("git@"):
-        target = str((site.root / target).resolve())
-    repository = git.open_repository(site.repository_path, target, prd.target.branch)
-    site.repository = repository
+        target = str((job.root / target).resolve())
+    repository = git.open_repository(job.repository_path, target, prd.target.branch)
+    job.repository = repository
     start = f"refs/remotes/target/{prd.target.branch}" if target else "refs/heads/main"
     if prd.depends_on and repository.resolve(f"refs/heads/prd/{prd.depends_on[-1]}"):
         start = f"refs/heads/prd/{prd.depends_on[-1]}"
     branch = git.branch_for(repository, prd.id, start)
     tree = repository.tree(branch)
     declared = environment.requirements_of(lambda path: repository.read(tree, path)) if target else ()
-    made = environment.prepare(site.config.folder(site.root, "environments"), (*declared, *prd.dependencies))
-    site.facts["environment"] = made.lock
-    site.facts["tools"]["pytest"] = made.packages.get("pytest", "")
+    made = environment.prepare(job.config.folder(job.root, "environments"), (*declared, *prd.dependencies))
+    job.facts["environment"] = made.lock
+    job.facts["tools"]["pytest"] = made.packages.get("pytest", "")
     return repository, branch, made.python
 
 
-def _cycle(site: _Site, prd: Prd, row: TaskRow, repository: git.Repository, branch: str, python: Path, agent: Any) -> str:
+def _cycle(job: _Job, prd: Prd, row: TaskRow, repository: git.Repository, branch: str, python: Path, agent: Any) -> str:
     """One cycle of a task, recorded, and integrated when it passed. Returns the task's state."""
-    store = site.store
+    store = job.store
     earlier = [entry.result for entry in store.results_for(row.id, row.fingerprint)]
     work = Work(
         task=row.task,
@@ -292,7 +292,7 @@ def _cycle(site: _Site, prd: Prd, row: TaskRow, repository: git.Repository, bran
         repository=repository.path,
         base=repository.tree(branch),
         python=python,
-        config=site.config,
+        config=job.config,
         first_attempt=row.attempts + 1,
         spent=store.spent(prd.id),
         own_suite=bool(prd.target.repo),
@@ -302,78 +302,94 @@ def _cycle(site: _Site, prd: Prd, row: TaskRow, repository: git.Repository, bran
     )
     journal = Journal(store.folder / "journal" / f"{outline.slug(row.id)}-{row.fingerprint[:12]}-{row.cycle}.jsonl")
     started_at = now()
-    site.say(f"{row.id}: {row.task.goal} …")
-    store.move(row.id, "started", site.run)
+    job.say(f"{row.id}: {row.task.goal} …")
+    store.move(row.id, "started", job.run)
     result = run_cycle(work, agent, journal)
     trees = integrate.trees(repository, result)
     passed = result.verdict in ("passed", "already satisfied")
     move = "produced" if passed else {"gave up": "gave up", "needs a person": "needs a person"}.get(result.verdict, "parked")
-    store.save_result(row, site.run, started_at, result, trees, move)
-    site.outcome.turns += sum(len(attempt.turns) for attempt in result.attempts)
+    store.save_result(row, job.run, started_at, result, trees, move)
+    job.outcome.turns += sum(len(attempt.turns) for attempt in result.attempts)
     if passed:
-        return _integrate(site, repository, branch, replace(row, cycle=row.cycle))
-    site.say(f"{row.id}: {result.verdict}: {result.reason}")
-    site.outcome.failed += move == "gave up"
-    site.outcome.needs_person += move == "needs a person"
-    site.outcome.parked += move == "parked"
+        return _integrate(job, repository, branch, row)
+    job.say(f"{row.id}: {result.verdict}: {result.reason}")
+    job.outcome.failed += move == "gave up"
+    job.outcome.needs_person += move == "needs a person"
+    job.outcome.parked += move == "parked"
     return move
 
 
-def _integrate(site: _Site, repository: git.Repository, branch: str, row: TaskRow) -> str:
-    entry = site.store.result(row.id, row.fingerprint)
+def _integrate(job: _Job, repository: git.Repository, branch: str, row: TaskRow) -> str:
+    entry = job.store.result(row.id, row.fingerprint)
     assert entry is not None, "a produced task has a result"
     try:
         commits = integrate.integrate(repository, branch, row.task, entry.result)
     except integrate.Conflict as conflict:
-        site.store.move(row.id, "conflicted", site.run, str(conflict))
+        job.store.move(row.id, "conflicted", job.run, str(conflict))
         return "conflicted"
-    site.store.integrated(row.id, site.run, entry.result, commits, branch.removeprefix("refs/heads/"))
-    site.outcome.done += 1
-    site.say(f"{row.id}: done: {entry.result.reason}")
+    job.store.integrated(row.id, job.run, entry.result, commits, branch.removeprefix("refs/heads/"))
+    job.outcome.done += 1
+    job.say(f"{row.id}: done: {entry.result.reason}")
     return "done"
 
 
-def _is_complete(site: _Site, prd: Prd) -> bool:
-    states = [state for state in site.store.states(prd.id).values() if state != "retired"]
+def _is_complete(job: _Job, prd: Prd) -> bool:
+    states = [state for state in job.store.states(prd.id).values() if state != "retired"]
     return bool(states) and all(state == "done" for state in states)
 
 
-def _keep_held_out(site: _Site, prd: Prd, repository: git.Repository, branch: str) -> None:
-    """When a PRD is complete, its held-out examples become regression tests."""
-    if not _is_complete(site, prd):
+def _keep_held_out(job: _Job, prd: Prd) -> None:
+    """When a PRD is complete, its held-out examples become regression tests; a run that was killed before that is made good."""
+    if not _is_complete(job, prd) or job.store.kept(prd.id):
         return
-    rows = [row for row in site.store.tasks(prd.id) if row.state == "done"]
+    repository, branch = git.Repository(job.repository_path), f"refs/heads/prd/{prd.id}"
+    rows = [row for row in job.store.tasks(prd.id) if row.state == "done"]
     shown = {}
     for row in rows:
-        entry = site.store.result(row.id, row.fingerprint)
+        entry = job.store.result(row.id, row.fingerprint)
         revealed = entry.result.revealed if entry else ()
         shown[row.id] = frozenset(example.id for example in row.task.examples if not example.held_out or example.id in revealed)
     commit = integrate.commit_held_out(repository, branch, prd, tuple(row.task for row in rows), shown)
-    if commit:
-        site.store.save_commit(rows[-1].id, commit, branch.removeprefix("refs/heads/"))
+    job.store.keep(prd.id, rows[-1].id, commit, branch.removeprefix("refs/heads/"))
 
 
 # --- save ------------------------------------------------------------------------------------------------------------------
 
 
-def _kind(site: _Site) -> str:
+def _kind(job: _Job) -> str:
     """The outcome of this project's part of the run, from the moves it made."""
-    states = {task: state for task, state, _ in site.store.events(site.run)}
+    states = {task: state for task, state, _ in job.store.events(job.run)}
     for state, word in (("failed", "failed"), ("unclear", "needs a person"), ("parked", "parked")):
         if state in states.values():
             return word
     return "done"
 
 
-def _close(site: _Site, kind: str) -> None:
-    if not site.begun:
-        _write_project(site)
-        return
-    states = list({task: state for task, state, _ in site.store.events(site.run)}.values())
-    results = site.store.results_of(site.run)
-    turns = [turn for entry in results for attempt in entry.result.attempts for turn in attempt.turns]
-    summary = {
-        "seconds": round((datetime.now(UTC) - site.started).total_seconds(), 3),
+def _close(job: _Job, kind: str) -> None:
+    if job.begun:
+        job.store.set_facts(job.run, job.facts)
+        job.store.end_run(job.run, kind, _summary(job.store, job.run, (datetime.now(UTC) - job.started).total_seconds()), now())
+        _write_reports(job)
+    else:
+        _write_project(job)
+
+
+def _close_killed(job: _Job) -> None:
+    """Runs whose process is gone: what they had recorded stands in their reports, whatever they had still to write."""
+    for row in job.store.runs():
+        if not row["ended_at"] and row["id"] != job.run:
+            ended_at = job.store.last_event(row["id"]) or row["started_at"]
+            seconds = (datetime.fromisoformat(ended_at) - datetime.fromisoformat(row["started_at"])).total_seconds()
+            job.store.end_run(row["id"], "interrupted", _summary(job.store, row["id"], seconds), ended_at)
+            _write_run(job, row["id"])
+
+
+def _summary(store: Store, run: str, seconds: float) -> dict[str, Any]:
+    """The figures of reports.RunSummary."""
+    states = list({task: state for task, state, _ in store.events(run)}.values())
+    turns = [turn for entry in store.results_of(run) for attempt in entry.result.attempts for turn in attempt.turns]
+    return {
+        "seconds": round(seconds, 3),
         "done": states.count("done"),
         "failed": states.count("failed"),
         "needs_person": states.count("unclear"),
@@ -381,25 +397,27 @@ def _close(site: _Site, kind: str) -> None:
         "replayed": any(turn.kind == "recorded" for turn in turns),
         "scripted": any(turn.kind == "scripted" for turn in turns),
     }
-    site.store.set_facts(site.run, site.facts)
-    site.store.end_run(site.run, kind, summary)
-    _write_reports(site)
 
 
-def _write_reports(site: _Site) -> None:
-    """The run's report, its JUnit XML and the project's report."""
-    site.store.set_facts(site.run, site.facts)
-    report = compose.run_report(site.store, site.run)
-    reports = site.store.folder / "reports"
-    write_atomically(reports / f"{site.run}.json", report.model_dump_json(indent=1) + "\n")
-    write_atomically(reports / f"{site.run}.xml", compose.junit(report))
-    _write_project(site)
+def _write_reports(job: _Job) -> None:
+    """The run's report and the project's, as things stand."""
+    job.store.set_facts(job.run, job.facts)
+    _write_run(job, job.run)
+    _write_project(job)
 
 
-def _write_project(site: _Site) -> None:
-    repository = git.Repository(site.repository_path) if (site.repository_path / "HEAD").exists() else None
-    report = compose.project_report(site.store, site.root, repository, site.notes)
-    path = site.store.folder / "reports" / "project.json"
+def _write_run(job: _Job, run: str) -> None:
+    """A run's report and its JUnit XML."""
+    report = compose.run_report(job.store, run)
+    reports = job.store.folder / "reports"
+    write_atomically(reports / f"{run}.json", report.model_dump_json(indent=1) + "\n")
+    write_atomically(reports / f"{run}.xml", compose.junit(report))
+
+
+def _write_project(job: _Job) -> None:
+    repository = git.Repository(job.repository_path) if (job.repository_path / "HEAD").exists() else None
+    report = compose.project_report(job.store, job.root, repository, job.notes)
+    path = job.store.folder / "reports" / "project.json"
     text = report.model_dump_json(indent=1) + "\n"
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         write_atomically(path, text)

@@ -18,7 +18,8 @@ def m001_first(db: sqlite3.Connection) -> None:
     moves = _words(sorted({f"{move.source} > {move.name} > {move.target}" for move in MOVES}))
     for statement in (
         """CREATE TABLE prds (
-            id TEXT PRIMARY KEY, path TEXT NOT NULL, fingerprint TEXT NOT NULL, prd TEXT NOT NULL, plan TEXT NOT NULL, planned_at TEXT NOT NULL
+            id TEXT PRIMARY KEY, path TEXT NOT NULL, fingerprint TEXT NOT NULL, prd TEXT NOT NULL, plan TEXT NOT NULL, planned_at TEXT NOT NULL,
+            kept TEXT NOT NULL DEFAULT ''
         ) STRICT""",
         f"""CREATE TABLE tasks (
             id TEXT PRIMARY KEY, prd TEXT NOT NULL, position INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN ({states})),

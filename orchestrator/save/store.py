@@ -167,7 +167,8 @@ class Store:
         """Plan and PRD as they are now; tasks are added, changed or retired, each by its move."""
         with self.transaction():
             self.db.execute(
-                "INSERT INTO prds VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET path = excluded.path, "
+                "INSERT INTO prds (id, path, fingerprint, prd, plan, planned_at) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET path = excluded.path, "
                 "fingerprint = excluded.fingerprint, prd = excluded.prd, plan = excluded.plan, planned_at = excluded.planned_at",
                 (prd.id, prd.path, prd.fingerprint, to_json(prd), to_json(plan), now()),
             )
@@ -289,9 +290,17 @@ class Store:
                 self.db.execute("INSERT OR REPLACE INTO proofs VALUES (?, ?, ?, ?)", (proof.criterion, task, result.fingerprint, to_json(proof)))
             self._move(task, "integrated", run, result.reason)
 
-    def save_commit(self, task: str, commit: Commit, branch: str) -> None:
+    def kept(self, prd: str) -> bool:
+        """Do the held-out examples of this PRD, as it is worded now, stand in the repository as regression tests?"""
+        row = self.db.execute("SELECT fingerprint = kept FROM prds WHERE id = ?", (prd,)).fetchone()
+        return bool(row and row[0])
+
+    def keep(self, prd: str, task: str, commit: Commit | None, branch: str) -> None:
+        """They do now; `commit` is None when nothing had to be added. It is listed with `task`, the PRD's last."""
         with self.transaction():
-            self._save_commits(task, "", (commit,), branch)
+            if commit:
+                self._save_commits(task, "", (commit,), branch)
+            self.db.execute("UPDATE prds SET kept = fingerprint WHERE id = ?", (prd,))
 
     def _save_commits(self, task: str, fingerprint: str, commits: tuple[Commit, ...], branch: str) -> None:
         (start,) = self.db.execute("SELECT count(*) FROM commits").fetchone()
@@ -351,12 +360,17 @@ class Store:
         with self.transaction():
             self.db.execute("UPDATE runs SET facts = json_patch(facts, ?) WHERE id = ?", (json.dumps(facts), run))
 
-    def end_run(self, run: str, outcome: str, summary: dict[str, Any]) -> None:
+    def last_event(self, run: str) -> str:
+        """When the last move of a run was made, '' when it made none."""
+        (at,) = self.db.execute("SELECT max(at) FROM events WHERE run = ?", (run,)).fetchone()
+        return at or ""
+
+    def end_run(self, run: str, outcome: str, summary: dict[str, Any], ended_at: str) -> None:
         """`summary`: the figures of reports.RunSummary."""
         with self.transaction():
             self.db.execute(
                 "UPDATE runs SET ended_at = ?, outcome = ?, facts = json_set(facts, '$.summary', json(?)) WHERE id = ?",
-                (now(), outcome, json.dumps(summary), run),
+                (ended_at, outcome, json.dumps(summary), run),
             )
 
     def runs(self) -> tuple[dict[str, Any], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -163,6 +164,7 @@ def test_a_killed_run_is_continued_and_no_turn_that_returned_is_taken_again(plac
     reports = place.runs("lanterns")
     assert [report["continued"] for report in reports] == [False, True]
     assert reports[0]["outcome"] == "interrupted"
+    assert reports[0]["ended_at"] and [task["state"] for task in reports[0]["tasks"]] == ["done"], "what the killed run had done stands in its report"
     entries = [json.loads(line) for path in journal.glob("*.jsonl") for line in path.read_text().splitlines()]
     kinds = [(entry["event"]) for entry in entries]
     assert kinds.count("returned") == 2
@@ -188,6 +190,25 @@ def test_a_returned_turn_is_replayed_when_the_gates_were_interrupted(place: Work
     text = "".join(path.read_text() for path in journal.glob("*.jsonl"))
     assert (text.count('"reserved"'), text.count('"returned"')) == (1, 1)
     assert place.runs("lanterns")[-1]["turns"] == 1
+
+
+def test_what_a_killed_run_had_still_to_write_is_made_good(place: Workplace) -> None:
+    """As after a kill between the last commit of a task, its report, and the held-out examples: the database knows, the files do not."""
+    place.prd("lanterns", LANTERN)
+    place.agent(STEPWISE)
+    assert place.run().returncode == 0
+    before = place.git("lanterns", "rev-parse", "prd/lanterns^{tree}")
+    (run,) = [report["id"] for report in place.runs("lanterns")]
+    (place.root / "runs" / "lanterns" / "reports" / f"{run}.json").unlink()
+    place.git("lanterns", "update-ref", "refs/heads/prd/lanterns", "prd/lanterns~1")
+    with sqlite3.connect(place.root / "runs" / "lanterns" / "project.sqlite") as db:
+        db.execute("UPDATE runs SET ended_at = '', outcome = 'interrupted'")
+        db.execute("UPDATE prds SET kept = ''")
+    db.close()
+    assert place.run().returncode == 0
+    (report,) = place.runs("lanterns")
+    assert (report["outcome"], [task["state"] for task in report["tasks"]]) == ("interrupted", ["done", "done"])
+    assert place.git("lanterns", "rev-parse", "prd/lanterns^{tree}") == before
 
 
 def test_sigterm_ends_a_run_cleanly_and_the_next_one_goes_on(place: Workplace) -> None:
