@@ -22,8 +22,7 @@ from orchestrator.plan import graph, outline
 from orchestrator.run import environment, git, integrate, lifecycle, sandboxes
 from orchestrator.run.agents import Unavailable, choose
 from orchestrator.run.cycle import Work, run_cycle
-from orchestrator.save import compose, receipts
-from orchestrator.save.files import write_atomically
+from orchestrator.save import receipts, written
 from orchestrator.save.journal import Journal
 from orchestrator.save.reports import InboxReport
 from orchestrator.save.store import Store, TaskRow, now
@@ -130,10 +129,6 @@ class _Job:
     repository: git.Repository | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    @property
-    def repository_path(self) -> Path:
-        return self.store.folder / "repo.git"
-
     def begin(self, continued: bool = False) -> None:
         if not self.begun:
             self.begun = True
@@ -180,7 +175,7 @@ def _wait(outcome: Outcome, prd: Prd, code: str, message: str, hint: str) -> Non
 
 def _work(job: _Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
     store = job.store
-    _close_killed(job)
+    written.killed_runs(job.store, job.run)
     interrupted = [row for row in store.tasks() if row.state == "running"]
     if interrupted:
         job.begin(continued=True)
@@ -268,7 +263,7 @@ def _prepare(job: _Job, prd: Prd) -> tuple[git.Repository, str, Path]:
     target = prd.target.repo
     if target and "://" not in target and not target.startswith("git@"):
         target = str((job.root / target).resolve())
-    repository = git.open_repository(job.repository_path, target, prd.target.branch)
+    repository = git.open_repository(job.store.repository, target, prd.target.branch)
     job.repository = repository
     start = f"refs/remotes/target/{prd.target.branch}" if target else "refs/heads/main"
     if prd.depends_on and repository.resolve(f"refs/heads/prd/{prd.depends_on[-1]}"):
@@ -342,7 +337,7 @@ def _keep_held_out(job: _Job, prd: Prd) -> None:
     """When a PRD is complete, its held-out examples become regression tests; a run that was killed before that is made good."""
     if not _is_complete(job, prd) or job.store.kept(prd.id):
         return
-    repository, branch = git.Repository(job.repository_path), f"refs/heads/prd/{prd.id}"
+    repository, branch = git.Repository(job.store.repository), f"refs/heads/prd/{prd.id}"
     rows = [row for row in job.store.tasks(prd.id) if row.state == "done"]
     shown = {}
     for row in rows:
@@ -368,59 +363,18 @@ def _kind(job: _Job) -> str:
 def _close(job: _Job, kind: str) -> None:
     if job.begun:
         job.store.set_facts(job.run, job.facts)
-        job.store.end_run(job.run, kind, _summary(job.store, job.run, (datetime.now(UTC) - job.started).total_seconds()), now())
+        summary = written.summary(job.store, job.run, (datetime.now(UTC) - job.started).total_seconds())
+        job.store.end_run(job.run, kind, summary, now())
         _write_reports(job)
     else:
-        _write_project(job)
-
-
-def _close_killed(job: _Job) -> None:
-    """Runs whose process is gone: what they had recorded stands in their reports, whatever they had still to write."""
-    for row in job.store.runs():
-        if not row["ended_at"] and row["id"] != job.run:
-            ended_at = job.store.last_event(row["id"]) or row["started_at"]
-            seconds = (datetime.fromisoformat(ended_at) - datetime.fromisoformat(row["started_at"])).total_seconds()
-            job.store.end_run(row["id"], "interrupted", _summary(job.store, row["id"], seconds), ended_at)
-            _write_run(job, row["id"])
-
-
-def _summary(store: Store, run: str, seconds: float) -> dict[str, Any]:
-    """The figures of reports.RunSummary."""
-    states = list({task: state for task, state, _ in store.events(run)}.values())
-    turns = [turn for entry in store.results_of(run) for attempt in entry.result.attempts for turn in attempt.turns]
-    return {
-        "seconds": round(seconds, 3),
-        "done": states.count("done"),
-        "failed": states.count("failed"),
-        "needs_person": states.count("unclear"),
-        "turns": len(turns),
-        "replayed": any(turn.kind == "recorded" for turn in turns),
-        "scripted": any(turn.kind == "scripted" for turn in turns),
-    }
+        written.project(job.store, job.root, job.notes)
 
 
 def _write_reports(job: _Job) -> None:
     """The run's report and the project's, as things stand."""
     job.store.set_facts(job.run, job.facts)
-    _write_run(job, job.run)
-    _write_project(job)
-
-
-def _write_run(job: _Job, run: str) -> None:
-    """A run's report and its JUnit XML."""
-    report = compose.run_report(job.store, run)
-    reports = job.store.folder / "reports"
-    write_atomically(reports / f"{run}.json", report.model_dump_json(indent=1) + "\n")
-    write_atomically(reports / f"{run}.xml", compose.junit(report))
-
-
-def _write_project(job: _Job) -> None:
-    repository = git.Repository(job.repository_path) if (job.repository_path / "HEAD").exists() else None
-    report = compose.project_report(job.store, job.root, repository, job.notes)
-    path = job.store.folder / "reports" / "project.json"
-    text = report.model_dump_json(indent=1) + "\n"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_atomically(path, text)
+    written.run(job.store, job.run)
+    written.project(job.store, job.root, job.notes)
 
 
 def read_inbox(root: Path, config: Config) -> InboxReport:

@@ -161,6 +161,11 @@ class Store:
             raise
         self.db.execute("COMMIT")
 
+    @property
+    def repository(self) -> Path:
+        """The project's bare repository, which may not exist yet."""
+        return self.folder / "repo.git"
+
     # --- plans and tasks -----------------------------------------------------------------------------------------------
 
     def save_plan(self, prd: Prd, plan: Plan, run: str) -> None:
