@@ -233,6 +233,19 @@ class TestOutcome:
     """`file:line` of the innermost frame that mattered."""
 
 
+IncidentKind = Literal["connection", "write outside", "processes", "memory", "file size", "time", "left behind", "signal", "inspection"]
+"""What untrusted code did or tried that the sandbox stopped, ended or saw: `run/evidence.py::INCIDENTS` has a sentence for each."""
+
+
+@dataclass(frozen=True)
+class Incident:
+    kind: IncidentKind
+    detail: str
+    """What exactly, for example `connect to ('10.0.0.1', 80)`, `/etc/passwd`, `more than 128 processes`."""
+    where: str = ""
+    """pytest node id or example id, where it is known."""
+
+
 @dataclass(frozen=True)
 class Observation:
     """Raw: what one command did. It is interpreted in `run/evidence.py` only."""
@@ -247,6 +260,7 @@ class Observation:
     output: str
     seconds: float
     sandbox: str
+    incidents: tuple[Incident, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -323,6 +337,41 @@ class AgentTurn:
     recorded_from: str = ""
     """For `recorded`: the agent and model that gave the answer, so that every page can say so."""
     notes: tuple[str, ...] = ()
+
+
+MutantStatus = Literal["killed", "survived", "timeout", "no coverage", "error"]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One small change of a function, and whether a test noticed."""
+
+    id: str
+    path: str
+    function: str
+    """Qualified name, for example `Account.withdraw`."""
+    line: int
+    column: int
+    """0-based, of the first character replaced."""
+    end_line: int
+    end_column: int
+    operator: str
+    """For example `comparison`, `arithmetic`, `constant`, `boolean`, `return`."""
+    original: str
+    replacement: str
+    status: MutantStatus
+    killed_by: tuple[str, ...] = ()
+    """pytest node ids."""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """Would the tests notice? The mutants of the functions a task changed."""
+
+    mutants: tuple[Mutant, ...]
+    left_out: int
+    """Mutants beyond the cap, not run."""
+    seconds: float
 
 
 Verdict = Literal["passed", "already satisfied", "gave up", "needs a person", "parked"]
