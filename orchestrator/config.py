@@ -39,6 +39,8 @@ class Limits(Section):
 
     attempts: int = Field(4, ge=1)
     """Candidate answers per task before it fails. A PRD's `budget.attempts` may only lower it."""
+    repairs: int = Field(2, ge=0)
+    """How often findings about an agent's tests are sent back to it before the task needs a person."""
     repeats: int = Field(3, ge=1)
     """Answers that repeat an earlier one before the task stops for lack of progress. A repeat is never tested again."""
     turn_seconds: float = Field(600.0, gt=0)
@@ -60,6 +62,31 @@ class GatesConfig(Section):
 
     held_out: float = Field(0.25, ge=0, le=0.5)
     """Share of examples the agent never sees, where at least three share a call form. A PRD may only raise it."""
+    mutation: int | None = Field(None, ge=0, le=100)
+    """Percent of mutants that the tests must notice. Left out: the score is reported and refuses nothing. A PRD may only raise it."""
+    mutants: int = Field(100, ge=0)
+    """Most mutants of one task; 0 makes none."""
+    mutation_seconds: float = Field(30.0, gt=0)
+    """Mutants of one task that are not run by then are left out, and counted."""
+    quarantine_days: float = Field(14.0, ge=0)
+    """A test that failed by chance refuses nothing for so many days."""
+
+
+class Tidy(Section):
+    """When the agent is asked to tidy up what has passed. The proposal is kept only when every gate still passes and the figures are better."""
+
+    enabled: bool = True
+    """False: never asked."""
+    file_lines: int = Field(400, gt=0)
+    """A longer file asks for it."""
+    function_lines: int = Field(50, gt=0)
+    """A longer function asks for it."""
+    class_methods: int = Field(15, gt=0)
+    """A class with more methods asks for it."""
+    complexity: int = Field(12, gt=0)
+    """A function with more ways through it (cyclomatic complexity) asks for it."""
+    duplicate_lines: int = Field(8, gt=1)
+    """The same statements twice, over at least so many lines, ask for it."""
 
 
 class SandboxConfig(Section):
@@ -118,7 +145,7 @@ class Roles(Section):
     plan: str = ""
     """Decomposes PRDs. Not asked yet: PRDs are decomposed without an agent."""
     tests: str = ""
-    """Adds tests for criteria without examples. Not asked yet: tests are made from examples only."""
+    """Writes tests for criteria without examples. Another agent than the one that writes the code is better."""
     code: str = ""
     """Writes the code."""
 
@@ -147,6 +174,7 @@ class Config(Section):
     inbox: Inbox = Inbox()
     limits: Limits = Limits()
     gates: GatesConfig = GatesConfig()
+    tidy: Tidy = Tidy()
     sandbox: SandboxConfig = SandboxConfig()
     schedule: Schedule | None = None
     """A time at which `watch` runs the pipeline although no file changed."""

@@ -317,6 +317,7 @@ class Brief:
     """How often its answers were the same as an earlier one, so far; a sampling agent raises its temperature with it."""
     context: str = ""
     """The part of `text` that is background prose, word for word; an agent with a small window cuts it first."""
+    step: Step = "write_code"
 
 
 @dataclass(frozen=True)
@@ -409,6 +410,34 @@ class Attempt:
     verdict: Literal["passed", "refused"]
     findings: tuple[Finding, ...]
     observations: tuple[Observation, ...]
+    role: Role = "code"
+    """Whose answer it is: `code` (a candidate), `tests` (tests for prose criteria)."""
+
+
+@dataclass(frozen=True)
+class Tidying:
+    """What became of the one proposal to tidy up what passed. It never fails a task."""
+
+    triggers: tuple[str, ...]
+    """Why it was asked for, one sentence each."""
+    kept: bool
+    reason: str
+    """One sentence: why it was kept or dropped."""
+    turns: tuple[AgentTurn, ...] = ()
+    changes: tuple[Change, ...] = ()
+    """Against the candidate that passed; empty when nothing was proposed."""
+    diff: str = ""
+    findings: tuple[Finding, ...] = ()
+    observations: tuple[Observation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Flaky:
+    """A test that failed and then held on the same tree."""
+
+    test: str
+    """pytest node id."""
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -422,7 +451,7 @@ class CycleResult:
     tests: tuple[Change, ...]
     """The locked tests."""
     code: tuple[Change, ...]
-    """The judged candidate; empty unless passed."""
+    """The judged candidate; empty unless passed. What tidying changed after it is in `tidying`."""
     red: tuple[Observation, ...]
     red_findings: tuple[Finding, ...]
     attempts: tuple[Attempt, ...]
@@ -432,3 +461,10 @@ class CycleResult:
     seconds: float
     sandbox: str
     question: Question | None = None
+    written: tuple[Attempt, ...] = ()
+    """Answers of the tests agent, for criteria without examples."""
+    baseline: Observation | None = None
+    """The project's own suite at the base, before any turn; None where there is none."""
+    tidying: Tidying | None = None
+    mutation: Mutation | None = None
+    flaky: tuple[Flaky, ...] = ()

@@ -11,21 +11,23 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from orchestrator.config import Config
 from orchestrator.errors import AgentError, Exit, LockedError, OrchestratorError, SetupError, UsageError
 from orchestrator.inbox.folder import Scan, scan
-from orchestrator.model import Plan, Prd, Problem
+from orchestrator.model import Change, CycleResult, Plan, Prd, Problem, Task
 from orchestrator.plan import graph, outline
-from orchestrator.run import environment, git, integrate, lifecycle, sandboxes
-from orchestrator.run.agents import Unavailable, choose
-from orchestrator.run.cycle import Work, run_cycle
+from orchestrator.run import dependencies, environment, git, integrate, layout, lifecycle, sandboxes
+from orchestrator.run.agents import Agent, Unavailable, choose
+from orchestrator.run.bench import Work
+from orchestrator.run.cycle import run_cycle
 from orchestrator.save import receipts, written
 from orchestrator.save.journal import Journal
 from orchestrator.save.reports import InboxReport
-from orchestrator.save.store import Store, TaskRow, now
+from orchestrator.save.store import Store, TaskRow, now, turns_of
 
 STAGES = ("inbox", "plan", "run", "save", "show")
 
@@ -245,12 +247,19 @@ def _prd(job: _Job, prd: Prd) -> None:
                     job.say(f"{prd.id}: waits: {agent.message}\n" + "\n".join(f"  → {way}" for way in agent.ways))
                 continue
             job.begin()
-            if _cycle(job, prd, row, repository, branch, python, agent) == "conflicted":
+            tests_agent = choose(row.task, "tests", prd, job.config, job.root) if _has_prose(row.task) else None
+            if isinstance(tests_agent, Unavailable):
+                tests_agent = None
+            if _cycle(job, prd, row, repository, branch, python, agent, tests_agent) == "conflicted":
                 continue
             tried.add(row.id)
             _settle(job, prd)
             _write_reports(job)
     _keep_held_out(job, prd)
+
+
+def _has_prose(task: Task) -> bool:
+    return any(not criterion.examples for criterion in task.criteria)
 
 
 def _next(job: _Job, prd: Prd, tried: set[str]) -> TaskRow | None:
@@ -270,14 +279,19 @@ def _prepare(job: _Job, prd: Prd) -> tuple[git.Repository, str, Path]:
         start = f"refs/heads/prd/{prd.depends_on[-1]}"
     branch = git.branch_for(repository, prd.id, start)
     tree = repository.tree(branch)
-    declared = environment.requirements_of(lambda path: repository.read(tree, path)) if target else ()
-    made = environment.prepare(job.config.folder(job.root, "environments"), (*declared, *prd.dependencies))
+    read = cache(lambda path: repository.read(tree, path))
+    paths = repository.paths(tree) if target else ()
+    own, declared = layout.detect(paths, read), dependencies.declared(paths, read)
+    asked = tuple(dependencies.Requirement(text, f"{prd.path}, dependencies") for text in prd.dependencies)
+    made = environment.prepare(
+        job.config.folder(job.root, "environments"), (*declared.requirements, *asked), pins=declared.pins, project=own if target else None
+    )
     job.facts["environment"] = made.lock
     job.facts["tools"]["pytest"] = made.packages.get("pytest", "")
     return repository, branch, made.python
 
 
-def _cycle(job: _Job, prd: Prd, row: TaskRow, repository: git.Repository, branch: str, python: Path, agent: Any) -> str:
+def _cycle(job: _Job, prd: Prd, row: TaskRow, repository: git.Repository, branch: str, python: Path, agent: Agent, tests_agent: Agent | None) -> str:
     """One cycle of a task, recorded, and integrated when it passed. Returns the task's state."""
     store = job.store
     earlier = [entry.result for entry in store.results_for(row.id, row.fingerprint)]
@@ -293,18 +307,21 @@ def _cycle(job: _Job, prd: Prd, row: TaskRow, repository: git.Repository, branch
         own_suite=bool(prd.target.repo),
         builds_on=tuple(path for other in store.tasks(prd.id) if other.id in row.task.depends_on for path in other.task.files),
         earlier=tuple(attempt for result in earlier for attempt in result.attempts),
+        written=_locked_before(row.task, earlier),
         revealed=frozenset(name for result in earlier for name in result.revealed),
+        quarantined=frozenset(item.test for item in store.quarantined() if item.until > now()),
     )
     journal = Journal(store.folder / "journal" / f"{outline.slug(row.id)}-{row.fingerprint[:12]}-{row.cycle}.jsonl")
     started_at = now()
     job.say(f"{row.id}: {row.task.goal} …")
     store.move(row.id, "started", job.run)
-    result = run_cycle(work, agent, journal)
+    result = run_cycle(work, agent, journal, tests_agent)
     trees = integrate.trees(repository, result)
     passed = result.verdict in ("passed", "already satisfied")
     move = "produced" if passed else {"gave up": "gave up", "needs a person": "needs a person"}.get(result.verdict, "parked")
     store.save_result(row, job.run, started_at, result, trees, move)
-    job.outcome.turns += sum(len(attempt.turns) for attempt in result.attempts)
+    store.quarantine(job.run, result, job.config.gates.quarantine_days)
+    job.outcome.turns += len(turns_of(result))
     if passed:
         return _integrate(job, repository, branch, row)
     job.say(f"{row.id}: {result.verdict}: {result.reason}")
@@ -312,6 +329,12 @@ def _cycle(job: _Job, prd: Prd, row: TaskRow, repository: git.Repository, branch
     job.outcome.needs_person += move == "needs a person"
     job.outcome.parked += move == "parked"
     return move
+
+
+def _locked_before(task: Task, earlier: list[CycleResult]) -> tuple[Change, ...]:
+    """Tests for prose criteria that an earlier cycle of the same wording has locked."""
+    locked = [change for result in earlier for change in result.tests if change.path != task.test_file]
+    return tuple(locked[-1:])
 
 
 def _integrate(job: _Job, repository: git.Repository, branch: str, row: TaskRow) -> str:

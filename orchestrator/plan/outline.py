@@ -111,15 +111,20 @@ def imported(example: Example) -> tuple[tuple[str, str], ...]:
     """(module path, name) pairs that an example takes from the project; name '' for a module as a whole. Console: `python -m a.b`."""
     if example.compare == "console":
         return tuple((path, "") for command in (*example.setup, example.call) if (path := _console_module(command)))
+    return imported_by((*example.setup, example.call), starred(example))
+
+
+def imported_by(sources: Iterable[str], stars: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
+    """(module path, name) pairs that Python sources import from the project; `stars`: what stands for a `*`."""
     found: list[tuple[str, str]] = []
-    for source in (*example.setup, example.call):
+    for source in sources:
         try:
             tree = ast.parse(source.strip())
         except SyntaxError:
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module and not node.level and _is_ours(node.module):
-                names = starred(example) if node.names[0].name == "*" else [alias.name for alias in node.names]
+                names = list(stars) if node.names[0].name == "*" else [alias.name for alias in node.names]
                 found += [(module_path(node.module), name) for name in names or [""]]
             elif isinstance(node, ast.Import):
                 found += [(module_path(alias.name), "") for alias in node.names if _is_ours(alias.name)]
@@ -214,13 +219,7 @@ def _question(prd: Prd, requirements: tuple[Requirement, ...], files: tuple[str,
         if not requirement.criteria:
             text = f"{requirement.key} has no acceptance criterion. How would one see that it is done? Add criteria with examples."
             found.append(Question(text, (requirement.line,)))
-    prose = [criterion for requirement in requirements for criterion in requirement.criteria if not criterion.examples]
-    if prose:
-        names = ", ".join(f"{criterion.key} (line {criterion.line})" for criterion in prose[:10])
-        more = f" and {len(prose) - 10} more" if len(prose) > 10 else ""
-        text = f"Nothing executable proves {names}{more}. Which call or command shows it, and what does it answer? Add an example."
-        found.append(Question(text, tuple(criterion.line for criterion in prose)))
-    if not files and not prose and not found:
+    if not files and not found:
         found.append(
             Question(f"Which module should provide {requirements[0].key}? Add `Module: name.py` under its heading.", (requirements[0].line,))
         )

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.model import Brief, Change, Criterion, Example, Finding, Prd, Role, Task
+from orchestrator.model import Brief, Change, Criterion, Example, Finding, Prd, Role, Step, Task
 from orchestrator.run.agents import ContextTooLong
 
 if TYPE_CHECKING:
@@ -36,18 +36,22 @@ def render(
     writable: tuple[str, ...],
     revealed: frozenset[str] = frozenset(),
     repeats: int = 0,
+    step: Step = "write_code",
+    asks: tuple[str, ...] = (),
 ) -> Brief:
     """The brief of one turn. `findings` are those of the last attempt; `revealed` are ids of held-out examples that became visible.
+    `asks`: what the step is about, one line each: for `write_tests` the criteria that need a test, for `tidy` what asks for it.
 
     Raises ValueError for a role that has no template.
     """
-    if not (FOLDER / f"{role}.md.j2").exists():
+    template = "tidy.md.j2" if step == "tidy" else f"{role}.md.j2"
+    if not (FOLDER / template).exists():
         raise ValueError(f"no brief is written for the role {role!r}")
     context = _context(prd.context)
     shown = {criterion.id: _visible(criterion, revealed) for criterion in task.criteria}
     visible = [example for examples in shown.values() for example in examples]
     rules = {criterion.id: criterion.text for criterion in task.criteria}
-    text = _template(f"{role}.md.j2").render(
+    text = _template(template).render(
         task=task,
         prd=prd,
         context=context,
@@ -59,11 +63,12 @@ def render(
         names=provided(visible, task.files),
         programs=programs(visible, task.files),
         writable=writable,
+        asks=asks,
         findings=[_shortened(finding, rules) for finding in sorted(findings, key=lambda finding: finding.severity)][:FINDINGS],
         unsaid=max(0, len(findings) - FINDINGS),
     )
     text = re.sub(r"\n{3,}", "\n\n", text).strip().replace(LINE_END, "\n") + "\n"
-    return Brief(prd.id, task.id, role, attempt, turn, task.fingerprint, text, files, writable, repeats, context)
+    return Brief(prd.id, task.id, role, attempt, turn, task.fingerprint, text, files, writable, repeats, context, step)
 
 
 def _visible(criterion: Criterion, revealed: frozenset[str]) -> list[Example]:

@@ -1,6 +1,6 @@
 """Serial integration: the judged trees become commits on `prd/<prd>`, with trailers. Repeating it is harmless.
 
-The `Attempt:` trailer is looked for first. Both commits of a task appear at once, by one compare-and-swap of the branch.
+The `Attempt:` trailer is looked for first. The commits of a task appear at once, by one compare-and-swap of the branch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from orchestrator.run.git import Repository
 class Commit:
     id: str
     kind: str
-    """`test` or `feat`."""
+    """`test`, `feat` or `refactor`."""
     subject: str
 
 
@@ -30,28 +30,36 @@ def integrate(repository: Repository, branch: str, task: Task, result: CycleResu
     found = repository.commits_with(branch, f"Attempt: {key}")
     for position, commit in enumerate(found):  # the same wording may have been worked on before, on another base: those are other commits
         if repository.tree(f"{commit}^") == result.base_tree:
-            follows = [other for other in found[position + 1 :][:1] if repository.resolve(f"{other}^") == commit]
-            return tuple(_commit(repository, each) for each in (commit, *follows))
+            return tuple(_commit(repository, each) for each in _chain(repository, found[position:]))
     head = repository.resolve(branch)
     if repository.tree(head) != result.base_tree:
         raise Conflict(f"{branch} is at {repository.tree(head)[:12]}, the trees were judged on {result.base_tree[:12]}")
-    red_tree, green_tree = trees(repository, result)
-    commits, tip = [], head
-    if red_tree != result.base_tree:
-        tip = repository.commit(red_tree, (tip,), _message("test", task, key, f"tree {red_tree}"))
-        commits.append(tip)
-    if green_tree != red_tree:
-        tip = repository.commit(green_tree, (tip,), _message("feat", task, key, f"tree {green_tree}"))
-        commits.append(tip)
+    commits, tip, before = [], head, result.base_tree
+    for kind, tree in zip(("test", "feat", "refactor"), trees(repository, result), strict=True):
+        if tree != before:
+            tip = repository.commit(tree, (tip,), _message(kind, task, key, f"tree {tree}"))
+            commits.append(tip)
+            before = tree
     if tip != head and not repository.move(branch, tip, head):
         raise Conflict(f"{branch} moved while it was written")
     return tuple(_commit(repository, commit) for commit in commits)
 
 
-def trees(repository: Repository, result: CycleResult) -> tuple[str, str]:
-    """(RED tree, GREEN tree): the base with the locked tests, and that with the candidate."""
+def _chain(repository: Repository, commits: tuple[str, ...]) -> tuple[str, ...]:
+    """The first commit and those that follow it, each the child of the one before."""
+    found = commits[:1]
+    for commit in commits[1:3]:
+        if repository.resolve(f"{commit}^") == found[-1]:
+            found = (*found, commit)
+    return found
+
+
+def trees(repository: Repository, result: CycleResult) -> tuple[str, str, str]:
+    """(RED, GREEN, tidied): the base with the locked tests, that with the candidate, that with what tidying changed (else as GREEN)."""
     red_tree = repository.write_tree(result.base_tree, result.tests)
-    return red_tree, repository.write_tree(red_tree, result.code)
+    green_tree = repository.write_tree(red_tree, result.code)
+    tidied = result.tidying.changes if result.tidying and result.tidying.kept else ()
+    return red_tree, green_tree, repository.write_tree(green_tree, tidied)
 
 
 def attempt_key(result: CycleResult) -> str:

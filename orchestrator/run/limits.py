@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from orchestrator.config import Config
 from orchestrator.model import Budget, Change
 
+TIDY_TURN = 2
+"""The number of the turn that tidies, within the attempt that passed."""
+
 
 @dataclass(frozen=True)
 class Spent:

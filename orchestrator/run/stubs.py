@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from orchestrator.model import Change, Example
-from orchestrator.plan.outline import imported
+from orchestrator.plan.outline import imported, imported_by
 
 KINDS: dict[str, str] = {
     "None": "return None",
@@ -31,26 +32,40 @@ _MAIN: dict[str, str] = {
 _OPERATORS = "call getitem contains len iter eq ne lt le gt ge add radd sub rsub mul rmul truediv neg bool int float str repr enter"
 
 
-def stub(kind: str, examples: tuple[Example, ...], files: tuple[str, ...], read: Callable[[str], str | None]) -> tuple[Change, ...]:
-    """The files that replace the subject. `read` gives a file's text at the base, or None; names keep their module otherwise whole.
+@dataclass(frozen=True)
+class Subjects:
+    """What tests are about: names by module path, and the modules that are run as programs."""
 
-    `files`: where the subject is expected; a module that is neither there nor at the base is somebody else's, and stays.
+    names: dict[str, frozenset[str]]
+    programs: frozenset[str]
+
+
+def subjects(examples: tuple[Example, ...], tests: tuple[str, ...], files: tuple[str, ...], read: Callable[[str], str | None]) -> Subjects:
+    """What examples and the sources of test files import. `read` gives a file's text at the base, or None.
+
+    `files`: where the subject is expected; a module that is neither there nor at the base is somebody else's, and no subject.
     """
     names: dict[str, set[str]] = {}
     programs: set[str] = set()
-    for example in examples:
-        for path, name in imported(example):
+    uses = [(imported(example), (*example.setup, example.call), example.compare == "console") for example in examples]
+    for pairs, sources, is_program in (*uses, *((imported_by((text,)), (text,), False) for text in tests)):
+        for path, name in pairs:
             path = locate(path, read)
             if read(path) is None and not _expected(path, files):
                 continue
-            names.setdefault(path, set()).update({name} if name else _attributes(example, path))
-            if example.compare == "console":
+            names.setdefault(path, set()).update({name} if name else set() if is_program else _attributes(sources, path))
+            if is_program:
                 programs.add(path)
+    return Subjects({path: frozenset(wanted) for path, wanted in names.items()}, frozenset(programs))
+
+
+def stub(kind: str, about: Subjects, read: Callable[[str], str | None]) -> tuple[Change, ...]:
+    """The files that replace the subject; a module that is there keeps everything else."""
     changes = []
-    for path, wanted in sorted(names.items()):
-        before = None if path in programs else read(path)
+    for path, wanted in sorted(about.names.items()):
+        before = None if path in about.programs else read(path)
         body = _body(kind, sorted(wanted))
-        if path in programs:
+        if path in about.programs:
             body += f"\n\ndef __getattr__(name):\n    return _stub\n\n\nif __name__ == '__main__':\n    {_MAIN[kind]}\n"
         changes.append(Change(path, f"{before}\n\n{body}" if before is not None else body))
     return tuple(changes)
@@ -71,19 +86,13 @@ def locate(path: str, read: Callable[[str], str | None]) -> str:
     return path
 
 
-def _attributes(example: Example, path: str) -> set[str]:
+def _attributes(sources: tuple[str, ...], path: str) -> set[str]:
     """Names used as `module.name` after `import module`, or as `other.name` after `import module as other`."""
     module = path.removesuffix(".py").removesuffix("/__init__").removeprefix("src/").replace("/", ".")
-    found: set[str] = set()
-    if example.compare == "console":
-        return found
-    nodes = [node for source in (*example.setup, example.call) for node in ast.walk(ast.parse(source.strip()))]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source.strip()))]
     imports = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     called = {module, module.rpartition(".")[2], *(alias.asname for alias in imports if alias.name == module and alias.asname)}
-    for node in nodes:
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in called:
-            found.add(node.attr)
-    return found
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) in called}
 
 
 def _body(kind: str, names: list[str]) -> str:

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from orchestrator.model import Attempt, Criterion, Finding, Observation, Problem, Proof, Question, Requirement, Task
+from orchestrator.model import (
+    AgentTurn,
+    Attempt,
+    Criterion,
+    Finding,
+    Mutation,
+    Observation,
+    Problem,
+    Proof,
+    Question,
+    Requirement,
+    Task,
+    Tidying,
+)
 from orchestrator.run.git import Repository
 from orchestrator.save.files import keep
 from orchestrator.save.reports import (
@@ -14,18 +28,24 @@ from orchestrator.save.reports import (
     CommitReport,
     CriterionReport,
     FindingReport,
+    FlakyReport,
+    IncidentReport,
+    MutantReport,
+    MutationReport,
     ObservationReport,
     OutcomeReport,
     PrdReport,
     ProblemReport,
     ProjectReport,
     ProofReport,
+    QuarantineReport,
     QuestionReport,
     RequirementReport,
     RunReport,
     RunSummary,
     TaskReport,
     TaskRunReport,
+    TidyingReport,
     TurnReport,
 )
 from orchestrator.save.store import ResultRow, Store, TaskRow
@@ -52,7 +72,7 @@ def run_report(store: Store, run: str) -> RunReport:
     for name, (state, reason) in ended.items():
         if name in rows and name not in worked and state in ("unclear", "skipped", "retired"):
             tasks.append(_unworked(rows[name], state, reason, row["started_at"], paths))
-    turns = [turn for task in tasks for attempt in task.attempts for turn in attempt.turns]
+    turns = [turn for task in tasks for turn in _turns(task)]
     return RunReport(
         id=run,
         project=store.folder.name,
@@ -73,6 +93,12 @@ def run_report(store: Store, run: str) -> RunReport:
         replayed=any(turn.kind == "recorded" for turn in turns),
         scripted=any(turn.kind == "scripted" for turn in turns),
     )
+
+
+def _turns(task: TaskRunReport) -> list[TurnReport]:
+    """Everything that was asked of agents for a task."""
+    found = [turn for answer in (*task.written, *task.attempts) for turn in answer.turns]
+    return [*found, *(task.tidying.turns if task.tidying else [])]
 
 
 def _sum(values: list[Any]) -> Any:
@@ -97,8 +123,16 @@ def _task_run(store: Store, row: TaskRow, entry: ResultRow, ended: dict[str, tup
         green_tree=entry.green_tree,
         red=[_observation(item, folder) for item in result.red],
         red_findings=[_finding(item) for item in result.red_findings],
-        tests=keep(folder, result.tests[0].text or "" if result.tests else ""),
+        tests=keep(folder, next((change.text or "" for change in result.tests if change.path == task.test_file), "")),
         test_file=task.test_file,
+        written=[_attempt(item, folder) for item in result.written],
+        written_tests=keep(folder, next((change.text or "" for change in result.tests if change.path != task.test_file), "")),
+        written_file=next((change.path for change in result.tests if change.path != task.test_file), ""),
+        baseline=_observation(result.baseline, folder) if result.baseline else None,
+        tidied_tree=entry.tidied_tree,
+        tidying=_tidying(result.tidying, folder) if result.tidying else None,
+        mutation=_mutation(result.mutation) if result.mutation else None,
+        flaky=[FlakyReport(test=item.test, detail=item.detail) for item in result.flaky],
         attempts=[_attempt(item, folder) for item in result.attempts],
         proofs=[_proof(item) for item in result.proofs],
         commits=[
@@ -153,6 +187,7 @@ def _observation(item: Observation, folder: Path) -> ObservationReport:
         output=keep(folder, item.output),
         seconds=round(item.seconds, 3),
         sandbox=item.sandbox,
+        incidents=[IncidentReport(kind=incident.kind, detail=incident.detail[:1000], where=incident.where) for incident in item.incidents],
     )
 
 
@@ -164,27 +199,46 @@ def _attempt(item: Attempt, folder: Path) -> AttemptReport:
     return AttemptReport(
         number=item.number,
         verdict=item.verdict,
-        turns=[
-            TurnReport(
-                role="code",
-                agent=turn.agent,
-                kind=turn.kind,
-                model=turn.model,
-                recorded_from=turn.recorded_from,
-                stop=turn.stop,
-                seconds=round(turn.seconds, 3),
-                input_tokens=turn.usage.input_tokens,
-                output_tokens=turn.usage.output_tokens,
-                usd=turn.usage.usd,
-                notes=list(turn.notes),
-                transcript=keep(folder, turn.transcript or turn.text),
-            )
-            for turn in item.turns
-        ],
+        role=item.role,
+        turns=[_turn(turn, item.role, folder) for turn in item.turns],
         findings=[_finding(finding) for finding in item.findings],
         observations=[_observation(observation, folder) for observation in item.observations],
         diff=keep(folder, item.diff),
     )
+
+
+def _turn(turn: AgentTurn, role: str, folder: Path) -> TurnReport:
+    return TurnReport(
+        role=role,
+        agent=turn.agent,
+        kind=turn.kind,
+        model=turn.model,
+        recorded_from=turn.recorded_from,
+        stop=turn.stop,
+        seconds=round(turn.seconds, 3),
+        input_tokens=turn.usage.input_tokens,
+        output_tokens=turn.usage.output_tokens,
+        usd=turn.usage.usd,
+        notes=list(turn.notes),
+        transcript=keep(folder, turn.transcript or turn.text),
+    )
+
+
+def _tidying(item: Tidying, folder: Path) -> TidyingReport:
+    return TidyingReport(
+        triggers=list(item.triggers),
+        kept=item.kept,
+        reason=item.reason,
+        turns=[_turn(turn, "code", folder) for turn in item.turns],
+        findings=[_finding(finding) for finding in item.findings],
+        observations=[_observation(observation, folder) for observation in item.observations],
+        diff=keep(folder, item.diff),
+    )
+
+
+def _mutation(item: Mutation) -> MutationReport:
+    mutants = [MutantReport(**asdict(mutant) | {"killed_by": list(mutant.killed_by)}) for mutant in item.mutants]
+    return MutationReport(score=None, left_out=item.left_out, seconds=round(item.seconds, 3), mutants=mutants)
 
 
 def _proof(item: Proof) -> ProofReport:
@@ -237,6 +291,8 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
         prds=reports,
         tasks=[_task(row, paths) for row in rows],
         runs=[_summary(store, row) for row in runs],
+        sandbox_reasons=latest.get("sandbox_reasons", []),
+        quarantine=[QuarantineReport(**asdict(item)) for item in store.quarantined()],
     )
 
 
@@ -329,7 +385,8 @@ def junit(report: RunReport) -> str:
     top = ElementTree.Element("testsuites", name=report.id)
     for task in report.tasks:
         cases: dict[str, OutcomeReport] = {}
-        observations = [*task.red, *(observation for attempt in task.attempts for observation in attempt.observations)]
+        final = task.tidying.observations if task.tidying and task.tidying.kept else []
+        observations = [*task.red, *(observation for attempt in task.attempts for observation in attempt.observations), *final]
         for observation in observations:
             if observation.step != "check_red":
                 cases |= {outcome.id: outcome for outcome in observation.outcomes}

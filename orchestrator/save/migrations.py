@@ -57,7 +57,29 @@ def m001_first(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first,)
+def m002_evidence(db: sqlite3.Connection) -> None:
+    """Turns know their role, results the tree that tidying left; flaky tests are in quarantine for a time."""
+    for statement in (
+        """CREATE TABLE turns_by_role (
+            task TEXT NOT NULL, fingerprint TEXT NOT NULL, cycle INTEGER NOT NULL, role TEXT NOT NULL,
+            attempt INTEGER NOT NULL, turn INTEGER NOT NULL, run TEXT NOT NULL, prd TEXT NOT NULL, agent TEXT NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL, seconds REAL NOT NULL,
+            input_tokens INTEGER, output_tokens INTEGER, usd REAL, PRIMARY KEY (task, fingerprint, cycle, role, attempt, turn)
+        ) STRICT""",
+        """INSERT INTO turns_by_role SELECT task, fingerprint, cycle, 'code', attempt, turn, run, prd, agent, kind, model, seconds,
+            input_tokens, output_tokens, usd FROM turns""",
+        "DROP TABLE turns",
+        "ALTER TABLE turns_by_role RENAME TO turns",
+        "CREATE INDEX turns_by_prd ON turns (prd)",
+        "ALTER TABLE results ADD COLUMN tidied_tree TEXT NOT NULL DEFAULT ''",
+        "UPDATE results SET tidied_tree = green_tree",
+        """CREATE TABLE quarantine (
+            test TEXT PRIMARY KEY, run TEXT NOT NULL, task TEXT NOT NULL, detail TEXT NOT NULL, since TEXT NOT NULL, until TEXT NOT NULL
+        ) STRICT""",
+    ):
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first, m002_evidence)
 
 
 def migrate(db: sqlite3.Connection) -> None:

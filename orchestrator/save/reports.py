@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-VERSION = 1
+VERSION = 2
 
 
 class Report(BaseModel):
@@ -74,6 +74,14 @@ class OutcomeReport(Report):
     where: str
 
 
+class IncidentReport(Report):
+    """Something the sandbox stopped, ended or saw."""
+
+    kind: str
+    detail: str
+    where: str
+
+
 class ObservationReport(Report):
     step: str
     what: str
@@ -83,6 +91,7 @@ class ObservationReport(Report):
     output: Text
     seconds: float
     sandbox: str
+    incidents: list[IncidentReport] = []
 
 
 class FindingReport(Report):
@@ -117,6 +126,64 @@ class AttemptReport(Report):
     findings: list[FindingReport]
     observations: list[ObservationReport]
     diff: Text
+    role: str = "code"
+    """`code`: a candidate; `tests`: tests for criteria without examples."""
+
+
+class TidyingReport(Report):
+    """The proposal to tidy up what had passed, and what became of it."""
+
+    triggers: list[str]
+    kept: bool
+    reason: str
+    turns: list[TurnReport]
+    findings: list[FindingReport]
+    observations: list[ObservationReport]
+    diff: Text
+
+
+class MutantReport(Report):
+    id: str
+    path: str
+    function: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    operator: str
+    original: str
+    replacement: str
+    status: Literal["killed", "survived", "timeout", "no coverage", "error"]
+    killed_by: list[str]
+
+
+class MutationReport(Report):
+    """Would the tests notice a change? One entry for each small change of the task's functions."""
+
+    score: float | None
+    """Percent of the mutants that the tests noticed; None when there was none."""
+    left_out: int
+    seconds: float
+    mutants: list[MutantReport]
+    elements: str = ""
+    """Path of the mutation-testing-elements JSON, relative to the project's folder."""
+
+
+class FlakyReport(Report):
+    test: str
+    detail: str
+
+
+class QuarantineReport(Report):
+    """A test that failed by chance."""
+
+    test: str
+    task: str
+    run: str
+    detail: str
+    since: str
+    until: str
+    """Its failures refuse nothing until then."""
 
 
 class ProofReport(Report):
@@ -168,6 +235,20 @@ class TaskRunReport(Report):
     question: QuestionReport | None
     started_at: str
     seconds: float
+    tidied_tree: str = ""
+    """As the GREEN tree, where tidying changed nothing."""
+    written: list[AttemptReport] = []
+    """Answers of the tests agent."""
+    written_tests: Text = Text()
+    """The locked tests an agent wrote, '' when there are none."""
+    written_file: str = ""
+    baseline: ObservationReport | None = None
+    """The project's own suite at the base."""
+    tidying: TidyingReport | None = None
+    mutation: MutationReport | None = None
+    flaky: list[FlakyReport] = []
+    evidence: str = ""
+    """Path of the task's evidence bundle, relative to the project's folder; '' until it is done."""
 
 
 class RunReport(Report):
@@ -287,6 +368,8 @@ class ProjectReport(Report):
     """In plan order."""
     runs: list[RunSummary]
     """Newest first."""
+    sandbox_reasons: list[str] = []
+    quarantine: list[QuarantineReport] = []
 
 
 SCHEMAS: dict[str, type[Report]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport}

@@ -12,21 +12,23 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from orchestrator.errors import LockedError, SetupError, StoreError
-from orchestrator.model import CycleResult, Plan, Prd, Proof, Question, Task
+from orchestrator.model import AgentTurn, CycleResult, Plan, Prd, Proof, Question, Task
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit
-from orchestrator.run.limits import Spent
+from orchestrator.run.limits import TIDY_TURN, Spent
 from orchestrator.save.migrations import migrate, refuse_newer
 
 FILE = "project.sqlite"
 LOCK = "project.lock"
+RESULT = "run, cycle, started_at, result, red_tree, green_tree, tidied_tree"
+"""The columns of a ResultRow."""
 
 T = TypeVar("T")
 
@@ -87,6 +89,20 @@ class ResultRow:
     result: CycleResult
     red_tree: str
     green_tree: str
+    tidied_tree: str
+    """As the green tree, where tidying changed nothing."""
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """A test that failed by chance: until then its failures refuse nothing."""
+
+    test: str
+    run: str
+    task: str
+    detail: str
+    since: str
+    until: str
 
 
 class Store:
@@ -258,7 +274,7 @@ class Store:
 
     # --- results -------------------------------------------------------------------------------------------------------
 
-    def save_result(self, row: TaskRow, run: str, started_at: str, result: CycleResult, trees: tuple[str, str], move: str) -> None:
+    def save_result(self, row: TaskRow, run: str, started_at: str, result: CycleResult, trees: tuple[str, str, str], move: str) -> None:
         """Result, turns, attempt count and the move that follows, in one transaction. Raises StoreError for a doubled or late result."""
         with self.transaction():
             now_at = self.db.execute("SELECT fingerprint, cycle FROM tasks WHERE id = ?", (row.id,)).fetchone()
@@ -266,20 +282,19 @@ class Store:
                 raise StoreError(f"{row.id}: the result is late, the task is worded otherwise now")
             try:
                 self.db.execute(
-                    "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (row.id, row.fingerprint, row.cycle, run, started_at, to_json(result), *trees),
                 )
             except sqlite3.IntegrityError:
                 raise StoreError(f"{row.id}: a result of cycle {row.cycle} is already recorded") from None
-            for attempt in result.attempts:
-                for number, turn in enumerate(attempt.turns, 1):
-                    self.db.execute(
-                        "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                        (
-                            *(row.id, row.fingerprint, row.cycle, attempt.number, number, run, row.prd, turn.agent, turn.kind, turn.model),
-                            *(turn.seconds, turn.usage.input_tokens, turn.usage.output_tokens, turn.usage.usd),
-                        ),
-                    )
+            for role, attempt, number, turn in _turns(result):
+                self.db.execute(
+                    "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(row.id, row.fingerprint, row.cycle, role, attempt, number, run, row.prd, turn.agent, turn.kind, turn.model),
+                        *(turn.seconds, turn.usage.input_tokens, turn.usage.output_tokens, turn.usage.usd),
+                    ),
+                )
             last = result.attempts[-1].number if result.attempts else row.attempts
             self.db.execute(
                 "UPDATE tasks SET attempts = ?, last_run = ?, cycle = cycle + 1 WHERE id = ?",
@@ -318,7 +333,7 @@ class Store:
     def result(self, task: str, fingerprint: str) -> ResultRow | None:
         """The last result of a task as it is worded now."""
         row = self.db.execute(
-            "SELECT run, cycle, started_at, result, red_tree, green_tree FROM results WHERE task = ? AND fingerprint = ? ORDER BY cycle DESC LIMIT 1",
+            f"SELECT {RESULT} FROM results WHERE task = ? AND fingerprint = ? ORDER BY cycle DESC LIMIT 1",
             (task, fingerprint),
         ).fetchone()
         return _result(row) if row else None
@@ -326,16 +341,14 @@ class Store:
     def results_for(self, task: str, fingerprint: str) -> tuple[ResultRow, ...]:
         """Every result of a task since it was worded as it is now, oldest first; not those from before it was changed and changed back."""
         rows = self.db.execute(
-            "SELECT run, cycle, started_at, result, red_tree, green_tree FROM results WHERE task = ?1 AND fingerprint = ?2 AND started_at >= "
+            f"SELECT {RESULT} FROM results WHERE task = ?1 AND fingerprint = ?2 AND started_at >= "
             "(SELECT coalesce(max(at), '') FROM events WHERE task = ?1 AND move IN ('changed', 'returned', 'answered')) ORDER BY cycle",
             (task, fingerprint),
         )
         return tuple(_result(row) for row in rows)
 
     def results_of(self, run: str) -> tuple[ResultRow, ...]:
-        rows = self.db.execute(
-            "SELECT run, cycle, started_at, result, red_tree, green_tree FROM results WHERE run = ? ORDER BY started_at, task", (run,)
-        )
+        rows = self.db.execute(f"SELECT {RESULT} FROM results WHERE run = ? ORDER BY started_at, task", (run,))
         return tuple(_result(row) for row in rows)
 
     def proofs(self) -> dict[str, tuple[str, Proof]]:
@@ -353,6 +366,21 @@ class Store:
             "SELECT total(seconds), total(input_tokens) + total(output_tokens), total(usd) FROM turns WHERE prd = ?", (prd,)
         ).fetchone()
         return Spent(row[0], int(row[1]), row[2])
+
+    # --- flaky tests ---------------------------------------------------------------------------------------------------
+
+    def quarantine(self, run: str, result: CycleResult, days: float) -> None:
+        """Put the flaky tests of a cycle in quarantine for so many days; one that is there already begins anew."""
+        until = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        with self.transaction():
+            for flaky in result.flaky:
+                self.db.execute(
+                    "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?)", (flaky.test, run, result.task, flaky.detail, now(), until)
+                )
+
+    def quarantined(self) -> tuple[Quarantine, ...]:
+        """Every test that ever was in quarantine, expired or not."""
+        return tuple(Quarantine(*row) for row in self.db.execute("SELECT test, run, task, detail, since, until FROM quarantine ORDER BY test"))
 
     # --- runs ----------------------------------------------------------------------------------------------------------
 
@@ -390,5 +418,19 @@ class Store:
 
 
 def _result(row: tuple[Any, ...]) -> ResultRow:
-    run, cycle, started_at, result, red_tree, green_tree = row
-    return ResultRow(run, cycle, started_at, from_json(CycleResult, result), red_tree, green_tree)
+    run, cycle, started_at, result, *trees = row
+    return ResultRow(run, cycle, started_at, from_json(CycleResult, result), *trees)
+
+
+def turns_of(result: CycleResult) -> tuple[AgentTurn, ...]:
+    """Everything that a cycle asked of agents."""
+    return tuple(turn for _, _, _, turn in _turns(result))
+
+
+def _turns(result: CycleResult) -> Iterator[tuple[str, int, int, AgentTurn]]:
+    """(role, attempt, number of the turn in it, turn) of everything a cycle asked."""
+    for attempt in (*result.written, *result.attempts):
+        for number, turn in enumerate(attempt.turns, 1):
+            yield attempt.role, attempt.number, number, turn
+    for number, turn in enumerate(result.tidying.turns if result.tidying else (), TIDY_TURN):
+        yield "code", result.attempts[-1].number, number, turn

@@ -10,7 +10,7 @@ from orchestrator.model import Problem
 from orchestrator.run.git import Repository
 from orchestrator.save import compose
 from orchestrator.save.files import write_atomically
-from orchestrator.save.store import Store
+from orchestrator.save.store import Store, turns_of
 
 
 def run(store: Store, name: str) -> None:
@@ -42,7 +42,7 @@ def killed_runs(store: Store, current: str) -> None:
 def summary(store: Store, name: str, seconds: float) -> dict[str, Any]:
     """The figures of reports.RunSummary."""
     states = list({task: state for task, state, _ in store.events(name)}.values())
-    turns = [turn for entry in store.results_of(name) for attempt in entry.result.attempts for turn in attempt.turns]
+    turns = [turn for entry in store.results_of(name) for turn in turns_of(entry.result)]
     return {
         "seconds": round(seconds, 3),
         "done": states.count("done"),

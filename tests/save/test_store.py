@@ -59,7 +59,7 @@ def work(store: Store, of: Task) -> None:
     store.move(of.id, "ready", "run")
     store.move(of.id, "started", "run")
     row = store.tasks("p")[0]
-    store.save_result(row, "run", now(), result(of, row.attempts + 1), ("1" * 40, "2" * 40), "produced")
+    store.save_result(row, "run", now(), result(of, row.attempts + 1), ("1" * 40, "2" * 40, "2" * 40), "produced")
     store.integrated(of.id, "run", result(of), (), "prd/p")
 
 
@@ -118,15 +118,15 @@ def test_a_wording_that_comes_back_is_worked_on_anew(store: Store, way: str) -> 
 def test_a_doubled_or_late_result_is_refused_whole(store: Store) -> None:
     bring(store, "running")
     (row,) = store.tasks("p")
-    store.save_result(row, "run", now(), result(TASK), ("1", "2"), "produced")
+    store.save_result(row, "run", now(), result(TASK), ("1", "2", "2"), "produced")
     with pytest.raises(StoreError, match="already recorded"):
-        store.save_result(row, "run", now(), result(TASK), ("1", "2"), "produced")
+        store.save_result(row, "run", now(), result(TASK), ("1", "2", "2"), "produced")
     changed = replace(TASK, fingerprint="b" * 64)
     store.save_plan(*plan(changed), "run")
     store.move(TASK.id, "ready", "run")
     store.move(TASK.id, "started", "run")
     with pytest.raises(StoreError, match="late"):
-        store.save_result(row, "run", now(), result(TASK), ("1", "2"), "produced")
+        store.save_result(row, "run", now(), result(TASK), ("1", "2", "2"), "produced")
     assert store.states("p") == {TASK.id: "running"}
     assert len(store.results_of("run")) == 1
 
@@ -135,7 +135,7 @@ def test_a_result_that_cannot_move_its_task_leaves_no_trace(store: Store) -> Non
     bring(store, "ready")
     (row,) = store.tasks("p")
     with pytest.raises(ValueError, match="cannot be moved"):
-        store.save_result(row, "run", now(), result(TASK), ("1", "2"), "produced")
+        store.save_result(row, "run", now(), result(TASK), ("1", "2", "2"), "produced")
     assert store.results_of("run") == ()
     assert store.spent("p").tokens == 0
     assert store.tasks("p")[0] == row

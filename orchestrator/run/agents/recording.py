@@ -85,7 +85,8 @@ def dump(recorded: RecordedTurn) -> str:
 
     head = {key: value for key, value in asdict(recorded).items() if key not in ("text", "changes")}
     head["notes"] = list(recorded.notes)
-    front = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=1000)
+    breaks = any(letter in json.dumps(head) for letter in ("\\u0085", "\\u2028", "\\u2029"))  # YAML folds these line ends unless they are escaped
+    front = yaml.safe_dump(head, sort_keys=False, allow_unicode=not breaks, width=1000)
     parts = [f"---\n{front}---\n", "# Answer\n", _fenced(recorded.text + "\n", "text")]
     for change in recorded.changes:
         flags = []

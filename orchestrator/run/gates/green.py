@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
+from typing import Literal
 
-from orchestrator.model import Change, Example, Finding, Observation
+from orchestrator.model import Change, Example, Finding, Flaky, Observation
 from orchestrator.run import evidence
 
 
@@ -53,13 +55,67 @@ def wanted(observation: Observation, tests: tuple[str, ...], criteria: dict[str,
     return tuple(Finding("green", reason, criterion=criteria.get(reason.partition(": ")[0], "")) for reason in reasons)
 
 
-def regressions(before: Observation, after: Observation, own: str) -> tuple[Finding, ...]:
-    """An error for each test that held at the base and does not now. Tests in `own`, the task's file, were made anew: the old ones are retired."""
-    held = {outcome.id for outcome in before.outcomes if evidence.holds(outcome) and outcome.id.partition("::")[0] != own}
-    now = {outcome.id for outcome in after.outcomes if evidence.holds(outcome)}
-    said = {outcome.id: outcome for outcome in after.outcomes}
+INCIDENT_NOTICES = frozenset({"left behind", "inspection"})
+"""What is ended and told, and refuses nothing by itself. Every other incident refuses the candidate, whatever it answered."""
+
+
+def incidents(observation: Observation) -> tuple[Finding, ...]:
+    """One finding for each thing the sandbox stopped, ended or saw."""
     return tuple(
-        Finding("regression", f"{test} held before and does not now: {evidence.meaning(said[test]) if test in said else 'it is gone'}"
-                + (f" ({said[test].kind}: {said[test].message[:200]})" if test in said else ""))
-        for test in sorted(held - now)
-    )  # fmt: skip
+        Finding(
+            "sandbox",
+            f"{evidence.INCIDENTS.get(incident.kind, incident.kind)}: {incident.detail}",
+            "notice" if incident.kind in INCIDENT_NOTICES else "error",
+            where=incident.where,
+        )
+        for incident in dict.fromkeys(observation.incidents)
+    )
+
+
+# --- what held before ----------------------------------------------------------------------------------------------------
+
+CHANCE = 3
+"""More tests than these do not fail by chance: they are not run again."""
+
+
+@dataclass(frozen=True)
+class Regressions:
+    findings: tuple[Finding, ...]
+    flaky: tuple[Flaky, ...]
+
+
+def lost(before: Observation, after: Observation, own: frozenset[str]) -> tuple[str, ...]:
+    """Tests that held at the base and do not now. Those in `own`, the task's files, were made anew: the old ones are retired."""
+    return tuple(sorted({test for test in _holding(before) if test.partition("::")[0] not in own} - _holding(after)))
+
+
+def regressions(
+    before: Observation, after: Observation, again: tuple[Observation, ...], missing: tuple[str, ...], quarantined: frozenset[str]
+) -> Regressions:
+    """An error for each test that is lost, unless chance explains it. `again`: each of them alone, and last the whole suite once more.
+
+    A test that holds alone *and* in the whole suite once more is flaky. One that holds alone but fails in the suite again depends on what the
+    candidate does to the others: lost.
+    """
+    said = {outcome.id: outcome for outcome in after.outcomes}
+    findings, flaky = [], []
+    for test in missing:
+        outcome = said.get(test)
+        detail = f"{evidence.meaning(outcome)} ({outcome.kind}: {outcome.message[:200]})" if outcome else "it is gone"
+        alone = next((item for item in again if item.what == f"alone: {test}"), None)
+        if alone is not None and test in _holding(alone) and test in _holding(again[-1]):
+            flaky.append(Flaky(test, f"it failed ({detail}), then held alone and in the whole suite, on the same files"))
+            findings.append(Finding("flaky", f"{test} failed, then held alone and in the whole suite: quarantined", "notice", where=test))
+        elif test in quarantined:
+            findings.append(Finding("flaky", f"{test} failed: {detail}; it is in quarantine as flaky", "notice", where=test))
+        else:
+            how = "; alone it holds, in the suite it failed again" if alone is not None and test in _holding(alone) else ""
+            findings.append(Finding("regression", f"{test} held before and does not now: {detail}{how}", where=test))
+    if not missing and after.exit_code is None:
+        severity: Literal["error", "notice"] = "error" if before.exit_code is not None else "notice"
+        findings.append(Finding("regression", "the whole suite did not end within its time limit", severity))
+    return Regressions(tuple(findings), tuple(flaky))
+
+
+def _holding(observation: Observation) -> set[str]:
+    return {outcome.id for outcome in observation.outcomes if evidence.holds(outcome)}

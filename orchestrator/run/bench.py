@@ -1,0 +1,213 @@
+"""The workbench of one cycle: what it is to do, its throwaway folders, and what was seen so far."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from orchestrator.config import Config
+from orchestrator.model import (
+    AgentTurn,
+    Attempt,
+    Change,
+    Criterion,
+    Example,
+    Finding,
+    Flaky,
+    Mutation,
+    Observation,
+    Prd,
+    Question,
+    Task,
+    Tidying,
+    Verdict,
+)
+from orchestrator.run import examples, limits, stubs
+from orchestrator.run.agents import workspace
+from orchestrator.run.gates import writable
+from orchestrator.run.git import Repository
+
+Returned = tuple[AgentTurn, tuple[Change, ...]]
+"""What a turn gave: the turn itself and what it changed in the workspace."""
+
+
+class Journal(Protocol):
+    def turn(self, key: str, perform: Callable[[], Returned]) -> Returned:
+        """The recorded return of that turn, or a new one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that a cycle needs to know."""
+
+    task: Task
+    prd: Prd
+    repository: Path
+    """The project's bare repository."""
+    base: str
+    """Tree id."""
+    python: Path
+    """Interpreter of the project's environment."""
+    config: Config
+    first_attempt: int
+    """Number of the first attempt of this cycle; attempts are counted over all cycles of one task and fingerprint."""
+    spent: limits.Spent
+    """What the PRD has spent before this cycle."""
+    own_suite: bool
+    """The repository has a suite of its own (a target), with its own configuration."""
+    builds_on: tuple[str, ...] = ()
+    """Files of the tasks it depends on: interfaces worth showing."""
+    earlier: tuple[Attempt, ...] = ()
+    """Attempts of earlier cycles of the same task and fingerprint: what was refused is not tested again."""
+    written: tuple[Change, ...] = ()
+    """Tests for prose criteria that an earlier cycle of the same task and fingerprint has locked."""
+    revealed: frozenset[str] = frozenset()
+    """Held-out examples that an earlier cycle had to reveal."""
+    quarantined: frozenset[str] = frozenset()
+    """Node ids of flaky tests whose quarantine has not expired: their failures are noticed, and refuse nothing."""
+
+
+@dataclass(frozen=True)
+class End:
+    """How a cycle ended."""
+
+    verdict: Verdict
+    reason: str
+    """One sentence a person can read."""
+    code: tuple[Change, ...] = ()
+    question: Question | None = None
+
+
+@dataclass
+class Bench:
+    work: Work
+    folder: Path
+    base: Path
+    before: dict[str, Change]
+    """The base's files as the agent's workspace holds them."""
+    revealed: set[str]
+    spent: limits.Spent
+    """By the PRD, this cycle included."""
+    tests: tuple[Change, ...] = ()
+    """The locked tests."""
+    written: tuple[Change, ...] = ()
+    """Those of them that the tests agent wrote."""
+    named: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Prose criterion id → node ids of the tests that name it."""
+    baseline: Observation | None = None
+    red: list[Observation] = field(default_factory=list)
+    red_findings: list[Finding] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    test_attempts: list[Attempt] = field(default_factory=list)
+    capped: set[str] = field(default_factory=set)
+    """Criteria whose level is at most `oracle`: the code tells the examples from everything else."""
+    flaky: dict[str, Flaky] = field(default_factory=dict)
+    tidying: Tidying | None = None
+    mutation: Mutation | None = None
+    grafts: int = 0
+
+    def read_base(self, path: str) -> str | None:
+        try:
+            return (self.base / path).read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    @property
+    def visible(self) -> tuple[Example, ...]:
+        return tuple(example for example in self.work.task.examples if not example.held_out or example.id in self.revealed)
+
+    @property
+    def hidden(self) -> tuple[Example, ...]:
+        return tuple(example for example in self.work.task.examples if example.held_out and example.id not in self.revealed)
+
+    @property
+    def prose(self) -> tuple[Criterion, ...]:
+        """Criteria without examples: an agent's tests prove them, or nothing does."""
+        return tuple(criterion for criterion in self.work.task.criteria if not criterion.examples)
+
+    @property
+    def prose_keys(self) -> dict[str, str]:
+        """Prose criterion id → what a test's docstring must begin with: its key, with the requirement's where keys are shared."""
+        keys = [criterion.key for criterion in self.work.task.criteria]
+        return {item.id: item.key if keys.count(item.key) == 1 else item.id.partition("#")[2] for item in self.prose}
+
+    @property
+    def prose_file(self) -> str:
+        """Where the tests for them go."""
+        return f"{self.work.task.test_file.removesuffix('.py')}_prose.py"
+
+    @property
+    def criteria(self) -> dict[str, str]:
+        """Example id and node id → criterion id."""
+        task = self.work.task
+        found = {example.id: criterion.id for criterion in task.criteria for example in criterion.examples}
+        found |= {examples.node_of(task, example): found[example.id] for example in task.examples}
+        return found | {node: criterion for criterion, nodes in self.named.items() for node in nodes}
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Node ids of the locked tests: each must pass exactly once."""
+        made = (examples.node_of(self.work.task, example) for example in self.visible)
+        return (*made, *(node for nodes in self.named.values() for node in nodes))
+
+    @property
+    def test_files(self) -> tuple[str, ...]:
+        return tuple(change.path for change in self.tests)
+
+    def subjects(self) -> stubs.Subjects:
+        texts = tuple(change.text or "" for change in self.written)
+        return stubs.subjects(self.work.task.examples, texts, self.work.task.files, self.read_base)
+
+    def writable(self) -> tuple[str, ...]:
+        """Where the code is expected: the task's modules as they lie at the base, for example below `src/`."""
+        return tuple(stubs.locate(path, self.read_base) for path in self.work.task.files)
+
+    def graft(self, changes: tuple[Change, ...], *, own_inodes: bool = False) -> Path:
+        """A folder that is the base with changes. Files are hard links unless the folder will be written to."""
+        self.grafts += 1
+        place = self.folder / f"graft-{self.grafts}"
+        shutil.copytree(self.base, place, symlinks=True, copy_function=shutil.copy2 if own_inodes else _link)
+        workspace.apply(place, changes)
+        return place
+
+    def candidate(self, changes: tuple[Change, ...]) -> Path:
+        """The graft a candidate is judged in: base, candidate, tests as locked."""
+        return self.graft((*changes, *self.tests), own_inodes=self.work.own_suite)
+
+    def without_tests(self, changes: tuple[Change, ...]) -> Path:
+        """The graft that the oracle asks: nothing in it says what is expected."""
+        return self.graft((*(Change(path, None) for path in self.before if writable.is_test(path)), *changes))
+
+    def workspace(self, changes: tuple[Change, ...] = ()) -> Path:
+        """The agent's folder: the base without what is ours, the locked tests, and `changes`. No `.git`, nothing of an attempt before."""
+        place = self.folder / "workspace"
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(self.base, place, symlinks=True, ignore=lambda folder, names: _not_shown(self.base, folder, names))
+        workspace.apply(place, (*self.tests, *changes))
+        return place
+
+    def diff(self, changes: tuple[Change, ...], base: tuple[Change, ...] = ()) -> str:
+        """The changes as a unified diff against the base with `base` applied."""
+        if not changes:
+            return ""
+        repository = Repository(self.work.repository)
+        before = repository.write_tree(self.work.base, base)
+        return repository.diff(before, repository.write_tree(before, changes))
+
+
+def _link(source: str, target: str) -> None:
+    if Path(source).is_symlink():
+        Path(target).symlink_to(Path(source).readlink())
+    else:
+        os.link(source, target)
+
+
+def _not_shown(base: Path, folder: str, names: list[str]) -> list[str]:
+    """PRDs, runs, configuration and CI of the target stay out of the agent's workspace."""
+    place = Path(folder).relative_to(base)
+    return [name for name in names if writable.is_ours(str(place / name)) or writable.is_ours(f"{place / name}/")]

@@ -1,0 +1,65 @@
+"""TIDY and CHECK_STILL_GREEN: one proposal by the agent, when a figure asks for it; gates and figures decide. It never fails a task."""
+
+from __future__ import annotations
+
+from orchestrator.errors import AgentError, SetupError
+from orchestrator.model import Change, Tidying
+from orchestrator.run import checks, limits, turns
+from orchestrator.run.agents import Agent, workspace
+from orchestrator.run.bench import Bench, Journal
+from orchestrator.run.gates import metrics, writable
+
+
+def after(bench: Bench, agent: Agent, journal: Journal, code: tuple[Change, ...]) -> None:
+    """Ask for a tidier form of the candidate that passed, and note on the bench what became of it. Nothing asks for it: nothing is done."""
+    work = bench.work
+    before = metrics.smells(code, work.config.tidy)
+    if not before or not work.config.tidy.enabled:
+        return
+    triggers = tuple(smell.what for smell in before)
+    bench.tidying = _propose(bench, agent, journal, code, before, triggers)
+
+
+def _propose(
+    bench: Bench, agent: Agent, journal: Journal, code: tuple[Change, ...], before: tuple[metrics.Smell, ...], triggers: tuple[str, ...]
+) -> Tidying:
+    work = bench.work
+    if reason := limits.exceeded(work.prd.budget, bench.spent):
+        return Tidying(triggers, False, f"not asked: {reason}")
+    asked_of = tuple(change.path for change in code if change.text is not None)
+    try:
+        turn, changed = turns.take(
+            bench, agent, journal, role="code", attempt=bench.attempts[-1].number, turn=limits.TIDY_TURN, findings=(), step="tidy", start=code,
+            writable=asked_of, asks=triggers,
+        )  # fmt: skip
+    except AgentError as error:
+        return Tidying(triggers, False, f"no answer: {error}")
+    proposed, notices = writable.sort(changed, frozenset(bench.test_files))
+    if not proposed:
+        return Tidying(triggers, False, "dropped: nothing was proposed", (turn,), findings=notices)
+    tidied = workspace.difference(bench.before, _merged(bench, code, proposed))
+    diff = bench.diff(proposed, code)
+    if not metrics.better(before, metrics.smells(tidied, work.config.tidy)):
+        return Tidying(triggers, False, "dropped: the figures are no better", (turn,), proposed, diff, notices)
+    capped, flaky = set(bench.capped), dict(bench.flaky)
+    try:
+        judged = checks.check_green(bench, tidied, "check_still_green")
+    except SetupError as error:
+        return Tidying(triggers, False, f"dropped: it could not be checked: {error}", (turn,), proposed, diff, notices)
+    kept = not judged.refused
+    if not kept:
+        bench.capped, bench.flaky = capped, flaky
+    first = next((finding.message for finding in judged.findings if finding.severity == "error"), "")
+    reason = "kept: every gate passed and the figures are better" if kept else f"dropped: {first}"
+    return Tidying(triggers, kept, reason, (turn,), proposed, diff, (*notices, *judged.findings), judged.observations)
+
+
+def _merged(bench: Bench, code: tuple[Change, ...], proposed: tuple[Change, ...]) -> dict[str, Change]:
+    """The base's files with the candidate and then the proposal applied, by path."""
+    files = dict(bench.before)
+    for change in (*code, *proposed):
+        if change.text is None:
+            files.pop(change.path, None)
+        else:
+            files[change.path] = change
+    return files

@@ -1,0 +1,102 @@
+"""WRITE_CODE: attempt after attempt, each from the base and the locked tests, each told what was wrong with the one before."""
+
+from __future__ import annotations
+
+from orchestrator.errors import AgentError
+from orchestrator.model import AgentTurn, Attempt, Change, Finding, Observation, Question
+from orchestrator.run import checks, limits, turns, write_tests
+from orchestrator.run.agents import Agent
+from orchestrator.run.bench import Bench, End, Journal
+from orchestrator.run.gates import red, writable
+
+
+def search(bench: Bench, agent: Agent, journal: Journal, findings: tuple[Finding, ...]) -> End:
+    """The first candidate that passes every gate, or why there is none. `findings`: what the code at the base does not do yet."""
+    work = bench.work
+    allowed = limits.attempts(work.config, work.prd.budget)
+    known = {limits.answer_hash(attempt.changes): attempt for attempt in work.earlier}
+    if work.earlier:
+        last = work.earlier[-1]
+        findings = last.findings
+        if last.verdict == "passed":  # on a head that has moved since: judged again on this one, without an agent
+            judged = checks.check_green(bench, last.changes)
+            findings = judged.findings
+            _record(bench, last.number, (), last.changes, findings, judged.observations)
+            if not judged.refused:
+                return End("passed", f"attempt {last.number} passed every gate on the moved branch too", last.changes)
+    allowed += sum(attempt.verdict == "passed" for attempt in work.earlier)
+    missed: set[str] = set()
+    repeats = 0
+    for number in range(work.first_attempt, allowed + 1):
+        if reason := limits.exceeded(work.prd.budget, bench.spent):
+            return End("parked", reason)
+        try:
+            turn, changed = turns.take(bench, agent, journal, role="code", attempt=number, findings=findings, repeats=repeats)
+        except AgentError as error:
+            return End("parked", str(error))
+        changes, findings = writable.sort(changed, frozenset(bench.test_files))
+        mark = limits.answer_hash(changes)
+        if mark in known:
+            repeats += 1
+            before = known[mark]
+            message = f"the same answer as in attempt {before.number}; it was not tested again" if changes else "no file was changed, again"
+            _record(bench, number, (turn,), changes, (*findings, Finding("no progress", message)), ())
+            if repeats >= work.config.limits.repeats:
+                return End("gave up", f"no progress: {repeats} answers repeated an earlier one" + _why(before.findings))
+            findings = (Finding("no progress", message), *before.findings)
+            continue
+        nothing = checks.Judged((), (Finding("no progress", "no source file was changed"),))
+        judged = checks.check_green(bench, changes) if changes else nothing
+        findings = (*findings, *judged.findings)
+        known[mark] = _record(bench, number, (turn,), changes, findings, judged.observations)
+        if not judged.refused:
+            return End("passed", f"attempt {number} passed every gate", changes)
+        if judged.missed:
+            missed.add(mark)
+            if len(missed) >= 2:
+                checked = _reveal(bench, judged.missed[0])
+                if checked.refused:
+                    return End("needs a person", "a revealed example proves nothing as it stands", question=red_question(bench, checked))
+                known.clear()
+                missed.clear()
+    count = len(bench.attempts)
+    reason = f"{count} attempt{'s' * (count != 1)} refused, none left" if count else "no attempt is left"
+    return End("gave up", reason + _why(findings))
+
+
+def _why(findings: tuple[Finding, ...]) -> str:
+    """The first real reason among findings, to go behind a sentence."""
+    first = next((finding for finding in findings if finding.severity == "error" and finding.gate != "no progress"), None)
+    return f"; the last: {first.message}" if first else ""
+
+
+def _reveal(bench: Bench, example: str) -> red.Red:
+    """Two different candidates missed: one held-out example becomes a visible, locked test, and RED is checked again with it."""
+    bench.revealed.add(example)
+    write_tests.from_examples(bench)
+    return checks.check_red(bench)
+
+
+def _record(
+    bench: Bench,
+    number: int,
+    turns_taken: tuple[AgentTurn, ...],
+    changes: tuple[Change, ...],
+    findings: tuple[Finding, ...],
+    observations: tuple[Observation, ...],
+) -> Attempt:
+    refused = any(finding.severity == "error" for finding in findings)
+    attempt = Attempt(number, turns_taken, changes, bench.diff(changes), "refused" if refused else "passed", findings, observations)
+    bench.attempts.append(attempt)
+    return attempt
+
+
+def red_question(bench: Bench, checked: red.Red) -> Question:
+    """What a person must say when the examples prove nothing as they stand."""
+    lines = {criterion.id: criterion.line for criterion in bench.work.task.criteria}
+    errors = [finding for finding in checked.findings if finding.severity == "error"]
+    concerned = sorted({lines[finding.criterion] for finding in errors if finding.criterion in lines})
+    if not any("would satisfy every test" in finding.message for finding in errors):
+        return Question(" ".join(finding.message + "." for finding in errors[:5]), tuple(concerned))
+    every = tuple(sorted(lines.values()))
+    return Question(" ".join(finding.message[:1].upper() + finding.message[1:] + "." for finding in errors[:3]), every)

@@ -1,0 +1,129 @@
+"""WRITE_TESTS: first from executable examples, without any agent; then an agent's, for criteria that are prose only.
+
+An agent's tests are reviewed (gate `scan`) and must be RED like any other. What is wrong goes back to it, at most `limits.repairs` times; an
+answer it has given before ends that. What nobody could test needs a person.
+"""
+
+from __future__ import annotations
+
+from orchestrator.errors import AgentError
+from orchestrator.model import AgentTurn, Attempt, Change, Finding, Observation, Question
+from orchestrator.run import checks, examples, limits, turns
+from orchestrator.run.agents import Agent
+from orchestrator.run.bench import Bench, End, Journal
+from orchestrator.run.gates import red
+
+
+def from_examples(bench: Bench) -> None:
+    """The orchestrator's own tests, and those an earlier cycle has locked."""
+    task = bench.work.task
+    made = (Change(task.test_file, examples.test_file(task, bench.work.prd.path, bench.visible)),) if bench.visible else ()
+    bench.tests = (*made, *bench.written)
+
+
+def lock_earlier(bench: Bench) -> None:
+    """Tests for prose that an earlier cycle of the same wording has locked are taken again, without a turn."""
+    bench.written = bench.work.written
+    bench.named = _named(bench, bench.written) if bench.written else {}
+
+
+def from_prose(bench: Bench, agent: Agent | None, journal: Journal) -> red.Red | End:
+    """Locked tests for the criteria that have no example, and what RED says of all tests together; or why a person or a wait is needed."""
+    if agent is None:
+        return End("needs a person", "nothing executable proves every criterion, and no agent is there to write tests", question=_question(bench, ()))
+    known: set[str] = set()
+    findings: tuple[Finding, ...] = ()
+    draft: tuple[Change, ...] = ()
+    for number in range(1, bench.work.config.limits.repairs + 2):
+        if reason := limits.exceeded(bench.work.prd.budget, bench.spent):
+            return End("parked", reason)
+        try:
+            turn, changes = turns.take(
+                bench, agent, journal, role="tests", attempt=number, findings=findings, start=draft,
+                step="write_tests", writable=(bench.prose_file,),
+                asks=tuple(f"{bench.prose_keys[criterion.id]}: {criterion.text}" for criterion in bench.prose),
+            )  # fmt: skip
+        except AgentError as error:
+            return End("parked", str(error))
+        draft, notices = _sort({change.path: change for change in (*draft, *changes)}, bench.prose_file)
+        mark = limits.answer_hash(draft)
+        if mark in known:
+            repeated = Finding("no progress", "the same tests as before; they were not reviewed again")
+            _record(bench, number, turn, draft, (*notices, repeated), ())
+            return End("needs a person", "no progress: the tests agent repeated an earlier answer", question=_question(bench, findings))
+        known.add(mark)
+        checked, findings, observations = _review(bench, draft)
+        _record(bench, number, turn, draft, (*notices, *findings), observations)
+        if checked is not None:
+            return checked
+    reason = f"the tests agent's tests were refused {bench.work.config.limits.repairs + 1} times"
+    return End("needs a person", reason, question=_question(bench, findings))
+
+
+def _sort(changes: dict[str, Change], path: str) -> tuple[tuple[Change, ...], tuple[Finding, ...]]:
+    """(the one file it may write, notices about the others)."""
+    notices = tuple(
+        Finding("writable roots", f"{other} was {'deleted' if change.text is None else 'written'}: only {path} is asked for; restored", "notice",
+                where=other)
+        for other, change in changes.items()
+        if other != path
+    )  # fmt: skip
+    return tuple(change for other, change in changes.items() if other == path and change.text is not None), notices
+
+
+def _review(bench: Bench, draft: tuple[Change, ...]) -> tuple[red.Red | None, tuple[Finding, ...], tuple[Observation, ...]]:
+    """(RED of all tests when these are fit to be locked, else None; findings; what was run)."""
+    keys = bench.prose_keys
+    if not draft:
+        return None, (Finding("scan", f"no test was written: {bench.prose_file} does not exist"),), ()
+    about = tuple(path for path, _ in bench.subjects().names.items()) or bench.work.task.files
+    found: list[Finding] = []  # INTERIM scan.tests(draft, tuple(keys.values()), about)
+    named = _named(bench, draft)
+    found += [
+        Finding("scan", f"no test names {key}: its docstring must begin with `{key}:`", criterion=criterion)
+        for criterion, key in keys.items()
+        if not named.get(criterion)
+    ]
+    if any(finding.severity == "error" for finding in found):
+        return None, tuple(found), ()
+    before = bench.written, bench.named, bench.tests
+    bench.written, bench.named = draft, named
+    from_examples(bench)
+    observations = checks.observe_red(bench)
+    base = next(item for item in observations if item.what == red.BASE)
+    ids = [outcome.id for outcome in base.outcomes]
+    bench.named = {criterion: tuple(test for test in ids if test.partition("[")[0] in nodes) or nodes for criterion, nodes in named.items()}
+    checked = red.judge(observations, bench.wanted, bench.criteria)
+    found += checked.findings
+    if checked.refused:
+        bench.written, bench.named, bench.tests = before
+        return None, tuple(found), observations
+    bench.red = list(observations)
+    bench.red_findings = list(checked.findings)
+    return checked, tuple(found), observations
+
+
+def _named(bench: Bench, draft: tuple[Change, ...]) -> dict[str, tuple[str, ...]]:
+    """Prose criterion id → node ids (without parameters) of the tests whose docstring names it."""
+    by_key: dict[str, tuple[str, ...]] = {}  # INTERIM scan.named(draft, tuple(bench.prose_keys.values()))
+    return {criterion: tuple(by_key.get(key, ())) for criterion, key in bench.prose_keys.items()}
+
+
+def _record(
+    bench: Bench, number: int, turn: AgentTurn, draft: tuple[Change, ...], findings: tuple[Finding, ...], observations: tuple[Observation, ...]
+) -> None:
+    refused = any(finding.severity == "error" for finding in findings)
+    attempt = Attempt(number, (turn,), draft, bench.diff(draft), "refused" if refused else "passed", findings, observations, "tests")
+    bench.test_attempts.append(attempt)
+
+
+def _question(bench: Bench, findings: tuple[Finding, ...]) -> Question:
+    """What a person must say, with the lines of the criteria that nothing proves."""
+    prose = bench.prose
+    names = ", ".join(f"{criterion.key} (line {criterion.line})" for criterion in prose[:10])
+    more = f" and {len(prose) - 10} more" if len(prose) > 10 else ""
+    text = f"Nothing executable proves {names}{more}. Which call or command shows it, and what does it answer? Add an example."
+    reasons = [finding.message for finding in findings if finding.severity == "error"]
+    if reasons:
+        text += f" An agent was asked for tests; the last were refused: {reasons[0]}"
+    return Question(text, tuple(criterion.line for criterion in prose))
