@@ -56,12 +56,12 @@ def digest(name: str, run_id: str, report: RunReport | Unreadable) -> dict[str, 
         "failed": verdicts.count("gave up"),
         "needs_person": verdicts.count("needs a person"),
         "turns": report.turns,
-        "answers": general(report.replayed, report.scripted, answers([attempt for task in report.tasks for attempt in task.attempts])),
+        "answers": general(report.replayed, report.scripted, answers([attempt for task in report.tasks for attempt in (*task.written, *task.attempts)])),
         "tasks": {
             task.id: {
                 "page": addresses.task(name, run_id, pages[task.id]),
-                "answers": answers(task.attempts),
-                "turns": sum(len(attempt.turns) for attempt in task.attempts),
+                "answers": answers([*task.written, *task.attempts]),
+                "turns": sum(len(attempt.turns) for attempt in (*task.written, *task.attempts)),
             }
             for task in report.tasks
         },

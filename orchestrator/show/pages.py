@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import shlex
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -292,10 +293,12 @@ def task_page(env: Environment, name: str, run_id: str, task: TaskRunReport, pag
         project=name,
         run_id=run_id,
         task=task,
-        labels=answers(task.attempts),
+        labels=answers([*task.written, *task.attempts]),
         final=final,
         red=matrix(task.red),
         green=matrix([observation for observation in observed if observation not in oracle]),
         oracle=oracle,
         shown=shown,
+        mutants=list(Counter(mutant.status for mutant in task.mutation.mutants).items()) if task.mutation else [],
+        quoted=shlex.quote,
     )

@@ -69,6 +69,31 @@ TEST_OUTCOMES: dict[str, Word] = {
     "timeout": Word("◷", "wait", "killed at its time limit"),
 }
 
+INCIDENTS: dict[str, Word] = {
+    "connection": Word("✗", "bad", "the code tried to connect; there is no network"),
+    "write outside": Word("✗", "bad", "the code tried to write outside its own folder"),
+    "processes": Word("✗", "bad", "more processes at once than allowed; all of them were ended"),
+    "memory": Word("✗", "bad", "more memory than allowed"),
+    "file size": Word("✗", "bad", "a larger file than allowed"),
+    "time": Word("◷", "wait", "killed at its time limit"),
+    "left behind": Word("!", "wait", "a process that outlived its test; it was ended"),
+    "signal": Word("✗", "bad", "ended by a signal"),
+    "inspection": Word("!", "wait", "the code looked around where a solution has no business"),
+}
+
+MUTANTS: dict[str, Word] = {
+    "killed": Word("✓", "good", "a test failed"),
+    "timeout": Word("✓", "good", "a test did not end"),
+    "survived": Word("!", "wait", "every test that reaches it still passed"),
+    "no coverage": Word("!", "wait", "no test reaches it"),
+    "error": Word("–", "quiet", "the mutant could not be made"),
+}
+
+TIDYING: dict[str, Word] = {
+    "kept": Word("✓", "good", "every gate still passed and the figures are better"),
+    "dropped": Word("–", "quiet", "the code stays as it passed"),
+}
+
 LEVELS: dict[str, Word] = {
     "held-out": Word("4", "level-4", "the expected answers were compared in the trusted process, on examples the agent had never seen as well"),
     "oracle": Word("3", "level-3", "the expected answers were compared in the trusted process, where the agent's code cannot reach"),
@@ -86,6 +111,9 @@ ALL: dict[str, dict[str, Word]] = {
     "receipt": RECEIPTS,
     "test": TEST_OUTCOMES,
     "level": LEVELS,
+    "incident": INCIDENTS,
+    "mutant": MUTANTS,
+    "tidying": TIDYING,
 }
 
 

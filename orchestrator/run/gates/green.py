@@ -110,7 +110,7 @@ def regressions(
             findings.append(Finding("flaky", f"{test} failed: {detail}; it is in quarantine as flaky", "notice", where=test))
         else:
             how = "; alone it holds, in the suite it failed again" if alone is not None and test in _holding(alone) else ""
-            findings.append(Finding("regression", f"{test} held before and does not now: {detail}{how}", where=test))
+            findings.append(Finding("regression", f"{test} held before and does not now: {detail}{how}"))
     if not missing and after.exit_code is None:
         severity: Literal["error", "notice"] = "error" if before.exit_code is not None else "notice"
         findings.append(Finding("regression", "the whole suite did not end within its time limit", severity))

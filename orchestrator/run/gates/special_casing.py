@@ -43,7 +43,7 @@ def probes(examples: tuple[Example, ...]) -> tuple[Probe, ...]:
     """Calls near those of the examples: one literal argument at a time a little other, or taken from another example."""
     found: list[Probe] = []
     for form, group in sorted(_forms(examples).items()):
-        known = {example.call.strip() for example in group}
+        known = {ast.unparse(ast.parse(example.call.strip(), mode="eval")) for example in group}
         streams = [_near(example, group) for example in group]
         calls: dict[str, tuple[str, ...]] = {}
         while streams and len(calls) < PER_FORM:
