@@ -78,7 +78,17 @@ def _parser() -> argparse.ArgumentParser:
     command = add("retry", _retry, "let failed tasks be tried again by the next run")
     command.add_argument("names", nargs="*", metavar="NAME", help="tasks (`loans#R2`), PRDs or projects (default: every failed task)")
 
+    command = add("verify", _verify, "prove again, without any agent, what is done: evidence, reports, history, RED and GREEN")
+    command.epilog = "Ends with 0 when all of it holds (or nothing is done), with 1 when anything is wrong."
+    command.add_argument("names", nargs="*", metavar="NAME", help="tasks (`loans#R2`), PRDs, projects or runs (default: everything that is done)")
+    command.add_argument("--bundle", type=Path, metavar="FILE", help="verify this git bundle, with nothing else of the run at hand")
+    command.add_argument("--quick", action="store_true", help="hashes and git only: nothing is executed")
+    command.add_argument("--json", action="store_true", help="machine-readable")
+
     command = add("status", _status, "say where every project stands")
+    command.add_argument("--json", action="store_true", help="machine-readable")
+
+    command = add("doctor", _doctor, "say how strongly code of agents is shut in on this machine, and what would raise it")
     command.add_argument("--json", action="store_true", help="machine-readable")
 
     site = commands.add_parser("site", help="build or serve the static site", description="The static site.")
@@ -118,7 +128,9 @@ def _init(options: argparse.Namespace) -> Exit:
 
 
 def _check(options: argparse.Namespace) -> Exit:
+    from orchestrator import pipeline
     from orchestrator.inbox.folder import scan
+    from orchestrator.plan import thin
     from orchestrator.save import receipts
     from orchestrator.show import terminal
 
@@ -132,7 +144,9 @@ def _check(options: argparse.Namespace) -> Exit:
     def chosen(path: str) -> bool:
         return not wanted or str((root / path).absolute()) in wanted
 
-    problems = [problem for problem in found.problems if chosen(problem.path)]
+    notes = [note for prd in found.prds for note in thin.notes(prd, pipeline.plan_of(prd, config))]
+    problems = [each for each in (*found.problems, *notes) if chosen(each.path)]
+    problems.sort(key=lambda each: (each.path, each.line, each.severity, each.code))
     files = [file for file in found.files if chosen(file.path)]
     refused = sum(file.state == "set aside" for file in files)
     if options.json:
@@ -260,6 +274,25 @@ def _retry(options: argparse.Namespace) -> Exit:
     return Exit.DONE
 
 
+def _verify(options: argparse.Namespace) -> Exit:
+    from orchestrator.show import terminal, verdicts
+    from orchestrator.verify import verify
+
+    root, config = _folder(options)
+    found = []
+    for project in verify(root, config, tuple(options.names), bundle=options.bundle, quick=options.quick):
+        found.append(project)
+        if not options.json:
+            print(terminal.safe("\n".join(verdicts.lines(project))))
+    if options.json:
+        import json
+
+        print(json.dumps(verdicts.as_json(tuple(found)), indent=2))
+    else:
+        print(terminal.safe(verdicts.summary(tuple(found))))
+    return Exit.DONE if all(project.holds for project in found) else Exit.TASK_FAILED
+
+
 def _status(options: argparse.Namespace) -> Exit:
     from orchestrator.show import terminal
 
@@ -274,6 +307,21 @@ def _status(options: argparse.Namespace) -> Exit:
         if questions := terminal.questions(reports):
             print(f"\n{questions}")
     return Exit.DONE
+
+
+def _doctor(options: argparse.Namespace) -> Exit:
+    from orchestrator.run import doctor
+
+    root, config = _folder(options)
+    report = doctor.examine(root, config)
+    if options.json:
+        import json
+        from dataclasses import asdict
+
+        print(json.dumps(asdict(report), indent=2))
+    else:
+        print(doctor.text(report))
+    return Exit.DONE if report.accepted else Exit.PARKED
 
 
 def _site_build(options: argparse.Namespace) -> Exit:

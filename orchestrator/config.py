@@ -47,6 +47,8 @@ class Limits(Section):
     """One agent turn is ended after this long."""
     test_seconds: float = Field(60.0, gt=0)
     """One run of a test suite is killed after this long."""
+    suite_seconds: float = Field(600.0, gt=0)
+    """One run of a project's own whole suite is killed after this long."""
     example_seconds: float = Field(10.0, gt=0)
     """One example put to the oracle is killed after this long."""
     memory_mb: int = Field(2048, ge=64)
@@ -94,6 +96,8 @@ class SandboxConfig(Section):
 
     require: Literal["any", "full"] = "any"
     """`full`: refuse to run when the strongest sandbox is not to be had."""
+    allow_weak: bool = False
+    """Run code of agents although no level of the sandbox holds; every run says so, and its results too."""
 
 
 class Schedule(Section):

@@ -468,3 +468,5 @@ class CycleResult:
     tidying: Tidying | None = None
     mutation: Mutation | None = None
     flaky: tuple[Flaky, ...] = ()
+    fresh: bool = False
+    """The code's modules remember something from call to call: each generated test begins with fresh ones."""

@@ -24,7 +24,7 @@ from orchestrator.run import dependencies, environment, git, integrate, layout, 
 from orchestrator.run.agents import Agent, Unavailable, choose
 from orchestrator.run.bench import Work
 from orchestrator.run.cycle import run_cycle
-from orchestrator.save import receipts, written
+from orchestrator.save import chain, receipts, written
 from orchestrator.save.journal import Journal
 from orchestrator.save.reports import InboxReport
 from orchestrator.save.store import Store, TaskRow, now, turns_of
@@ -150,6 +150,7 @@ def _project(root: Path, config: Config, project: str, prds: tuple[Prd, ...], fo
             job = _Job(root, config, project, store, _run_id(), notes, outcome, say)
             level = sandboxes.level()
             job.facts = {"sandbox": level.name, "sandbox_reasons": list(level.reasons), "tools": _tools()}
+            job.facts["limits"] = config.limits.model_dump()
             kind = "interrupted"
             try:
                 _work(job, prds, complete)
@@ -178,6 +179,7 @@ def _wait(outcome: Outcome, prd: Prd, code: str, message: str, hint: str) -> Non
 def _work(job: _Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
     store = job.store
     written.killed_runs(job.store, job.run)
+    chain.extend(job.store)
     interrupted = [row for row in store.tasks() if row.state == "running"]
     if interrupted:
         job.begin(continued=True)
@@ -247,7 +249,7 @@ def _prd(job: _Job, prd: Prd) -> None:
                     job.say(f"{prd.id}: waits: {agent.message}\n" + "\n".join(f"  → {way}" for way in agent.ways))
                 continue
             job.begin()
-            tests_agent = choose(row.task, "tests", prd, job.config, job.root) if _has_prose(row.task) else None
+            tests_agent = choose(row.task, "tests", prd, job.config, job.root) if _wants_tests(job, prd, row.task) else None
             if isinstance(tests_agent, Unavailable):
                 tests_agent = None
             if _cycle(job, prd, row, repository, branch, python, agent, tests_agent) == "conflicted":
@@ -258,8 +260,11 @@ def _prd(job: _Job, prd: Prd) -> None:
     _keep_held_out(job, prd)
 
 
-def _has_prose(task: Task) -> bool:
-    return any(not criterion.examples for criterion in task.criteria)
+def _wants_tests(job: _Job, prd: Prd, task: Task) -> bool:
+    """A tests agent has something to do: prose criteria, or what no test notices where that matters to somebody."""
+    prose = any(not criterion.examples for criterion in task.criteria)
+    named = bool(job.config.roles.tests) or "tests" in dict(prd.agents)
+    return prose or named or job.config.gates.mutation is not None or prd.gates.mutation is not None
 
 
 def _next(job: _Job, prd: Prd, tried: set[str]) -> TaskRow | None:
@@ -278,17 +283,20 @@ def _prepare(job: _Job, prd: Prd) -> tuple[git.Repository, str, Path]:
     if prd.depends_on and repository.resolve(f"refs/heads/prd/{prd.depends_on[-1]}"):
         start = f"refs/heads/prd/{prd.depends_on[-1]}"
     branch = git.branch_for(repository, prd.id, start)
-    tree = repository.tree(branch)
-    read = cache(lambda path: repository.read(tree, path))
-    paths = repository.paths(tree) if target else ()
-    own, declared = layout.detect(paths, read), dependencies.declared(paths, read)
-    asked = tuple(dependencies.Requirement(text, f"{prd.path}, dependencies") for text in prd.dependencies)
-    made = environment.prepare(
-        job.config.folder(job.root, "environments"), (*declared.requirements, *asked), pins=declared.pins, project=own if target else None
-    )
+    made = environment_of(repository, repository.tree(branch), prd, job.config.folder(job.root, "environments"))
     job.facts["environment"] = made.lock
+    job.facts["packages"] = [f"{name}=={version}" for name, version in sorted(made.packages.items())]
     job.facts["tools"]["pytest"] = made.packages.get("pytest", "")
     return repository, branch, made.python
+
+
+def environment_of(repository: git.Repository, tree: str, prd: Prd, folder: Path) -> environment.Environment:
+    """The prepared environment that a tree and a PRD declare. `folder`: where environments are cached. Raises SetupError for what cannot be had."""
+    read = cache(lambda path: repository.read(tree, path))
+    paths = repository.paths(tree) if prd.target.repo else ()
+    own, declared = layout.detect(paths, read), dependencies.declared(paths, read)
+    asked = tuple(dependencies.Requirement(text, f"{prd.path}, dependencies") for text in prd.dependencies)
+    return environment.prepare(folder, (*declared.requirements, *asked), pins=declared.pins, project=own if prd.target.repo else None)
 
 
 def _cycle(job: _Job, prd: Prd, row: TaskRow, repository: git.Repository, branch: str, python: Path, agent: Agent, tests_agent: Agent | None) -> str:
@@ -346,6 +354,8 @@ def _integrate(job: _Job, repository: git.Repository, branch: str, row: TaskRow)
         job.store.move(row.id, "conflicted", job.run, str(conflict))
         return "conflicted"
     job.store.integrated(row.id, job.run, entry.result, commits, branch.removeprefix("refs/heads/"))
+    job.store.set_facts(job.run, job.facts)
+    chain.extend(job.store)
     job.outcome.done += 1
     job.say(f"{row.id}: done: {entry.result.reason}")
     return "done"
@@ -362,13 +372,16 @@ def _keep_held_out(job: _Job, prd: Prd) -> None:
         return
     repository, branch = git.Repository(job.store.repository), f"refs/heads/prd/{prd.id}"
     rows = [row for row in job.store.tasks(prd.id) if row.state == "done"]
-    shown = {}
+    shown, fresh = {}, set()
     for row in rows:
         entry = job.store.result(row.id, row.fingerprint)
         revealed = entry.result.revealed if entry else ()
+        if entry and entry.result.fresh:
+            fresh.add(row.id)
         shown[row.id] = frozenset(example.id for example in row.task.examples if not example.held_out or example.id in revealed)
-    commit = integrate.commit_held_out(repository, branch, prd, tuple(row.task for row in rows), shown)
+    commit = integrate.commit_held_out(repository, branch, prd, tuple(row.task for row in rows), shown, frozenset(fresh))
     job.store.keep(prd.id, rows[-1].id, commit, branch.removeprefix("refs/heads/"))
+    chain.extend(job.store)
 
 
 # --- save ------------------------------------------------------------------------------------------------------------------
@@ -391,6 +404,7 @@ def _close(job: _Job, kind: str) -> None:
         _write_reports(job)
     else:
         written.project(job.store, job.root, job.notes)
+    chain.pack(job.store)
 
 
 def _write_reports(job: _Job) -> None:
@@ -442,6 +456,7 @@ def _tools() -> dict[str, str]:
         "git": git_version,
         "bwrap": bubblewrap.version(),
         "sqlite": sqlite3.sqlite_version,
+        "kernel": platform.release(),
     }
 
 

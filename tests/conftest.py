@@ -112,11 +112,16 @@ def place(tmp_path: Path) -> Workplace:
 NOT_RUN: dict[str, str] = {
     "browser": "chromium is not installed; install it (`apt-get install chromium`) and run `make test` again",
     "model": "needs a real model: ORCHESTRATOR_TEST_MODEL=http://127.0.0.1:PORT/v1 make test",
+    "packages": "needs the package index: ORCHESTRATOR_TEST_PACKAGES=1 make test",
 }
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    missing = {"browser": shutil.which("chromium") is None, "model": "ORCHESTRATOR_TEST_MODEL" not in os.environ}
+    missing = {
+        "browser": shutil.which("chromium") is None,
+        "model": "ORCHESTRATOR_TEST_MODEL" not in os.environ,
+        "packages": "ORCHESTRATOR_TEST_PACKAGES" not in os.environ,
+    }
     for item in items:
         for mark, absent in missing.items():
             if absent and item.get_closest_marker(mark):

@@ -1,7 +1,8 @@
 """Which examples the agent never sees. Pure and stable: chosen by hash, so the same PRD always holds out the same ones.
 
 A share of the examples (default a quarter) where at least three share a call form; never the only one of an outcome kind, so that what stays
-visible still shows every kind of answer; never one whose call a visible example runs first as its set-up.
+visible still shows every kind of answer; never one whose call a visible example runs first as its set-up, unless the session only asks a function
+question after question: then what is shown leaves the question out (`shown`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections import defaultdict
+from dataclasses import replace
 
 from orchestrator.model import Example
 
@@ -20,6 +22,7 @@ def choose(examples: tuple[Example, ...], share: float) -> frozenset[str]:
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         groups[call_form(example)].append(example)
+    apart = _only_questions(examples)
     chosen: set[str] = set()
     for _, group in sorted(groups.items()):
         if len(group) < 3:
@@ -30,7 +33,9 @@ def choose(examples: tuple[Example, ...], share: float) -> frozenset[str]:
             left[outcome_kind(example)] += 1
         waiting = sorted(group, key=_rank)
         while wanted:
-            example_or_none = next((item for item in waiting if left[outcome_kind(item)] > 1 and not _shown_elsewhere(item, examples, chosen)), None)
+            example_or_none = next(
+                (item for item in waiting if left[outcome_kind(item)] > 1 and not _shown_elsewhere(item, examples, chosen, apart)), None
+            )
             if example_or_none is None:
                 break
             waiting.remove(example_or_none)
@@ -78,10 +83,47 @@ def outcome_kind(example: Example) -> str:
     return "value"
 
 
-def _shown_elsewhere(example: Example, examples: tuple[Example, ...], chosen: set[str]) -> bool:
+def shown(example: Example, hidden: tuple[Example, ...]) -> Example:
+    """The example without the questions of hidden ones that its session asks on its way."""
+    kept = tuple(
+        statement
+        for position, statement in enumerate(example.setup)
+        if not any(other.call == statement and other.setup == example.setup[:position] for other in hidden)
+    )
+    return replace(example, setup=kept)
+
+
+def _only_questions(examples: tuple[Example, ...]) -> bool:
+    """Every session imports functions and calls them with literals, each statement by itself: nothing is made, kept or named."""
+    statements = {statement for example in examples if example.compare != "console" for statement in example.setup}
+    return all(statement.startswith(("from ", "import ")) or _is_question(statement) for statement in statements)
+
+
+def _is_question(statement: str) -> bool:
+    try:
+        call = ast.parse(statement.strip(), mode="eval").body
+    except SyntaxError:
+        return False
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or not call.func.id[:1].islower():
+        return False
+    values = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return bool(values) and all(_is_literal(value) for value in values)
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def _shown_elsewhere(example: Example, examples: tuple[Example, ...], chosen: set[str], apart: bool) -> bool:
     """A visible example asks the same question, or asks it on its way: holding this one out would hide nothing."""
     return any(
-        (other.setup, other.call, other.stdin) == (example.setup, example.call, example.stdin)
+        (other.call, other.stdin) == (example.call, example.stdin)
+        if apart
+        else (other.setup, other.call, other.stdin) == (example.setup, example.call, example.stdin)
         or (example.call in other.setup[len(example.setup) :] and other.setup[: len(example.setup)] == example.setup)
         for other in examples
         if other.id != example.id and other.id not in chosen

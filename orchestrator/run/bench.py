@@ -26,10 +26,13 @@ from orchestrator.model import (
     Tidying,
     Verdict,
 )
+from orchestrator.plan import held_out
 from orchestrator.run import examples, limits, stubs
 from orchestrator.run.agents import workspace
+from orchestrator.run.environment import Environment
 from orchestrator.run.gates import writable
 from orchestrator.run.git import Repository
+from orchestrator.run.layout import Layout
 
 Returned = tuple[AgentTurn, tuple[Change, ...]]
 """What a turn gave: the turn itself and what it changed in the workspace."""
@@ -93,6 +96,10 @@ class Bench:
     revealed: set[str]
     spent: limits.Spent
     """By the PRD, this cycle included."""
+    layout: Layout | None = None
+    """How the repository is laid out; None for a new one."""
+    environment: Environment | None = None
+    """What is installed beside the interpreter; None where it was not prepared by us."""
     tests: tuple[Change, ...] = ()
     """The locked tests."""
     written: tuple[Change, ...] = ()
@@ -104,6 +111,8 @@ class Bench:
     red_findings: list[Finding] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     test_attempts: list[Attempt] = field(default_factory=list)
+    fresh: bool = False
+    """The modules remember something from test to test: each locked test begins with fresh ones."""
     capped: set[str] = field(default_factory=set)
     """Criteria whose level is at most `oracle`: the code tells the examples from everything else."""
     flaky: dict[str, Flaky] = field(default_factory=dict)
@@ -118,12 +127,28 @@ class Bench:
             return None
 
     @property
+    def roots(self) -> tuple[str, ...]:
+        """Folders that imports start from, '' for the repository itself."""
+        return tuple(dict.fromkeys(("", "src", *(self.layout.roots if self.layout else ()))))
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Top-level names of the repository, where it had files before."""
+        return self.layout.packages if self.layout else ()
+
+    @property
     def visible(self) -> tuple[Example, ...]:
         return tuple(example for example in self.work.task.examples if not example.held_out or example.id in self.revealed)
 
     @property
     def hidden(self) -> tuple[Example, ...]:
         return tuple(example for example in self.work.task.examples if example.held_out and example.id not in self.revealed)
+
+    @property
+    def shown(self) -> tuple[Example, ...]:
+        """The visible examples as the agent sees them and the locked tests run them: without the questions of hidden ones on their way."""
+        hidden = self.hidden
+        return tuple(held_out.shown(example, hidden) for example in self.visible)
 
     @property
     def prose(self) -> tuple[Criterion, ...]:
@@ -159,13 +184,29 @@ class Bench:
     def test_files(self) -> tuple[str, ...]:
         return tuple(change.path for change in self.tests)
 
+    def sort(self, changes: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[Finding, ...]]:
+        """(what of an agent's changes is judged, findings about the rest)."""
+        modules = self.environment.modules if self.environment else frozenset()
+        return writable.sort(changes, frozenset(self.test_files), self.layout, modules)
+
     def subjects(self) -> stubs.Subjects:
         texts = tuple(change.text or "" for change in self.written)
-        return stubs.subjects(self.work.task.examples, texts, self.work.task.files, self.read_base)
+        return stubs.subjects(self.work.task.examples, texts, self.work.task.files, self.read_base, self.roots)
 
     def writable(self) -> tuple[str, ...]:
         """Where the code is expected: the task's modules as they lie at the base, for example below `src/`."""
-        return tuple(stubs.locate(path, self.read_base) for path in self.work.task.files)
+        return tuple(stubs.locate(path, self.read_base, self.roots) for path in self.work.task.files)
+
+    def subject_paths(self) -> tuple[str, ...]:
+        """The modules under test."""
+        return tuple(dict.fromkeys((*self.subjects().names, *self.work.task.files)))
+
+    def final(self, code: tuple[Change, ...]) -> tuple[Change, ...]:
+        """A candidate that passed, with what tidying changed where that was kept."""
+        if not self.tidying or not self.tidying.kept:
+            return code
+        files = {change.path: change for change in (*code, *self.tidying.changes)}
+        return tuple(files[path] for path in sorted(files))
 
     def graft(self, changes: tuple[Change, ...], *, own_inodes: bool = False) -> Path:
         """A folder that is the base with changes. Files are hard links unless the folder will be written to."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.model import Brief, Change, Criterion, Example, Finding, Prd, Role, Step, Task
+from orchestrator.plan import held_out
 from orchestrator.run.agents import ContextTooLong
 
 if TYPE_CHECKING:
@@ -38,20 +39,23 @@ def render(
     repeats: int = 0,
     step: Step = "write_code",
     asks: tuple[str, ...] = (),
+    template: str = "",
 ) -> Brief:
     """The brief of one turn. `findings` are those of the last attempt; `revealed` are ids of held-out examples that became visible.
-    `asks`: what the step is about, one line each: for `write_tests` the criteria that need a test, for `tidy` what asks for it.
+    `asks`: what the step is about, one line each: the criteria that need a test, what asks for tidying up, what no test noticed.
+    `template`: its name in briefs/, that of the role when left out.
 
     Raises ValueError for a role that has no template.
     """
-    template = "tidy.md.j2" if step == "tidy" else f"{role}.md.j2"
-    if not (FOLDER / template).exists():
+    path = f"{template or role}.md.j2"
+    if not (FOLDER / path).exists():
         raise ValueError(f"no brief is written for the role {role!r}")
     context = _context(prd.context)
-    shown = {criterion.id: _visible(criterion, revealed) for criterion in task.criteria}
+    hidden = tuple(example for example in task.examples if example.held_out and example.id not in revealed)
+    shown = {criterion.id: [held_out.shown(item, hidden) for item in _visible(criterion, revealed)] for criterion in task.criteria}
     visible = [example for examples in shown.values() for example in examples]
     rules = {criterion.id: criterion.text for criterion in task.criteria}
-    text = _template(template).render(
+    text = _template(path).render(
         task=task,
         prd=prd,
         context=context,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from orchestrator.errors import SetupError
 from orchestrator.model import Change, Finding, Observation, Step
-from orchestrator.run import evidence, oracle, stubs, suites
+from orchestrator.run import evidence, layout, oracle, stubs, suites
 from orchestrator.run.bench import Bench
-from orchestrator.run.gates import cold, green, red, special_casing, writable
+from orchestrator.run.gates import cold, green, red, scan, special_casing, writable
 from orchestrator.run.suites import Variant
 
 COLD_CLOCK = 3653 * 86400 + 7 * 3600.0
@@ -32,7 +35,10 @@ class Judged:
 
     @property
     def refused(self) -> bool:
-        return any(finding.severity == "error" for finding in self.findings)
+        return _errors(self.findings)
+
+    def and_then(self, observations: tuple[Observation, ...], findings: tuple[Finding, ...]) -> Judged:
+        return Judged((*self.observations, *observations), (*self.findings, *findings), self.missed)
 
 
 # --- RED -----------------------------------------------------------------------------------------------------------------
@@ -50,35 +56,48 @@ def check_red(bench: Bench) -> red.Red:
 def observe_red(bench: Bench) -> tuple[Observation, ...]:
     """The base (first) and one observation per stub. Raises SetupError when the suite cannot be started at all."""
     about = bench.subjects()
-    variants = [Variant(red.BASE, bench.graft(bench.tests), bench.test_files)]
+    variants = [_isolated(bench, red.BASE, bench.graft(bench.tests))]
     for kind in stubs.KINDS:
         changes = stubs.stub(kind, about, bench.read_base)
-        variants.append(Variant(f"stub {kind}", bench.graft((*changes, *bench.tests)), bench.test_files))
-    observations = suites.run("check_red", tuple(variants), python=bench.work.python, limits=bench.work.config.limits)
+        variants.append(_isolated(bench, f"stub {kind}", bench.graft((*changes, *bench.tests))))
+    halves = (tuple(variants[:3]), tuple(variants[3:]))
+    first, second = _at_once(*(partial(_run, bench, "check_red", half) for half in halves))
+    observations = (*first, *second)
     for observation in observations:
         if observation.exit_code == evidence.NOT_STARTED and not observation.outcomes:
             raise SetupError(f"the test suite could not be started: {observation.output.strip()[-500:]}", hint="is the sandbox intact?")
     return observations
 
 
+def _isolated(bench: Bench, name: str, root: Path) -> Variant:
+    """The locked tests in a folder, with nothing of the project but the code under test."""
+    return Variant(name, root, bench.test_files, roots=bench.roots, packages=bench.packages)
+
+
 # --- GREEN ---------------------------------------------------------------------------------------------------------------
 
 
 def check_green(bench: Bench, changes: tuple[Change, ...], step: Step = "check_green") -> Judged:
-    """Every gate over one candidate, cheapest first; the first that refuses ends it."""
+    """Every gate over one candidate: first the scan and the oracle, which refuse most; then, side by side, what needs a suite or a fresh start."""
     if errors := green.syntax(changes):
         return Judged((), errors)
-    scanned: tuple[Finding, ...] = ()  # INTERIM scan.code(changes, bench.visible)
+    scanned = scan.code(changes, bench.visible)
     if _errors(scanned):
         return Judged((), scanned)
     asked = _ask_oracle(bench, changes, step)
-    if asked.refused:
-        return replace(asked, findings=(*scanned, *asked.findings))
-    judged = _run_suites(bench, changes, step)
-    if judged.refused:
-        return Judged((*asked.observations, *judged.observations), (*scanned, *asked.findings, *judged.findings))
-    final = _final_run(bench, changes, step) if hasattr(oracle, "probe") else Judged((), ())  # INTERIM
-    return Judged((*asked.observations, *judged.observations, *final.observations), (*scanned, *asked.findings, *judged.findings, *final.findings))
+    found = Judged(asked.observations, (*scanned, *asked.findings), asked.missed)
+    if found.refused:
+        return found
+    seen = _run_all(bench, changes, step)
+    findings = (*green.wanted(seen.locked, bench.wanted, bench.criteria), *green.incidents(seen.locked))
+    found = found.and_then((seen.locked,), findings)
+    if seen.whole and not found.refused:
+        judged = _judge_whole(bench, changes, seen.whole, step)
+        found = found.and_then(judged.observations, judged.findings)
+    if found.refused:
+        return found
+    judged = _judge_cold(bench, seen)
+    return found.and_then(judged.observations, judged.findings)
 
 
 def _errors(findings: tuple[Finding, ...]) -> bool:
@@ -104,38 +123,83 @@ def _ask_oracle(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged
     return Judged((seen, unseen), (*findings, *errors), missed)
 
 
-def _run_suites(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged:
-    """The locked tests in the graft, then everything that held before."""
-    work = bench.work
-    graft = bench.candidate(changes)
-    variants = [Variant("locked tests", graft, bench.test_files)]
-    whole = whole_suite(bench, "whole suite", graft)
-    if whole:
-        variants.append(whole)
-    observations = suites.run(step, tuple(variants), python=work.python, limits=work.config.limits)
-    findings = (*green.wanted(observations[0], bench.wanted, bench.criteria), *green.incidents(observations[0]))
-    if not whole or _errors(findings) or observations[1].exit_code == 0:
-        return Judged(observations, findings)
+@dataclass(frozen=True)
+class _Seen:
+    """What was run side by side. Cold: once more in a fresh interpreter, with another hash seed and the clock far ahead."""
+
+    locked: Observation
+    whole: Observation | None
+    cold: Observation
+    asked: Observation | None
+    """The oracle, cold, each question asked again and again."""
+    near: tuple[dict[str, Any], ...]
+    """Answers to `special_casing.probes`."""
+
+
+def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step) -> _Seen:
+    python, bounds = bench.work.python, bench.work.config.limits
+    tests = bench.candidate(changes)
+    whole = whole_suite(bench, "whole suite", bench.candidate(changes) if bench.work.own_suite else tests)
+    cold_tests = _isolated(bench, "locked tests, cold", bench.candidate(changes))
+    code = bench.without_tests(changes)
+    asked = (*bench.visible, *bench.hidden)
+    near = tuple((item.setup, item.call) for item in special_casing.probes(bench.work.task.examples))
+
+    def ask() -> Observation:
+        return oracle.ask(step, "oracle, cold", asked, code, python=python, limits=bounds, hash_seed=COLD_SEED, clock_shift=COLD_CLOCK, rounds=ROUNDS)
+
+    locked = _isolated(bench, "locked tests", tests)
+    answers = _at_once(
+        lambda: _run(bench, step, (locked,)),
+        (lambda: _run(bench, step, (whole,), seconds=bounds.suite_seconds)) if whole else None,
+        lambda: _run(bench, step, (cold_tests,), hash_seed=COLD_SEED, clock_shift=COLD_CLOCK),
+        ask if asked else None,
+        (lambda: oracle.probe(code, near, python=python, limits=bounds)) if near else None,
+    )
+    return _Seen(answers[0][0], answers[1][0] if whole else None, answers[2][0], answers[3], answers[4] or ())
+
+
+def _run(
+    bench: Bench, step: Step, variants: tuple[Variant, ...], *, seconds: float = 0.0, hash_seed: str = "0", clock_shift: float = 0.0
+) -> tuple[Observation, ...]:
+    """`seconds`: a longer time limit than `limits.test_seconds`."""
+    bounds = bench.work.config.limits
+    bounds = bounds.model_copy(update={"test_seconds": max(seconds, bounds.test_seconds)})
+    return suites.run(step, variants, python=bench.work.python, limits=bounds, hash_seed=hash_seed, clock_shift=clock_shift)
+
+
+def _at_once(*calls: Callable[[], Any] | None) -> tuple[Any, ...]:
+    """What the calls return, in order, two of them at a time; None for what is left out."""
+    with ThreadPoolExecutor(2) as pool:
+        begun = [pool.submit(call) if call else None for call in calls]
+        return tuple(future.result() if future else None for future in begun)
+
+
+def _judge_whole(bench: Bench, changes: tuple[Change, ...], after: Observation, step: Step) -> Judged:
+    """What held at the base still holds."""
+    if after.exit_code == 0:
+        return Judged((after,), ())
     before = baseline(bench)
     assert before is not None, "a whole suite at the candidate has one at the base"
-    lost = green.lost(before, observations[1], frozenset(bench.test_files))
+    lost = green.lost(before, after, frozenset(bench.test_files))
     again = _run_again(bench, changes, lost, step)
-    judged = green.regressions(before, observations[1], again, lost, work.quarantined)
+    judged = green.regressions(before, after, again, lost, bench.work.quarantined)
     bench.flaky |= {flaky.test: flaky for flaky in judged.flaky}
-    shown = (before,) if not work.own_suite else ()
-    return Judged((*observations, *shown, *again), (*findings, *judged.findings))
+    shown = (before,) if not bench.work.own_suite else ()
+    return Judged((after, *shown, *again), (*green.incidents(after), *judged.findings) if not bench.work.own_suite else judged.findings)
 
 
 def _run_again(bench: Bench, changes: tuple[Change, ...], lost: tuple[str, ...], step: Step) -> tuple[Observation, ...]:
     """Tests that held before and failed now: each alone, then the whole suite once more. Without any, or with too many to be chance, nothing."""
     if not lost or len(lost) > green.CHANCE:
         return ()
-    work = bench.work
-    graft = bench.candidate(changes)
-    variants = [Variant(f"alone: {test}", graft, (test,), isolated=not work.own_suite) for test in lost]
+    own = bench.work.own_suite
+    alone = [whole_suite(bench, f"alone: {test}", bench.candidate(changes), (test,)) for test in lost]
     whole = whole_suite(bench, "whole suite, again", bench.candidate(changes))
-    assert whole is not None
-    return suites.run(step, (*variants, whole), python=work.python, limits=work.config.limits)
+    runs = [variant for variant in (*alone, whole) if variant]
+    seconds = bench.work.config.limits.suite_seconds
+    found = _at_once(*(partial(_run, bench, step, (variant,), seconds=seconds if own else 0.0) for variant in runs))
+    return tuple(observation for (observation,) in found)
 
 
 def baseline(bench: Bench) -> Observation | None:
@@ -143,46 +207,33 @@ def baseline(bench: Bench) -> Observation | None:
     if bench.baseline is None:
         place = whole_suite(bench, "whole suite, base", bench.graft((), own_inodes=bench.work.own_suite))
         if place:
-            (bench.baseline,) = suites.run("check_red", (place,), python=bench.work.python, limits=bench.work.config.limits)
+            (bench.baseline,) = _run(bench, "check_red", (place,), seconds=bench.work.config.limits.suite_seconds)
     return bench.baseline
 
 
-def whole_suite(bench: Bench, name: str, root: Path) -> Variant | None:
-    """Everything at the base that is a test: the target's own suite with its own configuration, or the tests made by earlier tasks."""
-    tests = sorted(path for path in bench.before if writable.is_test(path))
-    if bench.work.own_suite:
-        return Variant(name, root, ("",), isolated=False) if tests else None
-    others = tuple(path for path in tests if path.endswith(".py") and path not in bench.test_files)
-    return Variant(name, root, others) if others else None
+def whole_suite(bench: Bench, name: str, root: Path, only: tuple[str, ...] = ()) -> Variant | None:
+    """Everything at the base that is a test: the project's own suite with its own configuration, or the tests made by earlier tasks.
+
+    `only`: node ids to run of it.
+    """
+    own = bench.layout
+    if own is not None and own.tests:
+        arguments = layout.arguments_for(own, bench.environment.packages if bench.environment else ())
+        tests = frozenset(path for path in bench.before if own.is_test(path))
+        return Variant(name, root, only or own.tests, isolated=False, arguments=arguments, test_files=tests)
+    others = tuple(sorted(path for path in bench.before if writable.is_test(path) and path.endswith(".py") and path not in bench.test_files))
+    return Variant(name, root, only or others) if others else None
 
 
 # --- the final run ---------------------------------------------------------------------------------------------------------
 
 
-def _final_run(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged:
-    """Once more in fresh interpreters, with another hash seed and the clock far ahead, and each question asked again and again; then inputs near
-    the examples, to see whether the code tells the examples from everything else."""
-    python, bounds, examples = bench.work.python, bench.work.config.limits, bench.work.task.examples
-    root = bench.without_tests(changes)
-    locked = (Variant("locked tests, cold", bench.candidate(changes), bench.test_files),)
-    asked = (*bench.visible, *bench.hidden)
-    near = special_casing.probes(examples)
-
-    def run_tests() -> tuple[Observation, ...]:
-        return suites.run(step, locked, python=python, limits=bounds, hash_seed=COLD_SEED, clock_shift=COLD_CLOCK)
-
-    def ask_again() -> Observation:
-        return oracle.ask(step, "oracle, cold", asked, root, python=python, limits=bounds, hash_seed=COLD_SEED, clock_shift=COLD_CLOCK, rounds=ROUNDS)
-
-    with ThreadPoolExecutor(2) as pool:
-        tests = pool.submit(run_tests)
-        answers = pool.submit(ask_again) if asked else None
-        probed = pool.submit(oracle.probe, root, tuple((item.setup, item.call) for item in near), python=python, limits=bounds) if near else None
-        observations = [tests.result()[0]]
-        findings = [*cold.tests(observations[0], bench.wanted, bench.criteria)]
-        if answers:
-            observations.append(answers.result())
-            findings += cold.answers(observations[1], examples, bench.criteria)
-        special = special_casing.judge(near, probed.result() if probed else (), bench.visible, bench.hidden)
+def _judge_cold(bench: Bench, seen: _Seen) -> Judged:
+    """Nothing changed with the hash seed, the clock, or by asking again; and the code does not tell the examples from everything else."""
+    examples = bench.work.task.examples
+    findings = [*cold.tests(seen.cold, bench.wanted, bench.criteria)]
+    if seen.asked:
+        findings += cold.answers(seen.asked, examples, bench.criteria)
+    special = special_casing.judge(special_casing.probes(examples), seen.near, bench.visible, bench.hidden)
     bench.capped = {bench.criteria[example] for example in special.examples}
-    return Judged(tuple(observations), (*findings, *special.findings))
+    return Judged((seen.cold, *((seen.asked,) if seen.asked else ())), (*findings, *special.findings))

@@ -4,8 +4,10 @@
          ▲  findings │               ▲  findings │             └─ worse? dropped, the candidate stays
          └───────────┘               └───────────┘   bounded by attempts, budget and repetition
 
+After that, mutants of what was changed say whether the tests would notice.
+
 It works in a throwaway folder, never sees the database, never changes the working directory. Its one side channel is the journal.
-write_tests.py, checks.py, write_code.py and tidy.py hold the steps, bench.py what they share.
+write_tests.py, checks.py, write_code.py, tidy.py and mutate.py hold the steps, bench.py what they share.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pathlib import Path
 from orchestrator.errors import SetupError
 from orchestrator.model import CycleResult, Proof
 from orchestrator.plan.held_out import call_form, outcome_kind
-from orchestrator.run import checks, examples, sandboxes, tidy, write_code, write_tests
+from orchestrator.run import checks, environment, examples, layout, mutate, sandboxes, tidy, write_code, write_tests
 from orchestrator.run.agents import Agent, workspace
 from orchestrator.run.bench import Bench, End, Journal, Work
 from orchestrator.run.gates import writable
@@ -60,6 +62,7 @@ def run_cycle(work: Work, agent: Agent | None, journal: Journal, tests_agent: Ag
         tidying=bench.tidying,
         mutation=bench.mutation,
         flaky=tuple(bench.flaky.values()),
+        fresh=bench.fresh,
     )
 
 
@@ -71,8 +74,11 @@ def opened(work: Work) -> Iterator[Bench]:
         base = folder / "base"
         base.mkdir()
         Repository(work.repository).materialise(work.base, base)
+        files = workspace.read(base)
+        own = layout.detect(tuple(sorted(files)), lambda path: files[path].text if path in files else None) if work.own_suite else None
+        workspace.apply(base, own.generated if own else ())
         before = {path: change for path, change in workspace.read(base).items() if not writable.is_ours(path)}
-        yield Bench(work, folder, base, before, set(work.revealed), work.spent)
+        yield Bench(work, folder, base, before, set(work.revealed), work.spent, own, environment.of(work.python))
 
 
 def _steps(bench: Bench, agent: Agent | None, tests_agent: Agent | None, journal: Journal) -> End:
@@ -103,6 +109,7 @@ def _steps(bench: Bench, agent: Agent | None, tests_agent: Agent | None, journal
     end = write_code.search(bench, agent, journal, findings)
     if end.verdict == "passed":
         tidy.after(bench, agent, journal, end.code)
+        end = mutate.after(bench, tests_agent, journal, end)
     return end
 
 

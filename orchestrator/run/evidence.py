@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from orchestrator.model import Observation, TestOutcome
+from orchestrator.model import Incident, IncidentKind, Observation, TestOutcome
 
 NOT_STARTED = 70
 """Our own code for a suite that gave no answer at all."""
@@ -52,6 +52,25 @@ REFUSED: dict[str, str] = {
     "twice": "it was reported more than once",
 }
 """Outcomes that prove nothing in either direction."""
+
+UNSTEADY: dict[str, str] = {"changed": "its answer changes when asked again"}
+"""Outcomes of an example whose first answer was right."""
+
+INCIDENTS: dict[IncidentKind, str] = {
+    "connection": "the code tried to reach a network or a socket of this machine",
+    "write outside": "the code tried to write outside the folder it was given",
+    "processes": "the code started more processes than it may",
+    "memory": "the code took more memory than it may",
+    "file size": "the code wrote more than it may",
+    "time": "the code did not end within its time limit",
+    "left behind": "a process was still there at the end of the run, and was ended",
+    "signal": "the code died by a signal, or sent one to a process outside",
+    "inspection": "the code looked around where it has no business",
+}
+"""What the sandbox stopped, ended or saw, by kind."""
+
+INCIDENTS_KEPT = 20
+"""Of one observation."""
 
 
 def exit_meaning(code: int | None) -> str:
@@ -165,7 +184,7 @@ def holds(outcome: TestOutcome) -> bool:
 
 def meaning(outcome: TestOutcome) -> str:
     """The sentence of an outcome's word."""
-    return {**RED, **REFUSED, HOLDS: "it holds"}.get(outcome.outcome, outcome.outcome)
+    return {**RED, **REFUSED, **UNSTEADY, HOLDS: "it holds"}.get(outcome.outcome, outcome.outcome)
 
 
 def passed_exactly(observation: Observation, wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -179,3 +198,28 @@ def passed_exactly(observation: Observation, wanted: tuple[str, ...]) -> tuple[s
 
 def _passed(outcome: TestOutcome | None) -> bool:
     return outcome is not None and holds(outcome)
+
+
+def incidents(told: Any, outcomes: tuple[TestOutcome, ...], memory_mb: int, file_mb: int, where: str = "") -> tuple[Incident, ...]:
+    """What the sandbox told, as [kind, detail, where] each, and what the outcomes themselves say of limits. Anything else that it told is nothing.
+
+    `where` stands in for a place that was not told.
+    """
+    rows = (
+        [row for row in told if isinstance(row, list) and len(row) == 3 and all(isinstance(part, str) for part in row)]
+        if isinstance(told, list)
+        else []
+    )
+    found = [Incident(kind, _one_line(row[1]), row[2] or where) for row in rows for kind in INCIDENTS if kind == row[0]]
+    for outcome in outcomes:
+        if outcome.kind == "MemoryError":
+            found.append(Incident("memory", f"more than {memory_mb} MB", outcome.id))
+        if outcome.kind == "OSError" and "[Errno 27]" in outcome.message:
+            found.append(Incident("file size", f"a file of more than {file_mb} MB", outcome.id))
+        if outcome.kind == "OSError" and "[Errno 28]" in outcome.message:
+            found.append(Incident("file size", "no space is left for more", outcome.id))
+    return tuple(dict.fromkeys(found))[:INCIDENTS_KEPT]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.encode("utf-8", "replace").decode().split())[:300]

@@ -14,7 +14,7 @@ import tokenize
 from collections import Counter
 
 from orchestrator.model import Example, Task
-from orchestrator.plan.outline import is_place, slug, starred
+from orchestrator.plan.outline import imported, is_place, slug, starred
 from orchestrator.run.oracle import tolerance
 
 HEAD = '''"""{title}
@@ -46,19 +46,34 @@ def console(command, expected, tmp_path, stdin="", before=(), pattern=None):
 '''
 
 
-def test_file(task: Task, path: str, examples: tuple[Example, ...]) -> str:
-    """The test file of a task for these examples (the visible ones). `path`: the PRD's."""
-    wanted = {example.id for example in examples}
+FRESH = '''
+
+@pytest.fixture(autouse=True)
+def fresh():
+    """Each test begins with modules that remember nothing."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in {modules}]:
+        del sys.modules[name]
+'''
+
+
+def test_file(task: Task, path: str, examples: tuple[Example, ...], *, fresh: bool = False) -> str:
+    """The test file of a task for these examples (the visible ones, as they are shown). `path`: the PRD's.
+
+    `fresh`: the modules remember something from one call to the next, and each test must begin anew, as each example does.
+    """
+    wanted = {example.id: example for example in examples}
     parts: list[str] = []
     for requirement in task.requirements:
         for criterion in requirement.criteria:
-            for example in criterion.examples:
-                if example.id in wanted:
+            for identity in (item.id for item in criterion.examples):
+                if example := wanted.get(identity):
                     text = "" if is_place(criterion.text) else " ".join(criterion.text.split())
                     parts.append(_test(name_of(task, example), f"{criterion.id}: {text}" if text else criterion.id, example))
     body = "\n\n".join(parts)
     console = any(example.compare == "console" for example in examples)
-    imports = [name for name in ("os", "re", "subprocess", "sys") if (console and name != "pytest") or f"{name}." in body]
+    modules = tuple(sorted({path.partition("/")[0].removesuffix(".py") for example in examples for path, _ in imported(example)})) if fresh else ()
+    body = FRESH.format(modules=modules).strip("\n") + f"\n\n\n{body}" if modules else body
+    imports = [name for name in ("os", "re", "subprocess", "sys") if console or f"{name}." in body]
     lines = [f"import {name}" for name in imports] + (["from pathlib import Path"] if console else [])
     head = HEAD.format(title=_docstring(f"{task.id}: {task.goal}"), path=_docstring(path))
     if lines:

@@ -23,6 +23,7 @@ AUTHOR = {
     "GIT_COMMITTER_EMAIL": "orchestrator@localhost",
 }
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+LOCAL = {"GIT_ALLOW_PROTOCOL": "file"}
 
 
 class GitError(StoreError):
@@ -102,6 +103,40 @@ class Repository:
     def subject(self, commit: str) -> str:
         return self.git("show", "-s", "--format=%s", commit).decode("utf-8", "replace").strip()
 
+    def message(self, commit: str) -> str:
+        return self.git("show", "-s", "--format=%B", commit).decode("utf-8", "replace").strip("\n")
+
+    def parents(self, commit: str) -> tuple[str, ...]:
+        return tuple(self.git("show", "-s", "--format=%P", commit).decode().split())
+
+    def refs(self, *patterns: str) -> dict[str, str]:
+        """Ref → object id, for refs that begin with one of the patterns, a `/` behind it or the end."""
+        listed = self.git("for-each-ref", "--format=%(objectname) %(refname)", *patterns).decode("utf-8", "replace")
+        return {name: found for found, _, name in (line.partition(" ") for line in listed.splitlines())}
+
+    def log(self, *revisions: str, first_parent: bool = False) -> tuple[str, ...]:
+        """Commits, oldest first, for revisions as `git rev-list` takes them."""
+        options = ("--first-parent",) if first_parent else ()
+        return tuple(self.git("rev-list", "--reverse", "--topo-order", *options, *revisions, "--").decode().split())
+
+    def changes(self, before: str, after: str) -> tuple[Change, ...]:
+        """What turns one tree into the other. Raises GitError for what is no text file: a link, a submodule, bytes that are not UTF-8."""
+        fields = self.git("diff-tree", "-r", "-z", "--no-renames", before, after).split(b"\0")[:-1]
+        found = []
+        for entry, name in zip(fields[::2], fields[1::2], strict=True):
+            _, mode, _, blob, _ = entry.decode().split(" ")
+            path = name.decode("utf-8", "surrogateescape")
+            if mode == "000000":
+                found.append(Change(path, None))
+                continue
+            try:
+                if mode not in ("100644", "100755"):
+                    raise ValueError
+                found.append(Change(path, self.git("cat-file", "blob", blob).decode("utf-8"), mode == "100755"))
+            except ValueError:
+                raise GitError(f"{path!r} is no text file") from None
+        return tuple(found)
+
     @contextmanager
     def _index(self) -> Iterator[dict[str, str]]:
         with tempfile.TemporaryDirectory(prefix="orchestrator-index-") as folder:
@@ -117,10 +152,13 @@ def run(*arguments: str, stdin: bytes | None = None, env: dict[str, str] | None 
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_GRAFT_FILE": "/dev/null",
     }
     options = ["-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", "-c", "core.quotePath=false", "-c", "gc.auto=0"]
     options += ["-c", "log.showSignature=false", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false", "-c", "i18n.commitEncoding=utf-8"]
     options += ["-c", "init.defaultBranch=main", "-c", "commit.gpgSign=false", "-c", "core.attributesFile=/dev/null"]
+    options += ["-c", "advice.graftFileDeprecated=false"]
     try:
         done = subprocess.run(
             ["git", *options, *arguments], input=stdin, stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True,
@@ -131,6 +169,41 @@ def run(*arguments: str, stdin: bytes | None = None, env: dict[str, str] | None 
     if done.returncode not in ok:
         raise GitError(f"git {' '.join(arguments[:6])}: {done.stderr.decode('utf-8', 'replace').strip()[:1000]}")
     return done.stdout
+
+
+UPLOAD = "env GIT_GRAFT_FILE=/dev/null git -c safe.directory=* upload-pack"
+
+
+def advertised(source: Path) -> dict[str, str]:
+    """Ref → object id of a repository or of a bundle file. Raises GitError when it is neither."""
+    listed = run("ls-remote", "--quiet", f"--upload-pack={UPLOAD}", str(source.resolve()), env=LOCAL).decode("utf-8", "replace")
+    return {name: found for found, _, name in (line.partition("\t") for line in listed.splitlines())}
+
+
+def copy(source: Path, place: Path, refs: tuple[str, ...]) -> tuple[Repository, dict[str, str]]:
+    """(a fresh bare repository with those refs and all they lead to, ref → why it could not be had).
+
+    Every object is transferred and hashed anew: nothing of the source is trusted but that its refs name objects. Its configuration, hooks,
+    grafts and replacements play no part.
+    """
+    run("init", "--quiet", "--bare", str(place))
+    repository = Repository(place)
+    problems = {}
+
+    def fetch(*names: str) -> None:
+        specs = [f"+{name}:{name}" for name in names]
+        repository.git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", f"--upload-pack={UPLOAD}", str(source.resolve()), *specs, env=LOCAL)
+
+    try:
+        if refs:
+            fetch(*refs)
+    except GitError:
+        for name in refs:
+            try:
+                fetch(name)
+            except GitError as error:
+                problems[name] = error.message.partition(": ")[2]
+    return repository, problems
 
 
 def open_repository(path: Path, target: str, branch: str) -> Repository:

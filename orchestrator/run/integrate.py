@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.model import Change, CycleResult, Example, Prd, Task
+from orchestrator.model import Change, CycleResult, Prd, Task
 from orchestrator.run import examples
 from orchestrator.run.git import Repository
 
@@ -67,13 +67,16 @@ def attempt_key(result: CycleResult) -> str:
     return f"{result.task}@{result.fingerprint[:12]}.{number}"
 
 
-def commit_held_out(repository: Repository, branch: str, prd: Prd, tasks: tuple[Task, ...], visible: dict[str, frozenset[str]]) -> Commit | None:
-    """When a PRD is complete its held-out examples join the committed tests as regression tests. `visible`: task → shown example ids."""
+def commit_held_out(
+    repository: Repository, branch: str, prd: Prd, tasks: tuple[Task, ...], visible: dict[str, frozenset[str]], fresh: frozenset[str]
+) -> Commit | None:
+    """When a PRD is complete its held-out examples join the committed tests as regression tests. `visible`: task → shown example ids;
+    `fresh`: tasks whose tests begin with fresh modules."""
     changes: list[Change] = []
     for task in tasks:
         hidden = [example for example in task.examples if example.id not in visible.get(task.id, frozenset())]
         if hidden:
-            changes.append(Change(task.test_file, examples.test_file(task, prd.path, _all(task))))
+            changes.append(Change(task.test_file, examples.test_file(task, prd.path, task.examples, fresh=task.id in fresh)))
     head = repository.resolve(branch)
     tree = repository.write_tree(repository.tree(head), tuple(changes))
     if not changes or tree == repository.tree(head):
@@ -83,10 +86,6 @@ def commit_held_out(repository: Repository, branch: str, prd: Prd, tasks: tuple[
     if not repository.move(branch, commit, head):
         raise Conflict(f"{branch} moved while it was written")
     return _commit(repository, commit)
-
-
-def _all(task: Task) -> tuple[Example, ...]:
-    return task.examples
 
 
 def _message(kind: str, task: Task, key: str, evidence: str) -> str:

@@ -7,79 +7,163 @@ and this module decodes the answer and compares. Nothing is unpickled; only exac
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import re
 import select
 import subprocess
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator.config import Limits
-from orchestrator.model import Example, Observation, Step, TestOutcome
-from orchestrator.run import sandboxes
+from orchestrator.model import Example, Incident, Observation, Step, TestOutcome
+from orchestrator.run import evidence, sandboxes
 from orchestrator.run.sandboxes import Mount
-from orchestrator.run.suites import INSIDE, limits_inside
+from orchestrator.run.suites import limits_inside
 
 
-def ask(step: Step, what: str, examples: tuple[Example, ...], root: Path, *, python: Path, limits: Limits) -> Observation:
-    """Put every example to the code under `root` (a folder without tests) and judge the answers. One outcome per example."""
+def ask(
+    step: Step,
+    what: str,
+    examples: tuple[Example, ...],
+    root: Path,
+    *,
+    python: Path,
+    limits: Limits,
+    hash_seed: str = "0",
+    clock_shift: float = 0.0,
+    rounds: int = 1,
+) -> Observation:
+    """Put every example to the code under `root` (a folder without tests) and judge the answers. One outcome per example.
+
+    `hash_seed` is PYTHONHASHSEED; `clock_shift` is how many seconds ahead Python code sees the time. With more `rounds` an example that is no
+    console command is asked again in the same process, as often as a short time allows: `changed` is the outcome of one that was right at first.
+    """
     started = time.monotonic()
     outcomes: list[TestOutcome] = []
+    incidents: list[Incident] = []
     output = ""
-    while len(outcomes) < len(examples):
-        judged, said = _ask(examples[len(outcomes) :], root, python, limits)
-        outcomes += judged
-        output += said
-        if len(outcomes) < len(examples):
-            example = examples[len(outcomes)]
-            if not judged and said:
+    with _Child(root, python, limits, hash_seed, clock_shift) as child:
+        for example in examples:
+            answer = child.ask(_question(example, rounds), limits.example_seconds)
+            if answer is None and not child.answered and child.said():
+                output += child.said()
                 outcomes += [TestOutcome(item.id, "not run", "", "the sandbox ended before it answered") for item in examples[len(outcomes) :]]
+                break
+            if answer is None:
+                output += child.said()
+                outcome = TestOutcome(example.id, "raised", "", f"`{example.call}` ended the sandbox")
+                child.start_again()
             else:
-                outcomes.append(TestOutcome(example.id, "raised", "", f"`{example.call}` ended the sandbox"))
+                outcome = _readable(judge(example, answer))
+            outcomes.append(outcome)
+            told = answer.get("incidents") if answer else None
+            incidents += evidence.incidents(told, _about(outcome, answer), limits.memory_mb, limits.file_mb, example.id)
+        output += child.said()
     exit_code = 0 if all(outcome.outcome == "passed" for outcome in outcomes) else 1
     seconds = time.monotonic() - started
-    return Observation(step, what, "oracle", exit_code, tuple(outcomes), output[:8192], seconds, sandboxes.level().name)
+    kept = tuple(incidents[: evidence.INCIDENTS_KEPT])
+    return Observation(step, what, "oracle", exit_code, tuple(outcomes), output[:8192], seconds, sandboxes.level().name, kept)
 
 
-def _ask(examples: tuple[Example, ...], root: Path, python: Path, limits: Limits) -> tuple[list[TestOutcome], str]:
-    """(outcomes until the sandbox ended, what it said on standard error). Fewer than examples: the next one ended the sandbox."""
-    outcomes: list[TestOutcome] = []
-    argv = sandboxes.code_argv(
-        [str(python), "-I", "-B", "/inside/oracle.py"],
-        mounts=(Mount(INSIDE, "/inside"), Mount(root, "/graft")),
-        chdir="/tmp",
-        python=python,
-        env={"PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin", "PYTHONHASHSEED": "0"},
-    )
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        assert child.stderr is not None
+def probe(
+    root: Path, calls: tuple[tuple[tuple[str, ...], str], ...], *, python: Path, limits: Limits, seconds: float = 2.0
+) -> tuple[dict[str, Any], ...]:
+    """What the code under `root` answers to (set-up, call) pairs, all in one process as long as none ends it; nothing is judged.
+
+    One answer per pair, as `judge` takes it: `value`, `raise`, `set-up`, `died`, `timeout`, `too large`, or `not asked` when the time was over.
+    """
+    answers: list[dict[str, Any]] = []
+    deadline = time.monotonic() + seconds
+    with _Child(root, python, limits, "0", 0.0) as child:
+        while len(answers) < len(calls) and (left := deadline - time.monotonic()) > 0:
+            wanted = calls[len(answers) :]
+            answer = child.ask({"kind": "probe", "calls": wanted, "files": [], "seconds": left}, limits.example_seconds + left)
+            told = answer.get("answers") if answer else None
+            got = [item for item in told if isinstance(item, dict)][: len(wanted)] if isinstance(told, list) else []
+            answers += got
+            if answer is None:
+                break
+            if len(got) < len(wanted) and time.monotonic() < deadline:
+                answers.append({"answer": "timeout" if answer.get("exit") == -14 else "died", "exit": answer.get("exit")})
+    return (*answers, *({"answer": "not asked"} for _ in calls[len(answers) :]))
+
+
+class _Child:
+    """The process in the sandbox that answers questions, one line each."""
+
+    def __init__(self, root: Path, python: Path, limits: Limits, hash_seed: str, clock_shift: float) -> None:
+        self.root, self.python, self.limits, self.hash_seed, self.clock_shift = root, python, limits, hash_seed, clock_shift
+
+    def __enter__(self) -> _Child:
+        env = {"PATH": f"{self.python.parent}:{sandboxes.PATH}", "PYTHONHASHSEED": self.hash_seed}
+        self.stack = contextlib.ExitStack()
+        self.box = self.stack.enter_context(sandboxes.code((Mount(self.root, "/graft"),), python=self.python, env=env))
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+        self.stack.close()
+
+    def start(self) -> None:
+        self.answered = False
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 closed in `end`, with the process that writes to it
+        command = [str(self.python), "-P", "-s", "-B", self.box.at("/inside/oracle.py")]
+        self.process = self.box.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+        limits = limits_inside(self.limits, self.limits.example_seconds)
+        request = {"box": dict(self.box.inside), "limits": limits, "root": self.box.at("/graft"), "clock_shift": self.clock_shift}
+        self.send(request | {"seconds": self.limits.example_seconds})
+
+    def start_again(self) -> None:
+        self.end()
+        self.start()
+
+    def end(self) -> None:
+        self.box.end(self.process)
+        self.errors.close()
+        for stream in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                assert stream is not None
+                stream.close()
+
+    def send(self, value: object) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            assert self.process.stdin is not None
+            self.process.stdin.write(json.dumps(value).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def ask(self, question: object, seconds: float) -> dict[str, Any] | None:
+        """The answer, or None when the sandbox ended instead."""
+        self.send(question)
         try:
-            head = {"limits": limits_inside(limits, limits.example_seconds), "root": "/graft", "seconds": limits.example_seconds}
-            _send(child.stdin, head)
-            for example in examples:
-                _send(child.stdin, _question(example))
-                answer = _receive(child.stdout, limits.example_seconds + 10)
-                outcomes.append(_readable(judge(example, answer)))
-        except (BrokenPipeError, EOFError):
-            pass
-        finally:
-            child.kill()
-        output = child.stderr.read(8192).decode("utf-8", "replace")
-    return outcomes, output
+            answer = _receive(self.process.stdout, seconds + 10)
+        except EOFError:
+            return None
+        self.answered = True
+        return answer
+
+    def said(self) -> str:
+        """What the process said on standard error."""
+        self.errors.seek(0)
+        return self.errors.read(8192).decode("utf-8", "replace")
+
+
+def _about(outcome: TestOutcome, answer: dict[str, Any] | None) -> tuple[TestOutcome, ...]:
+    """The outcome with the type and message that were really raised, whatever was expected; for a command, as its standard error ends."""
+    if answer is None:
+        return ()
+    last = str(answer.get("stderr", "")).strip().rpartition("\n")[2]
+    kind, _, message = (str(answer.get("type", "")), "", str(answer.get("message", ""))) if "type" in answer else last.partition(": ")
+    return (replace(outcome, kind=kind, message=message),)
 
 
 def _readable(outcome: TestOutcome) -> TestOutcome:
     """Half a surrogate pair cannot be written as UTF-8, so it must not get further than this."""
     return replace(outcome, **{key: getattr(outcome, key).encode("utf-8", "replace").decode() for key in ("kind", "message")})
-
-
-def _send(stream: Any, value: object) -> None:
-    stream.write(json.dumps(value).encode() + b"\n")
-    stream.flush()
 
 
 def _receive(stream: Any, seconds: float) -> dict[str, Any]:
@@ -99,8 +183,9 @@ def _receive(stream: Any, seconds: float) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {"answer": "died"}
 
 
-def _question(example: Example) -> dict[str, object]:
+def _question(example: Example, rounds: int) -> dict[str, object]:
     return {
+        "rounds": rounds,
         "kind": "console" if example.compare == "console" else "call",
         "setup": example.setup,
         "call": example.call,
@@ -113,7 +198,16 @@ def _question(example: Example) -> dict[str, object]:
 
 
 def judge(example: Example, answer: dict[str, Any]) -> TestOutcome:
-    """`passed`, or a word of evidence.RED / evidence.REFUSED with a message that says expected and got."""
+    """`passed`, `changed`, or a word of evidence.RED / evidence.REFUSED with a message that says expected and got."""
+    outcome = _judge_first(example, answer)
+    changed = answer.get("changed")
+    if outcome.outcome != "passed" or not isinstance(changed, dict):
+        return outcome
+    got, number = _short(str(changed.get("repr", ""))), changed.get("round")
+    return TestOutcome(example.id, "changed", "", f"`{example.call}` gave {got} when it was asked for the {number}. time, {_wanted(example)} before")
+
+
+def _judge_first(example: Example, answer: dict[str, Any]) -> TestOutcome:
     kind = answer.get("answer")
     if kind == "timeout":
         return TestOutcome(example.id, "timeout", "", f"`{example.call}` did not end in time")

@@ -29,6 +29,9 @@ _MAIN: dict[str, str] = {
     "raises": 'raise SystemExit("orchestrator stub")',
 }
 
+ROOTS = ("", "src")
+"""Folders that imports start from, where nothing else is known."""
+
 _OPERATORS = "call getitem contains len iter eq ne lt le gt ge add radd sub rsub mul rmul truediv neg bool int float str repr enter"
 
 
@@ -40,7 +43,9 @@ class Subjects:
     programs: frozenset[str]
 
 
-def subjects(examples: tuple[Example, ...], tests: tuple[str, ...], files: tuple[str, ...], read: Callable[[str], str | None]) -> Subjects:
+def subjects(
+    examples: tuple[Example, ...], tests: tuple[str, ...], files: tuple[str, ...], read: Callable[[str], str | None], roots: tuple[str, ...] = ROOTS
+) -> Subjects:
     """What examples and the sources of test files import. `read` gives a file's text at the base, or None.
 
     `files`: where the subject is expected; a module that is neither there nor at the base is somebody else's, and no subject.
@@ -50,7 +55,7 @@ def subjects(examples: tuple[Example, ...], tests: tuple[str, ...], files: tuple
     uses = [(imported(example), (*example.setup, example.call), example.compare == "console") for example in examples]
     for pairs, sources, is_program in (*uses, *((imported_by((text,)), (text,), False) for text in tests)):
         for path, name in pairs:
-            path = locate(path, read)
+            path = locate(path, read, roots)
             if read(path) is None and not _expected(path, files):
                 continue
             names.setdefault(path, set()).update({name} if name else set() if is_program else _attributes(sources, path))
@@ -77,13 +82,16 @@ def _expected(path: str, files: tuple[str, ...]) -> bool:
     return path.removeprefix("src/").removesuffix(".py") in plain
 
 
-def locate(path: str, read: Callable[[str], str | None]) -> str:
-    """Where a module of that path lives at the base: as written, a package, a `__main__`, below `src/`; else as written."""
+def locate(path: str, read: Callable[[str], str | None], roots: tuple[str, ...] = ROOTS) -> str:
+    """Where a module of that path lives at the base: as written, a package, a `__main__`, below one of `roots`; else where its package is."""
     stem = path.removesuffix(".py")
-    for candidate in (path, f"{stem}/__init__.py", f"{stem}/__main__.py", f"src/{path}", f"src/{stem}/__init__.py", f"src/{stem}/__main__.py"):
+    folders = [f"{root}/" if root else "" for root in roots]
+    for candidate in (f"{folder}{name}" for folder in folders for name in (path, f"{stem}/__init__.py", f"{stem}/__main__.py")):
         if read(candidate) is not None:
             return candidate
-    return path
+    top = path.partition("/")[0]
+    home = next((folder for folder in folders if "/" in path and read(f"{folder}{top}/__init__.py") is not None), "")
+    return f"{home}{path}"
 
 
 def _attributes(sources: tuple[str, ...], path: str) -> set[str]:

@@ -7,7 +7,7 @@ from orchestrator.model import Change, Tidying
 from orchestrator.run import checks, limits, turns
 from orchestrator.run.agents import Agent, workspace
 from orchestrator.run.bench import Bench, Journal
-from orchestrator.run.gates import metrics, writable
+from orchestrator.run.gates import metrics
 
 
 def after(bench: Bench, agent: Agent, journal: Journal, code: tuple[Change, ...]) -> None:
@@ -29,12 +29,13 @@ def _propose(
     asked_of = tuple(change.path for change in code if change.text is not None)
     try:
         turn, changed = turns.take(
-            bench, agent, journal, role="code", attempt=bench.attempts[-1].number, turn=limits.TIDY_TURN, findings=(), step="tidy", start=code,
+            bench, agent, journal, role="code", attempt=bench.attempts[-1].number, turn=limits.TIDY_TURN, findings=(), step="tidy",
+            template="tidy", start=code,
             writable=asked_of, asks=triggers,
         )  # fmt: skip
     except AgentError as error:
         return Tidying(triggers, False, f"no answer: {error}")
-    proposed, notices = writable.sort(changed, frozenset(bench.test_files))
+    proposed, notices = bench.sort(changed)
     if not proposed:
         return Tidying(triggers, False, "dropped: nothing was proposed", (turn,), findings=notices)
     tidied = workspace.difference(bench.before, _merged(bench, code, proposed))

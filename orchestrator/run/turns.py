@@ -26,17 +26,20 @@ def take(
     writable: tuple[str, ...] = (),
     repeats: int = 0,
     asks: tuple[str, ...] = (),
+    template: str = "",
 ) -> Returned:
     """The turn, and what it changes against the base with the locked tests and `start`. Raises AgentError; the PRD's spending goes on."""
     work = bench.work
     place = bench.workspace(start)
     before = workspace.read(place)
     writable = writable or bench.writable()
-    wanted = (*writable, *bench.writable(), *(stubs.locate(path, bench.read_base) for path in work.builds_on))
+    workspace.make_room(place, writable)
+    wanted = (*writable, *bench.writable(), *(stubs.locate(path, bench.read_base, bench.roots) for path in work.builds_on))
     shown = tuple(before[path] for path in list(dict.fromkeys(path for path in wanted if path in before))[:SHOWN])
     brief = render(
         work.task, work.prd, attempt, turn, role, tuple(finding for finding in findings if _to_mend(finding)), shown, writable,
         revealed=frozenset(bench.revealed), repeats=repeats, step=step, asks=asks,
+        template=template,
     )  # fmt: skip
 
     def perform() -> Returned:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from orchestrator.errors import AgentError
-from orchestrator.model import AgentTurn, Attempt, Change, Finding, Observation, Question
+from orchestrator.model import AgentTurn, Attempt, Change, Example, Finding, Observation, Question
+from orchestrator.plan import held_out
 from orchestrator.run import checks, limits, turns, write_tests
 from orchestrator.run.agents import Agent
 from orchestrator.run.bench import Bench, End, Journal
-from orchestrator.run.gates import red, writable
+from orchestrator.run.gates import red
 
 
 def search(bench: Bench, agent: Agent, journal: Journal, findings: tuple[Finding, ...]) -> End:
@@ -34,7 +35,7 @@ def search(bench: Bench, agent: Agent, journal: Journal, findings: tuple[Finding
             turn, changed = turns.take(bench, agent, journal, role="code", attempt=number, findings=findings, repeats=repeats)
         except AgentError as error:
             return End("parked", str(error))
-        changes, findings = writable.sort(changed, frozenset(bench.test_files))
+        changes, findings = bench.sort(changed)
         mark = limits.answer_hash(changes)
         if mark in known:
             repeats += 1
@@ -47,6 +48,10 @@ def search(bench: Bench, agent: Agent, journal: Journal, findings: tuple[Finding
             continue
         nothing = checks.Judged((), (Finding("no progress", "no source file was changed"),))
         judged = checks.check_green(bench, changes) if changes else nothing
+        while _only_tests_failed(judged) and (checked := _mend_tests(bench)):
+            if checked.refused:
+                return End("needs a person", "a revealed example proves nothing as it stands", question=red_question(bench, checked))
+            judged = checks.check_green(bench, changes)
         findings = (*findings, *judged.findings)
         known[mark] = _record(bench, number, (turn,), changes, findings, judged.observations)
         if not judged.refused:
@@ -54,7 +59,7 @@ def search(bench: Bench, agent: Agent, journal: Journal, findings: tuple[Finding
         if judged.missed:
             missed.add(mark)
             if len(missed) >= 2:
-                checked = _reveal(bench, judged.missed[0])
+                checked = _reveal(bench, judged.missed[:1])
                 if checked.refused:
                     return End("needs a person", "a revealed example proves nothing as it stands", question=red_question(bench, checked))
                 known.clear()
@@ -70,9 +75,29 @@ def _why(findings: tuple[Finding, ...]) -> str:
     return f"; the last: {first.message}" if first else ""
 
 
-def _reveal(bench: Bench, example: str) -> red.Red:
-    """Two different candidates missed: one held-out example becomes a visible, locked test, and RED is checked again with it."""
-    bench.revealed.add(example)
+def _only_tests_failed(judged: checks.Judged) -> bool:
+    """Every example held in a process of its own, and yet a locked test failed."""
+    return {finding.gate for finding in judged.findings if finding.severity == "error"} == {"green"}
+
+
+def _mend_tests(bench: Bench) -> red.Red | None:
+    """What may part the tests from the examples is mended, once each: first that modules remember something from test to test, then that
+    sessions leave hidden questions out. None when neither is left."""
+    if not bench.fresh and bench.visible:
+        bench.fresh = True
+        return _reveal(bench, ())
+    if bench.shown != bench.visible:
+        return _reveal(bench, tuple(example.id for example in bench.hidden if _is_on_the_way(bench, example)))
+    return None
+
+
+def _is_on_the_way(bench: Bench, hidden: Example) -> bool:
+    return any(held_out.shown(example, (hidden,)) != example for example in bench.visible)
+
+
+def _reveal(bench: Bench, names: tuple[str, ...]) -> red.Red:
+    """Held-out examples become visible, locked tests (two different candidates missed one; or a session needs them), and RED is checked again."""
+    bench.revealed |= set(names)
     write_tests.from_examples(bench)
     return checks.check_red(bench)
 

@@ -11,13 +11,13 @@ from orchestrator.model import AgentTurn, Attempt, Change, Finding, Observation,
 from orchestrator.run import checks, examples, limits, turns
 from orchestrator.run.agents import Agent
 from orchestrator.run.bench import Bench, End, Journal
-from orchestrator.run.gates import red
+from orchestrator.run.gates import red, scan
 
 
 def from_examples(bench: Bench) -> None:
     """The orchestrator's own tests, and those an earlier cycle has locked."""
     task = bench.work.task
-    made = (Change(task.test_file, examples.test_file(task, bench.work.prd.path, bench.visible)),) if bench.visible else ()
+    made = (Change(task.test_file, examples.test_file(task, bench.work.prd.path, bench.shown, fresh=bench.fresh)),) if bench.visible else ()
     bench.tests = (*made, *bench.written)
 
 
@@ -45,7 +45,7 @@ def from_prose(bench: Bench, agent: Agent | None, journal: Journal) -> red.Red |
             )  # fmt: skip
         except AgentError as error:
             return End("parked", str(error))
-        draft, notices = _sort({change.path: change for change in (*draft, *changes)}, bench.prose_file)
+        draft, notices = sort({change.path: change for change in (*draft, *changes)}, bench.prose_file)
         mark = limits.answer_hash(draft)
         if mark in known:
             repeated = Finding("no progress", "the same tests as before; they were not reviewed again")
@@ -60,7 +60,7 @@ def from_prose(bench: Bench, agent: Agent | None, journal: Journal) -> red.Red |
     return End("needs a person", reason, question=_question(bench, findings))
 
 
-def _sort(changes: dict[str, Change], path: str) -> tuple[tuple[Change, ...], tuple[Finding, ...]]:
+def sort(changes: dict[str, Change], path: str) -> tuple[tuple[Change, ...], tuple[Finding, ...]]:
     """(the one file it may write, notices about the others)."""
     notices = tuple(
         Finding("writable roots", f"{other} was {'deleted' if change.text is None else 'written'}: only {path} is asked for; restored", "notice",
@@ -76,8 +76,7 @@ def _review(bench: Bench, draft: tuple[Change, ...]) -> tuple[red.Red | None, tu
     keys = bench.prose_keys
     if not draft:
         return None, (Finding("scan", f"no test was written: {bench.prose_file} does not exist"),), ()
-    about = tuple(path for path, _ in bench.subjects().names.items()) or bench.work.task.files
-    found: list[Finding] = []  # INTERIM scan.tests(draft, tuple(keys.values()), about)
+    found = list(scan.tests(draft, tuple(keys.values()), bench.subject_paths()))
     named = _named(bench, draft)
     found += [
         Finding("scan", f"no test names {key}: its docstring must begin with `{key}:`", criterion=criterion)
@@ -87,12 +86,9 @@ def _review(bench: Bench, draft: tuple[Change, ...]) -> tuple[red.Red | None, tu
     if any(finding.severity == "error" for finding in found):
         return None, tuple(found), ()
     before = bench.written, bench.named, bench.tests
-    bench.written, bench.named = draft, named
-    from_examples(bench)
+    lock(bench, draft)
     observations = checks.observe_red(bench)
-    base = next(item for item in observations if item.what == red.BASE)
-    ids = [outcome.id for outcome in base.outcomes]
-    bench.named = {criterion: tuple(test for test in ids if test.partition("[")[0] in nodes) or nodes for criterion, nodes in named.items()}
+    take_ids(bench, observations)
     checked = red.judge(observations, bench.wanted, bench.criteria)
     found += checked.findings
     if checked.refused:
@@ -103,9 +99,22 @@ def _review(bench: Bench, draft: tuple[Change, ...]) -> tuple[red.Red | None, tu
     return checked, tuple(found), observations
 
 
+def lock(bench: Bench, draft: tuple[Change, ...]) -> None:
+    """The draft becomes part of the locked tests."""
+    bench.written, bench.named = draft, _named(bench, draft)
+    from_examples(bench)
+
+
+def take_ids(bench: Bench, observations: tuple[Observation, ...]) -> None:
+    """The node ids of the agent's tests as pytest names them at the base: a parametrised test has several."""
+    base = next(item for item in observations if item.what == red.BASE)
+    ids = [outcome.id for outcome in base.outcomes]
+    bench.named = {key: tuple(test for test in ids if test.partition("[")[0] in nodes) or nodes for key, nodes in bench.named.items()}
+
+
 def _named(bench: Bench, draft: tuple[Change, ...]) -> dict[str, tuple[str, ...]]:
     """Prose criterion id → node ids (without parameters) of the tests whose docstring names it."""
-    by_key: dict[str, tuple[str, ...]] = {}  # INTERIM scan.named(draft, tuple(bench.prose_keys.values()))
+    by_key = scan.named(draft, tuple(bench.prose_keys.values()))
     return {criterion: tuple(by_key.get(key, ())) for criterion, key in bench.prose_keys.items()}
 
 

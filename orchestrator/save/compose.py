@@ -22,6 +22,8 @@ from orchestrator.model import (
     Tidying,
 )
 from orchestrator.run.git import Repository
+from orchestrator.run.mutants import score
+from orchestrator.save.evidence import path_of
 from orchestrator.save.files import keep
 from orchestrator.save.reports import (
     AttemptReport,
@@ -109,11 +111,12 @@ def _sum(values: list[Any]) -> Any:
 
 def _task_run(store: Store, row: TaskRow, entry: ResultRow, ended: dict[str, tuple[str, str]], paths: dict[str, str]) -> TaskRunReport:
     result, task, folder = entry.result, row.task, store.folder
+    state = ended.get(task.id, (row.state, ""))[0]
     return TaskRunReport(
         id=task.id,
         prd=task.prd,
         title=task.goal,
-        state=ended.get(task.id, (row.state, ""))[0],
+        state=state,
         verdict=result.verdict,
         reason=result.reason,
         requirements=[requirement.id for requirement in task.requirements],
@@ -143,6 +146,7 @@ def _task_run(store: Store, row: TaskRow, entry: ResultRow, ended: dict[str, tup
         question=_question(result.question, paths.get(task.prd, "")),
         started_at=entry.started_at,
         seconds=result.seconds,
+        evidence=path_of(task.id, result.fingerprint, entry.cycle) if state == "done" else "",
     )
 
 
@@ -238,7 +242,9 @@ def _tidying(item: Tidying, folder: Path) -> TidyingReport:
 
 def _mutation(item: Mutation) -> MutationReport:
     mutants = [MutantReport(**asdict(mutant) | {"killed_by": list(mutant.killed_by)}) for mutant in item.mutants]
-    return MutationReport(score=None, left_out=item.left_out, seconds=round(item.seconds, 3), mutants=mutants)
+    share = score(item)
+    percent = None if share is None else round(100 * share, 1)
+    return MutationReport(score=percent, left_out=item.left_out, seconds=round(item.seconds, 3), mutants=mutants)
 
 
 def _proof(item: Proof) -> ProofReport:

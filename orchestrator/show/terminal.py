@@ -27,12 +27,17 @@ def safe(text: str) -> str:
 
 def table(projects: Iterable[ProjectReport]) -> str:
     """Where each project stands: the same until something happens."""
-    rows: list[tuple[str, ...]] = [("project", "tasks", "criteria proved", "by held-out", "by oracle", "turns", "answers", "state")]
+    projects = list(projects)
+    reached = {criterion.level for project in projects for prd in project.prds for item in prd.requirements for criterion in item.criteria}
+    levels_shown = ["held-out", "oracle", *(level for level in ("human test", "agent test") if level in reached)]
+    rows: list[tuple[str, ...]] = [
+        ("project", "tasks", "criteria proved", *(f"by {level}" for level in levels_shown), "turns", "answers", "state")
+    ]  # fmt: skip
     for project in projects:
         states = Counter(task.state for task in project.tasks if task.state != "retired")
         criteria = [c for prd in project.prds for requirement in prd.requirements for c in requirement.criteria]
         proved = [criterion for criterion in criteria if criterion.state == "proved"]
-        levels = Counter(criterion.level for criterion in proved)
+        levels: Counter[str] = Counter(criterion.level for criterion in proved)
         told = {"recorded": any(run.replayed for run in project.runs), "scripted": any(run.scripted for run in project.runs)}
         kinds = [word for word, shown in told.items() if shown]
         rows.append(
@@ -40,8 +45,7 @@ def table(projects: Iterable[ProjectReport]) -> str:
                 project.project,
                 f"{states['done']} of {sum(states.values())}",
                 f"{len(proved)} of {len(criteria)}",
-                str(levels["held-out"]),
-                str(levels["oracle"]),
+                *(str(levels[level]) for level in levels_shown),
                 str(sum(run.turns for run in project.runs)),
                 " + ".join(kinds) or ("live" if any(run.turns for run in project.runs) else "–"),
                 _state(states),

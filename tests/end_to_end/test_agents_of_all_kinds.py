@@ -98,7 +98,8 @@ REFUSED = {
     "answers 1 and 0": (HONEST.replace("hour % 12 < 6", "int(hour % 12 < 6)"), "gave 1, expected True"),
     "wrong message": (HONEST.replace("hours are never negative", "no"), "raised ValueError: no"),
     "not Python": ("def is_in(hour:\n", "never closed"),
-    "ends the process": ("import os\ndef is_in(hour):\n    os._exit(0)\n", "ended the process"),
+    "ends the process": ("import os\ndef is_in(hour):\n    os._exit(0)\n", "hard exit"),
+    "kills itself": ("def is_in(hour):\n    import signal\n    signal.raise_signal(9)\n", "signal"),
     "never ends": ("def is_in(hour):\n    while True: pass\n", "did not end in time"),
     "equal to everything": (
         "class Same:\n    def __eq__(self, other): return True\n    def __bool__(self): return True\ndef is_in(hour):\n    return Same()\n",

@@ -143,3 +143,28 @@ def test_a_target_that_is_no_repository_waits_with_the_reason(place: Workplace) 
     done = place.run()
     assert done.returncode == 5
     assert "cannot be fetched" in done.stdout
+
+
+def test_a_dependency_that_cannot_be_had_waits_with_its_line(place: Workplace, existing: Path) -> None:
+    (existing / "pyproject.toml").write_text(FILES["pyproject.toml"].replace("iniconfig", "zz-no-such-package>=1"))
+    git(existing, "commit", "-q", "-a", "-m", "a dependency")
+    place.prd("shout", PRD)
+    place.agent(ADD)
+    done = place.run()
+    assert done.returncode == 5
+    assert "`zz-no-such-package>=1` (pyproject.toml:4)" in done.stdout
+
+
+def test_a_project_finds_its_own_metadata_though_it_is_never_built(place: Workplace, existing: Path) -> None:
+    (existing / "setup.py").write_text("raise SystemExit('this is never run')\n")
+    (existing / "src/voice/__init__.py").write_text("from importlib.metadata import version\n\n__version__ = version('voice')\n")
+    (existing / "tests/test_version.py").write_text("import voice\n\n\ndef test_version():\n    assert voice.__version__ == '1'\n")
+    git(existing, "add", ".")
+    git(existing, "commit", "-q", "-m", "its version")
+    place.prd("shout", PRD)
+    place.agent(ADD)
+    done = place.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    observations = place.task("shout", "shout#R1")["attempts"][0]["observations"]
+    whole = next(item for item in observations if item["what"] == "whole suite")
+    assert {o["id"]: o["outcome"] for o in whole["outcomes"]}["tests/test_version.py::test_version"] == "passed"

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -17,12 +15,15 @@ import time
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.model import AgentTurn, Brief, Change, Usage
 from orchestrator.run.agents import ScriptFailed, TimedOut, workspace
+
+if TYPE_CHECKING:
+    from orchestrator.run.sandboxes import Box
 
 OUTPUT_BYTES = 1_000_000
 RUNNER = Path(__file__).with_name("scripted_runner.py")
@@ -126,17 +127,12 @@ def _load(script: Path) -> Script:
 
 def _run(script: Path, brief: Brief, folder: Path, limit: float) -> tuple[Answer, tuple[str, ...]]:
     """Call `turn` in the agent sandbox: brief as JSON on standard input, answer as JSON on standard output, prints on standard error."""
-    from orchestrator.run.sandboxes import agent_argv, required_level
+    from orchestrator.run import sandboxes
 
-    required_level()
     script = script.resolve()
-    readable = (Path(sys.base_prefix), Path(sys.prefix), Path(sys.executable).resolve().parent.parent, RUNNER, script)
-    argv = agent_argv(
-        folder.resolve(),
-        tuple(dict.fromkeys(path for path in readable if not path.is_relative_to("/usr"))),
-        [sys.executable, "-I", "-B", str(RUNNER), str(script)],
-    )
-    output, errors = _communicate(argv, folder, json.dumps(asdict(brief)).encode(), script, limit)
+    command = [sys.executable, "-I", "-B", str(RUNNER), str(script)]
+    with sandboxes.agent(folder.resolve(), (Path(sys.base_prefix), Path(sys.prefix), RUNNER, script)) as box:
+        output, errors = _communicate(box, command, json.dumps(asdict(brief)).encode(), script, limit)
     try:
         reply: dict[str, Any] = json.loads(output)
         failed, said = reply.get("error"), reply.get("answer")
@@ -155,9 +151,9 @@ def _run(script: Path, brief: Brief, folder: Path, limit: float) -> tuple[Answer
     return answer, (f"printed: {printed[:2000]}",) if printed else ()
 
 
-def _communicate(argv: list[str], folder: Path, data: bytes, script: Path, limit: float) -> tuple[bytes, bytes]:
-    """Run, feed, collect at most OUTPUT_BYTES of each stream, and leave nothing of the process group behind."""
-    child = subprocess.Popen(argv, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+def _communicate(box: Box, command: list[str], data: bytes, script: Path, limit: float) -> tuple[bytes, bytes]:
+    """Run, feed, collect at most OUTPUT_BYTES of each stream, and leave nothing of it behind."""
+    child = box.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert child.stdin and child.stdout and child.stderr
     streams: list[bytearray] = [bytearray(), bytearray()]
     threads = [
@@ -172,9 +168,7 @@ def _communicate(argv: list[str], folder: Path, data: bytes, script: Path, limit
     except subprocess.TimeoutExpired:
         raise _too_long(script, limit) from None
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+        box.end(child)
         for thread in threads:
             thread.join(5)
     return bytes(streams[0]), bytes(streams[1])

@@ -52,6 +52,13 @@ def apply(folder: Path, changes: Iterable[Change]) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def make_room(folder: Path, paths: Iterable[str]) -> None:
+    """The folders in which these files are to be written, where they may be."""
+    for path in paths:
+        if not unsafe(path) and not _blocked(folder, path):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+
+
 def _blocked(folder: Path, path: str) -> str:
     """Why the way to `path` is blocked in this folder: a link or a file among its parents, or a folder in its place."""
     place = folder

@@ -62,7 +62,7 @@ def judge(asked: tuple[Probe, ...], answers: tuple[Any, ...], visible: tuple[Exa
     findings: list[Finding] = []
     capped: set[str] = set()
     for form, group in sorted(_forms((*visible, *hidden)).items()):
-        seen = [(probe, _key(answer)) for probe, answer in zip(asked, answers, strict=False) if probe.form == form]
+        seen = [(probe, key) for probe, answer in zip(asked, answers, strict=False) if probe.form == form and (key := _key(answer))]
         shown = [example for example in group if example in visible]
         unseen = [example for example in group if example in hidden]
         if len(seen) < ENOUGH or not shown:
@@ -202,12 +202,10 @@ def _varied_text(text: str) -> Iterator[str]:
 
 
 def _key(answer: Any) -> str:
-    """What makes two answers the same: the value, or the type of what was raised."""
-    if not isinstance(answer, dict):
-        return "no answer"
-    if answer.get("answer") == "value":
+    """What makes two answers the same: the value, or the type of what was raised; '' when there was no answer."""
+    if isinstance(answer, dict) and answer.get("answer") == "value":
         return "value " + json.dumps(answer.get("value"), sort_keys=True)
-    return f"{answer.get('answer')} {answer.get('type', '')}"
+    return f"raise {answer.get('type', '')}" if isinstance(answer, dict) and answer.get("answer") == "raise" else ""
 
 
 def _expected(example: Example) -> str:

@@ -1,20 +1,26 @@
-"""Resource limits, waiting with a deadline, and ending whatever a fork left behind."""
+"""Resource limits, reading what a fork wrote, and clearing away what it left on disk."""
 
 import os
 import resource
-import select
 import shutil
-import signal
 import stat
-import time
 
 
-def apply(limits):
-    """`limits`: {"memory_mb", "file_mb", "processes", "seconds"}."""
-    _set(resource.RLIMIT_AS, limits["memory_mb"] << 20)
-    _set(resource.RLIMIT_FSIZE, limits["file_mb"] << 20)
-    _set(resource.RLIMIT_NPROC, limits["processes"])
-    _set(resource.RLIMIT_CPU, int(limits["seconds"]) + 5)
+def apply(limits, alone=True):
+    """`limits`: any of {"memory_mb", "file_mb", "open_files", "processes", "seconds"}. `alone`: the kernel counts no other processes of the user.
+
+    The number of processes is counted in supervise.py too: for root the kernel does not count them.
+    """
+    if "memory_mb" in limits:
+        _set(resource.RLIMIT_AS, limits["memory_mb"] << 20)
+    if "file_mb" in limits:
+        _set(resource.RLIMIT_FSIZE, limits["file_mb"] << 20)
+    if "open_files" in limits:
+        _set(resource.RLIMIT_NOFILE, limits["open_files"])
+    if "processes" in limits:
+        _set(resource.RLIMIT_NPROC, 4 * limits["processes"] + (0 if alone else _tasks()))
+    if "seconds" in limits:
+        _set(resource.RLIMIT_CPU, int(limits["seconds"]) + 5)
     _set(resource.RLIMIT_CORE, 0)
 
 
@@ -25,65 +31,44 @@ def _set(what, value):
     resource.setrlimit(what, (value, value))
 
 
-def wait(pid, seconds, processes):
-    """The fork's wait status, or None when it had to be killed at its deadline. Everything it started is gone afterwards.
-
-    More than `processes` alive at once is killed too, with the status of a SIGKILL: for root the kernel's own limit does not count.
-    """
-    deadline = time.monotonic() + seconds
-    descriptor = os.pidfd_open(pid)
-    try:
-        while True:
-            left = deadline - time.monotonic()
-            ready = select.select([descriptor], [], [], max(0.0, min(left, 0.05)))[0]
-            if ready or left <= 0 or len(_others()) > processes:
-                break
-    finally:
-        os.close(descriptor)
-    late = not ready and left <= 0
-    if not ready:
-        os.kill(-1, signal.SIGKILL)
-    status = os.waitpid(pid, 0)[1]
-    sweep()
-    return None if late else status
+def _tasks():
+    """Processes and threads of the whole machine: those of the user are not more."""
+    with open("/proc/loadavg") as stream:
+        return int(stream.read().split()[3].split("/")[1])
 
 
-def sweep():
-    """Kill every process of this pid namespace but pid 1 and this one: a daemon must not survive into the next run.
-
-    One signal to all of them at once, since they may fork faster than they can be listed.
-    """
-    for _ in range(100):
-        if _others():
-            try:
-                os.kill(-1, signal.SIGKILL)
-            except OSError:
-                pass
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            pass
-        if not _others():
-            return
-        time.sleep(0.01)
+def without_space(places):
+    """A folder on whose disk less than a hundredth is free; '' when there is none."""
+    for folder in places:
+        space = os.statvfs(folder)
+        if space.f_bavail < space.f_blocks // 100:
+            return folder
+    return ""
 
 
-def _others():
-    own = {1, os.getpid(), os.getppid()}
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in own and _alive(name)]
+def file_at_limit(places, file_mb):
+    """A file that is as large as a file may be; '' when there is none."""
+    for folder in places:
+        for place, _, names in os.walk(folder):
+            for path in (f"{place}/{name}" for name in names):
+                try:
+                    if os.lstat(path).st_size >= file_mb << 20:
+                        return path
+                except OSError:
+                    continue
+    return ""
 
 
-def clear():
-    """Empty what a run could write to, so that it leaves nothing to the next one."""
-    for folder in ("/tmp", "/dev/shm"):
+def clear(places=("/tmp", "/dev/shm"), home="/tmp/home"):
+    """Empty what a run could write to, so that it leaves nothing to the next one, and make its home anew."""
+    for folder in places:
         for name in os.listdir(folder):
             path = folder + "/" + name
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path, onerror=_open_up)
             else:
                 os.unlink(path)
-    os.mkdir("/tmp/home")
+    os.mkdir(home)
 
 
 def _open_up(remove, path, _):
@@ -94,14 +79,6 @@ def _open_up(remove, path, _):
         shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
     except OSError:
         pass
-
-
-def _alive(name):
-    try:
-        with open(f"/proc/{name}/stat") as stream:
-            return stream.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def tail(path, size=65536):
@@ -120,3 +97,57 @@ def tail(path, size=65536):
             return (head + stream.read()).decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def wait(pid, seconds, processes):
+    """As before supervise.py: the fork's wait status, or None when it had to be killed at its deadline. Only in a pid namespace of its own."""
+    import select
+    import signal
+    import time
+
+    deadline = time.monotonic() + seconds
+    descriptor = os.pidfd_open(pid)
+    own = {1, os.getpid(), os.getppid()}
+    try:
+        while True:
+            left = deadline - time.monotonic()
+            ready = select.select([descriptor], [], [], max(0.0, min(left, 0.05)))[0]
+            if ready or left <= 0 or len([name for name in os.listdir("/proc") if name.isdigit() and int(name) not in own]) > processes:
+                break
+    finally:
+        os.close(descriptor)
+    late = not ready and left <= 0
+    if not ready:
+        os.kill(-1, signal.SIGKILL)
+    status = os.waitpid(pid, 0)[1]
+    _sweep(own)
+    return None if late else status
+
+
+def _sweep(own):
+    import signal
+    import time
+
+    for _ in range(100):
+        others = [name for name in os.listdir("/proc") if name.isdigit() and int(name) not in own and _alive(name)]
+        if others:
+            try:
+                os.kill(-1, signal.SIGKILL)
+            except OSError:
+                pass
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+        if not others:
+            return
+        time.sleep(0.01)
+
+
+def _alive(name):
+    try:
+        with open(f"/proc/{name}/stat") as stream:
+            return stream.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False

@@ -1,23 +1,33 @@
 """Evaluates one example per fork and prints the answer as tagged JSON. It never knows what was expected.
 
-First line of standard input: {"limits": {...}, "root": "/graft", "seconds": 10}. Then one example per line; its answer is printed before
-the next one is read, so that no fork holds another example. Only exact builtin types cross as values; anything else crosses as type name
-and repr.
+First line of standard input: {"box": {...}, "limits": {...}, "root", "seconds": 10, "clock_shift": 0}; box and limits are those of supervise.py.
+Then one question per line; its answer is printed before the next one is read, so that no fork holds another example. Only exact builtin types
+cross as values; anything else crosses as type name and repr. A question is a call, a console command, or many calls to probe in one fork.
 """
 
 import ast
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 
-sys.path.insert(0, "/inside")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import clock
 import limits
+import supervise
+
+supervise.leave_no_trace()
 
 SIZE = 1 << 20
-del sys.modules["limits"]  # a project may have a module of that name
+AGAIN = 0.05
+"""Seconds in which an example is asked again."""
+PROBE = 0.25
+"""Seconds that one probed call may take."""
+PROBE_SIZE = SIZE >> 5
 
 
 def tagged(value, depth=0):
@@ -59,18 +69,16 @@ def text_of(value):
         return f"(repr raised {type(error).__name__})"
 
 
-def evaluate(example):
-    """What the example's call answered: {"answer": "value" | "raise" | "set-up", …}."""
+def evaluate(question):
+    """What the call answered: {"answer": "value" | "raise" | "set-up", …}."""
     names = {"__name__": "__main__", "__builtins__": __builtins__}
-    for source in example["setup"]:
+    for source in question["setup"]:
         try:
             exec(compile(source, "<set-up>", "single" if _is_expression(source) else "exec"), names)
         except BaseException as error:
             return {"answer": "set-up", "source": source, **raised(error)}
-    sys.stdout.flush()
-    os.ftruncate(1, 0)
-    os.lseek(1, 0, os.SEEK_SET)
-    call = example["call"]
+    empty_output()
+    call = question["call"]
     try:
         if _is_expression(call):
             value = eval(compile(call.strip(), "<example>", "eval"), names)
@@ -80,6 +88,67 @@ def evaluate(example):
     except BaseException as error:
         return {"answer": "raise", **raised(error)}
     return {"answer": "value", "value": tagged(value), "repr": text_of(value), "none": value is None}
+
+
+def empty_output():
+    sys.stdout.flush()
+    os.ftruncate(1, 0)
+    os.lseek(1, 0, os.SEEK_SET)
+
+
+def printed():
+    """What standard output holds."""
+    sys.stdout.flush()
+    return os.pread(1, SIZE, 0).decode("utf-8", "replace")
+
+
+def again(question, folder, first):
+    """{"round", "repr"} of the first round, of at most `rounds`, in which the same question has another answer; None when there is none."""
+    known = comparable(first, printed())
+    started = time.monotonic()
+    for number in range(2, question["rounds"] + 1):
+        if time.monotonic() - started > AGAIN:
+            break
+        enter(question, f"{folder}/cwd-{number}")
+        answer = evaluate(question)
+        if comparable(answer, printed()) != known:
+            text = answer["repr"] if answer["answer"] == "value" else f"{answer['type']}: {answer['message']}"
+            return {"round": number, "repr": text[:SIZE]}
+    return None
+
+
+def comparable(answer, output):
+    """The answer without what differs by itself: the order of sets and dictionaries, and addresses in a repr."""
+    if answer["answer"] == "value":
+        known = json.dumps(_sorted(answer["value"]))
+        return known, re.sub(r"0x[0-9a-f]+", "0x", answer["repr"]) if '["other"' in known else "", output
+    return answer["answer"], answer["type"], re.sub(r"0x[0-9a-f]+", "0x", answer["message"]), output
+
+
+def _sorted(value):
+    """A tagged value with sets and dictionaries in one order."""
+    if not isinstance(value, list):
+        return value
+    items = [_sorted(item) for item in value]
+    if items and items[0] in ("set", "frozenset", "dict"):
+        return [items[0], sorted(items[1], key=json.dumps)]
+    return items
+
+
+def probe(question, folder):
+    """One answer a call, each on a line of `answers`, until the time is over or a call ends the process."""
+    deadline = time.monotonic() + question["seconds"]
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    with open(folder + "/answers", "w", encoding="utf-8") as stream:
+        for setup, call in question["calls"]:
+            if time.monotonic() > deadline:
+                break
+            signal.setitimer(signal.ITIMER_REAL, PROBE)
+            answer = evaluate({"setup": setup, "call": call})
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            text = json.dumps(answer | {"printed": printed()})
+            stream.write((text if len(text) < PROBE_SIZE else json.dumps({"answer": "too large", "size": len(text)})) + "\n")
+            stream.flush()
 
 
 def _is_expression(source):
@@ -99,75 +168,92 @@ def raised(error):
     return {"type": kind.__qualname__, "module": kind.__module__, "message": message}
 
 
-def console(example, folder):
-    for command in example["setup"]:
+def console(question, folder):
+    for command in question["setup"]:
         subprocess.run(["/bin/sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     with open(folder + "/stdout", "wb+") as out, open(folder + "/stderr", "wb+") as err:
-        done = subprocess.run(["/bin/sh", "-c", example["call"]], input=example["stdin"].encode(), stdout=out, stderr=err, check=False)
+        done = subprocess.run(["/bin/sh", "-c", question["call"]], input=question["stdin"].encode(), stdout=out, stderr=err, check=False)
         out.seek(0)
         err.seek(0)
         stdout, stderr = out.read(SIZE).decode("utf-8", "replace"), err.read(SIZE).decode("utf-8", "replace")
     return {"answer": "console", "exit": done.returncode, "stdout": stdout, "stderr": stderr}
 
 
-def child(example, folder, root):
-    os.setsid()
-    output = os.open(folder + "/output", os.O_CREAT | os.O_RDWR | os.O_APPEND)
-    os.dup2(output, 1)
-    os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
-    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-    place = folder + "/cwd"
+def enter(question, place):
+    """A working folder with the question's files and nothing else."""
     os.mkdir(place)
     os.chdir(place)
-    for name, text in example["files"]:
+    for name, text in question["files"]:
         if os.path.dirname(name):
             os.makedirs(os.path.dirname(name), exist_ok=True)
         with open(name, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
-    sys.path.remove("/inside")
-    sys.pycache_prefix = folder + "/pycache"
-    sources = [path for path in (root + "/src", root) if os.path.isdir(path)]
+
+
+def child(question, folder, fork, clock_shift):
+    output = os.open(folder + "/output", os.O_CREAT | os.O_RDWR | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
+    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+    enter(question, folder + "/cwd")
+    sources = [path for path in (fork.root + "/src", fork.root) if os.path.isdir(path)]
     sys.path += sources
-    os.environ["PYTHONPATH"] = os.pathsep.join(sources)
-    os.environ["PYTHONPYCACHEPREFIX"] = folder + "/pycache-children"
-    answer = console(example, folder) if example["kind"] == "console" else evaluate(example)
-    text = json.dumps(answer)
+    supervise.set_up(fork, sources, folder, clock_shift)
+    if clock_shift:
+        clock.shift(clock_shift)
+    if question["kind"] == "probe":
+        return probe(question, folder)
+    answer = console(question, folder) if question["kind"] == "console" else evaluate(question)
+    said = printed()
+    if question["rounds"] > 1 and answer["answer"] in ("value", "raise"):
+        answer["changed"] = again(question, folder, answer)
+    text = json.dumps(answer | {"printed": said})
     if len(text) > 4 * SIZE:
         text = json.dumps({"answer": "too large", "size": len(text)})
     with open(folder + "/answer", "w", encoding="utf-8") as stream:
         stream.write(text)
-    sys.stdout.flush()
+    return None
+
+
+def found(question, folder, code):
+    """What the fork that ended with `code` wrote, as far as it can be read."""
+    if question["kind"] == "probe":
+        lines = limits.tail(folder + "/answers", 8 * SIZE).splitlines()
+        return {"answer": "probe", "answers": [answer for line in lines if (answer := _read(line))], "exit": code}
+    answer = _read(limits.tail(folder + "/answer", 8 * SIZE)) if code == 0 else None
+    return answer or {"answer": "timeout" if code is None else "died", "exit": code, "printed": limits.tail(folder + "/output", SIZE)}
+
+
+def _read(text):
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) else None
 
 
 def main():
     request = json.loads(sys.stdin.readline())
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    limits.apply(request["limits"])
+    box, root = request["box"], request["root"]
+    supervise.prepare(box)
+    limits.apply(request["limits"], box["alone"])
     for line in iter(sys.stdin.readline, ""):
-        example = json.loads(line)
-        folder = tempfile.mkdtemp(prefix="example-", dir="/tmp")
+        question = json.loads(line)
+        folder = tempfile.mkdtemp(prefix="example-", dir=box["tmp"])
         started = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
+        fork = supervise.Fork(box, request["limits"], read=[root], root=root)
+        if fork.pid == 0:
             try:
                 answers.close()
-                child(example, folder, request["root"])
+                child(question, folder, fork, request["clock_shift"])
                 os._exit(0)
             except BaseException:
                 os._exit(70)
-        status = limits.wait(pid, request["seconds"], request["limits"]["processes"])
-        code = None if status is None else os.waitstatus_to_exitcode(status)
-        answer = {"answer": "timeout" if code is None else "died", "exit": code}
-        if code == 0:
-            try:
-                found = json.loads(limits.tail(folder + "/answer", 8 * SIZE))
-            except (ValueError, RecursionError):
-                found = None
-            answer = found if isinstance(found, dict) else {"answer": "died", "exit": code}
-        answer["printed"] = limits.tail(folder + "/output", SIZE)
-        answer["seconds"] = time.monotonic() - started
-        limits.clear()
+        ended = fork.wait(request["seconds"])
+        answer = found(question, folder, ended.code) | {"incidents": ended.incidents, "seconds": time.monotonic() - started}
+        limits.clear(box["private"], box["home"])
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

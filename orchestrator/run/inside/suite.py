@@ -1,7 +1,7 @@
 """Runs pytest once per variant, each in a fork of this process, and prints one JSON line per variant.
 
-Standard input: {"limits": {...}, "runs": [{"name", "root", "paths", "isolated", "seconds"}]}. pytest is imported once, before any fork, and no
-file of the project is ever imported here.
+Standard input: {"box": {...}, "limits": {...}, "clock_shift": 0, "runs": [{"name", "root", "paths", "isolated", "seconds"}]}; box and limits
+are those of supervise.py. pytest is imported once, before any fork, and no file of the project is ever imported here.
 
 An isolated run takes nothing from the project but the code under test: an empty ini, no conftest, no plugin, no cache, the project's folders
 *after* the standard library. A run that is not isolated is the project's own suite with its own conftest and ini.
@@ -13,18 +13,21 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, "/inside")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import clock
 import limits
+import supervise
 
-del sys.modules["limits"]  # a project may have a module of that name
+supervise.leave_no_trace()
 
 
 class Reporter:
     """A pytest plugin that writes one line per event. What it says can be forged by the code it watches; the oracle's answers cannot."""
 
-    def __init__(self, stream, root):
+    def __init__(self, stream, root, fork):
         self.stream = stream
         self.root = root
+        self.fork = fork
 
     def say(self, **event):
         self.stream.write(json.dumps(event) + "\n")
@@ -36,6 +39,9 @@ class Reporter:
 
     def pytest_collection_finish(self, session):
         self.say(event="collected", ids=[item.nodeid for item in session.items])
+
+    def pytest_runtest_logstart(self, nodeid):
+        self.fork.test(nodeid)
 
     def pytest_runtest_makereport(self, item, call):
         kind = message = ""
@@ -53,6 +59,8 @@ class Reporter:
         item.stash.setdefault(_calls, {})[call.when] = [kind, message, frames[-20:]]
 
     def pytest_runtest_logreport(self, report):
+        if hasattr(report, "context"):
+            return  # a subtest: its test is reported too
         self.say(event="test", id=report.nodeid, when=report.when, outcome=report.outcome, xfail=hasattr(report, "wasxfail"))
 
     def pytest_sessionfinish(self, exitstatus):
@@ -79,19 +87,22 @@ def main():
                 self.say(event="raised", id=item.nodeid, when=call.when, kind=kind, message=message, frames=frames)
             return report
 
-    limits.apply(request["limits"])
+    box = request["box"]
+    supervise.prepare(box)
+    limits.apply(request["limits"], box["alone"])
     for run in request["runs"]:
-        folder = tempfile.mkdtemp(prefix="run-", dir="/tmp")
+        folder = tempfile.mkdtemp(prefix="run-", dir=box["tmp"])
         started = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
+        root = run["root"]
+        hidden = tuple({other["root"] for other in request["runs"]} - {root})
+        fork = supervise.Fork(box, request["limits"], read=[root], write=[] if run["isolated"] else [root], root=root, hidden=hidden)
+        if fork.pid == 0:
             answers.close()
-            _child(run, folder, pytest, Plugin)
-        status = limits.wait(pid, run["seconds"], request["limits"]["processes"])
+            _child(run, folder, pytest, Plugin, fork, request["clock_shift"])
+        ended = fork.wait(run["seconds"])
         answer = {"name": run["name"], "seconds": time.monotonic() - started, "events": limits.tail(folder + "/events", 4 << 20)}
-        answer["exit"] = None if status is None else os.waitstatus_to_exitcode(status)
-        answer["output"] = limits.tail(folder + "/output", 32768)
-        limits.clear()
+        answer |= {"exit": ended.code, "incidents": ended.incidents, "output": limits.tail(folder + "/output", 32768)}
+        limits.clear(box["private"], box["home"])
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
@@ -109,9 +120,20 @@ def preload():
             continue
 
 
-def _child(run, folder, pytest, plugin):
+def before_packages(sources):
+    """The search path with the project's folders after the standard library and before what is installed."""
+    first = next((number for number, path in enumerate(sys.path) if "site-packages" in path or "dist-packages" in path), len(sys.path))
+    return [*sys.path[:first], *sources, *sys.path[first:]]
+
+
+def forget(packages):
+    """The project's own modules, where the runner has loaded others of that name (pluggy, packaging, …)."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
+        del sys.modules[name]
+
+
+def _child(run, folder, pytest, plugin, fork, clock_shift):
     try:
-        os.setsid()
         output = os.open(folder + "/output", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
         for descriptor in (1, 2):
             os.dup2(output, descriptor)
@@ -120,17 +142,19 @@ def _child(run, folder, pytest, plugin):
         os.chdir(root)
         if not run["isolated"]:
             os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
-        sys.path.remove("/inside")
-        sys.pycache_prefix = folder + "/pycache"
-        sources = [path for path in (root + "/src", root) if os.path.isdir(path)]
-        sys.path[:] = [*sys.path, *sources] if run["isolated"] else [*sources, *sys.path]
-        os.environ["PYTHONPATH"] = os.pathsep.join(sources)
-        os.environ["PYTHONPYCACHEPREFIX"] = folder + "/pycache-children"
-        arguments = ["-p", "no:cacheprovider", "-q", "--tb=short", "--color=no", f"--basetemp={folder}/tmp"]
-        if run["isolated"]:
-            arguments += ["-c", "/inside/empty.ini", "--rootdir", root, "--noconftest", "--import-mode=importlib", "-o", "addopts="]
+        sources = [path for path in (os.path.join(root, name).rstrip("/") for name in reversed(run["roots"])) if os.path.isdir(path)]
+        sys.path[:] = before_packages(sources) if run["isolated"] else [*sources, *sys.path]
+        forget(run["packages"])
+        supervise.set_up(fork, sources, folder, clock_shift)
+        if clock_shift:
+            clock.shift(clock_shift)
+        arguments = ["-q", "--tb=short", "--color=no", f"--basetemp={folder}/tmp", "--confcutdir", root]
+        if not run["isolated"]:
+            arguments += ["-o", f"cache_dir={folder}/cache", *run["arguments"]]
+        else:
+            arguments += ["-p", "no:cacheprovider", "-c", supervise.HERE + "/empty.ini", "--rootdir", root, "--noconftest", "--import-mode=importlib", "-o", "addopts="]
         stream = open(folder + "/events", "a", encoding="utf-8")
-        code = pytest.main([*arguments, *[f"{root}/{path}" for path in run["paths"]]], plugins=[plugin(stream, root)])
+        code = pytest.main([*arguments, *[os.path.join(root, path).rstrip("/") for path in run["paths"]]], plugins=[plugin(stream, root, fork)])
         stream.flush()
         os._exit(int(code))
     except BaseException:
