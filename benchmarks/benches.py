@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import inputs, mutation
+from benchmarks import cheats, inputs, mutation
 from benchmarks.measure import Result, Sample, python, repeated, result, run
 
 HASHING = "import sys, hashlib, pathlib; [hashlib.sha256(path.read_bytes()).hexdigest() for path in pathlib.Path('prds').iterdir()]"
@@ -119,5 +119,6 @@ BENCHES: dict[str, tuple[Callable[[int], Result], int]] = {
     "memory": (memory, 2),
     "site": (site, 3),
     "mutation": (mutation.rate, 3),
+    "cheats": (cheats.cheats, 1),
 }
 """Name → the measurement and its usual number of runs."""

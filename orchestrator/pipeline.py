@@ -316,6 +316,7 @@ def _cycle(job: _Job, prd: Prd, row: TaskRow, repository: git.Repository, branch
         builds_on=tuple(path for other in store.tasks(prd.id) if other.id in row.task.depends_on for path in other.task.files),
         earlier=tuple(attempt for result in earlier for attempt in result.attempts),
         written=_locked_before(row.task, earlier),
+        done=tuple(other.task for other in store.tasks(prd.id) if other.state == "done"),
         revealed=frozenset(name for result in earlier for name in result.revealed),
         quarantined=frozenset(item.test for item in store.quarantined() if item.until > now()),
     )

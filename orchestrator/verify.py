@@ -19,7 +19,7 @@ from typing import Any
 from orchestrator import __version__
 from orchestrator.config import Config
 from orchestrator.errors import SetupError, StoreError, UsageError
-from orchestrator.model import Change, Prd, Target
+from orchestrator.model import Change, Prd, Target, Task
 from orchestrator.run import examples, git, reprove, sandboxes
 from orchestrator.run.git import GitError, Repository
 from orchestrator.run.reprove import Claim, Flaw, Seen
@@ -320,6 +320,10 @@ def _history(project: _Project, bundle: TaskEvidence, current: bool) -> Iterator
     branch = f"prd/{bundle.prd}"
     if not head:
         yield Flaw("moved-branch", f"{branch} is gone", branch)
+    if missing := {*bundle.finished} - {link.name for link in project.links}:
+        yield Flaw(
+            "missing-evidence", f"of the tasks that were done before it, these have no bundle: {', '.join(sorted(missing))[:300]}", bundle.task.id
+        )
     trees = (judged.base_tree, judged.red_tree, judged.green_tree, judged.tidied_tree)
     wanted = [after for before, after in pairwise(trees) if after != before]
     if [commit.tree for commit in bundle.commits] != wanted:
@@ -408,7 +412,9 @@ def _again(project: _Project, bundle: TaskEvidence, foreign: bool) -> tuple[Seen
     """RED and GREEN once more; and the head of the branch where commits of others are on it."""
     from orchestrator import pipeline
 
-    claim = _claim(bundle)
+    claim = _claim(
+        bundle, tuple(link.bundle.task for link in project.links if link.name in bundle.finished and isinstance(link.bundle, TaskEvidence))
+    )
     environments = project.config.folder(project.root, "environments")
     made = pipeline.environment_of(project.repository, claim.base, claim.prd, environments)
     seen = reprove.again(claim, project.repository, made.python, project.config)
@@ -426,7 +432,7 @@ def _again(project: _Project, bundle: TaskEvidence, foreign: bool) -> tuple[Seen
     return replace(seen, flaws=()), flaws
 
 
-def _claim(bundle: TaskEvidence) -> Claim:
+def _claim(bundle: TaskEvidence, done: tuple[Task, ...]) -> Claim:
     judged = bundle.judged
     target = Target(repo=bundle.target)
     return Claim(
@@ -440,6 +446,7 @@ def _claim(bundle: TaskEvidence) -> Claim:
         red_tests=reprove.red_tests(tuple((item.what, {outcome.id: outcome.outcome for outcome in item.outcomes}) for item in judged.red)),
         fresh=bundle.fresh,
         proofs=tuple((proof.criterion, proof.level, tuple(proof.tests)) for proof in judged.proofs),
+        done=done,
         revealed=frozenset(bundle.revealed),
         quarantined=bundle.quarantined,
         limits=bundle.limits,

@@ -71,6 +71,8 @@ class Work:
     """Tests for prose criteria that an earlier cycle of the same task and fingerprint has locked."""
     revealed: frozenset[str] = frozenset()
     """Held-out examples that an earlier cycle had to reveal."""
+    done: tuple[Task, ...] = ()
+    """Finished tasks of the project: where a candidate changes their files, their examples are asked again."""
     quarantined: frozenset[str] = frozenset()
     """Node ids of flaky tests whose quarantine has not expired: their failures are noticed, and refuse nothing."""
 

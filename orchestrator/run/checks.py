@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from orchestrator.errors import SetupError
 from orchestrator.model import Change, Finding, Observation, Step
 from orchestrator.run import evidence, layout, oracle, stubs, suites
 from orchestrator.run.bench import Bench
-from orchestrator.run.gates import cold, green, red, scan, special_casing, writable
+from orchestrator.run.gates import claims, cold, green, red, scan, special_casing, writable
 from orchestrator.run.suites import Variant
 
 COLD_CLOCK = 3653 * 86400 + 7 * 3600.0
@@ -32,13 +33,15 @@ class Judged:
     findings: tuple[Finding, ...]
     missed: tuple[str, ...] = ()
     """Ids of held-out examples that did not hold."""
+    needs_sessions: bool = False
+    """Examples hold with their whole session, and not where it leaves hidden questions out."""
 
     @property
     def refused(self) -> bool:
         return _errors(self.findings)
 
     def and_then(self, observations: tuple[Observation, ...], findings: tuple[Finding, ...]) -> Judged:
-        return Judged((*self.observations, *observations), (*self.findings, *findings), self.missed)
+        return replace(self, observations=(*self.observations, *observations), findings=(*self.findings, *findings))
 
 
 # --- RED -----------------------------------------------------------------------------------------------------------------
@@ -55,10 +58,10 @@ def check_red(bench: Bench) -> red.Red:
 
 def observe_red(bench: Bench) -> tuple[Observation, ...]:
     """The base (first) and one observation per stub. Raises SetupError when the suite cannot be started at all."""
-    about = bench.subjects()
+    about, secret = bench.subjects(), secrets.token_hex(8)
     variants = [_isolated(bench, red.BASE, bench.graft(bench.tests))]
     for kind in stubs.KINDS:
-        changes = stubs.stub(kind, about, bench.read_base)
+        changes = stubs.stub(kind, about, bench.read_base, secret)
         variants.append(_isolated(bench, f"stub {kind}", bench.graft((*changes, *bench.tests))))
     halves = (tuple(variants[:3]), tuple(variants[3:]))
     first, second = _at_once(*(partial(_run, bench, "check_red", half) for half in halves))
@@ -85,7 +88,11 @@ def check_green(bench: Bench, changes: tuple[Change, ...], step: Step = "check_g
     if _errors(scanned):
         return Judged((), scanned)
     asked = _ask_oracle(bench, changes, step)
-    found = Judged(asked.observations, (*scanned, *asked.findings), asked.missed)
+    found = replace(asked, findings=(*scanned, *asked.findings))
+    if found.refused:
+        return found
+    others = _ask_others(bench, changes, step)
+    found = found.and_then(others.observations, others.findings)
     if found.refused:
         return found
     seen = _run_all(bench, changes, step)
@@ -97,7 +104,10 @@ def check_green(bench: Bench, changes: tuple[Change, ...], step: Step = "check_g
     if found.refused:
         return found
     judged = _judge_cold(bench, seen)
-    return found.and_then(judged.observations, judged.findings)
+    found = found.and_then(judged.observations, judged.findings)
+    claimed = claims.judge(changes, scanned, bench.work.task, bench.visible, bench.hidden)
+    bench.capped |= claimed.criteria
+    return found.and_then((), claimed.findings)
 
 
 def _errors(findings: tuple[Finding, ...]) -> bool:
@@ -110,17 +120,38 @@ def _ask_oracle(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged
     if not work.task.examples:
         return Judged((), ())
     root = bench.without_tests(changes)
-    both = oracle.ask(step, "oracle", (*visible, *hidden), root, python=work.python, limits=work.config.limits)
+    both = oracle.ask(step, "oracle", (*bench.shown, *hidden), root, python=work.python, limits=work.config.limits)
     seen = replace(both, what="oracle, visible examples", outcomes=both.outcomes[: len(visible)])
     findings = green.incidents(both)
     if errors := green.visible(seen, bench.criteria):
-        return Judged((seen,), (*findings, *errors))
+        failed = {outcome.id for outcome in seen.outcomes if not evidence.holds(outcome)}
+        whole = tuple(full for full, cut in zip(visible, bench.shown, strict=True) if full.id in failed and full != cut)
+        if not whole:
+            return Judged((seen,), (*findings, *errors))
+        again = oracle.ask(step, "oracle, whole sessions", whole, root, python=work.python, limits=work.config.limits)
+        holds = all(evidence.holds(outcome) for outcome in again.outcomes) and {example.id for example in whole} == failed
+        return Judged((seen, replace(again, output="")), (*findings, *errors), needs_sessions=holds)
     if not hidden:
         return Judged((seen,), findings)
     unseen = replace(both, what="oracle, held-out examples", outcomes=both.outcomes[len(visible) :], seconds=0.0, output="", incidents=())
     errors = green.held_out(unseen, hidden, bench.criteria)
     missed = tuple(outcome.id for outcome in unseen.outcomes if not evidence.holds(outcome))
     return Judged((seen, unseen), (*findings, *errors), missed)
+
+
+def _ask_others(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged:
+    """All examples, held-out ones too, of finished tasks whose files the candidate changes: their code must not become a table of what was shown."""
+    touched = {change.path for change in changes if change.path in bench.before}
+    tasks = [task for task in bench.work.done if touched & {stubs.locate(path, bench.read_base, bench.roots) for path in task.files}]
+    examples = tuple(example for task in tasks for example in task.examples)
+    if not examples:
+        return Judged((), ())
+    python, bounds = bench.work.python, bench.work.config.limits
+    seen = oracle.ask(step, "oracle, finished tasks", examples, bench.without_tests(changes), python=python, limits=bounds)
+    if all(evidence.holds(outcome) for outcome in seen.outcomes):
+        return Judged((seen,), ())
+    before = oracle.ask(step, "oracle, finished tasks, base", examples, bench.without_tests(()), python=python, limits=bounds)
+    return Judged((seen, before), green.lost_examples(before, seen, examples))
 
 
 @dataclass(frozen=True)
@@ -142,7 +173,7 @@ def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step) -> _Seen:
     whole = whole_suite(bench, "whole suite", bench.candidate(changes) if bench.work.own_suite else tests)
     cold_tests = _isolated(bench, "locked tests, cold", bench.candidate(changes))
     code = bench.without_tests(changes)
-    asked = (*bench.visible, *bench.hidden)
+    asked = (*bench.shown, *bench.hidden)
     near = tuple((item.setup, item.call) for item in special_casing.probes(bench.work.task.examples))
 
     def ask() -> Observation:

@@ -23,7 +23,7 @@ from orchestrator.model import Mutant, Mutation
 from orchestrator.run import sandboxes
 from orchestrator.run.mutants import choose, mutated, reach, score
 from orchestrator.run.sandboxes import Mount
-from orchestrator.run.suites import INSIDE, limits_inside
+from orchestrator.run.suites import limits_inside
 
 __all__ = ["run", "score"]
 
@@ -117,27 +117,19 @@ def _judged(mutant: Mutant, answer: dict[str, Any]) -> Mutant:
 
 def _sandbox(root: Path, tests: tuple[str, ...], mutants: list[dict[str, Any]], python: Path, limits: Limits, seconds: float) -> list[dict[str, Any]]:
     """The JSON lines that one sandbox wrote, as far as they are such. What it may write is bounded by the largest file it may make."""
-    request = {
-        "limits": limits_inside(limits, seconds),
-        "root": "/project",
-        "scratch": "/tmp",
-        "sources": SOURCES,
-        "tests": tests,
-        "mutants": mutants,
-        "seconds": seconds,
-    }
-    argv = sandboxes.code_argv(
-        [str(python), "-I", "-B", "-W", "ignore", "/inside/mutants.py"],
-        mounts=(Mount(INSIDE, "/inside"), Mount(root, "/project")),
-        chdir="/tmp",
-        python=python,
-        env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin", "PYTHONHASHSEED": "0"},
-    )
-    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as asked:
-        asked.write(json.dumps(request).encode())
+    mounts = (Mount(root, "/project"),)
+    env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": f"{python.parent}:{sandboxes.PATH}", "PYTHONHASHSEED": "0"}
+    with sandboxes.code(mounts, python=python, env=env) as box, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as asked:
+        request = {"box": dict(box.inside), "limits": limits_inside(limits, seconds), "root": box.at("/project"), "sources": SOURCES}
+        asked.write(json.dumps(request | {"tests": tests, "mutants": mutants, "seconds": seconds}).encode())
         asked.seek(0)
-        with suppress(subprocess.TimeoutExpired):
-            subprocess.run(argv, stdin=asked, stdout=stdout, stderr=subprocess.DEVNULL, timeout=seconds + 5, check=False)
+        command = [str(python), "-P", "-s", "-B", "-W", "ignore", box.at("/inside/mutants.py")]
+        process = box.start(command, stdin=asked, stdout=stdout, stderr=subprocess.DEVNULL)
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(seconds + 5)
+        finally:
+            box.end(process)
         stdout.seek(0)
         lines = stdout.read(ANSWER_BYTES).decode("utf-8", "replace").splitlines()
     return [answer for line in lines if (answer := _answer(line)) is not None]

@@ -78,6 +78,8 @@ class Claim:
     """Each generated test begins with fresh modules."""
     proofs: tuple[tuple[str, ProofLevel, tuple[str, ...]], ...]
     """(criterion, level, node ids)."""
+    done: tuple[Task, ...]
+    """Tasks that were finished before it."""
     revealed: frozenset[str]
     quarantined: frozenset[str]
     limits: Limits | None
@@ -131,6 +133,7 @@ def _opened(claim: Claim, base: str, repository: Repository, python: Path, confi
         written=tuple(change for change in claim.tests if change.path != claim.task.test_file),
         revealed=claim.revealed,
         quarantined=claim.quarantined,
+        done=claim.done,
     )
     with cycle.opened(work) as bench:
         if work.own_suite:

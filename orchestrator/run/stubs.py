@@ -16,17 +16,17 @@ KINDS: dict[str, str] = {
     "None": "return None",
     "True": "return True",
     "False": "return False",
-    "a constant": 'return "orchestrator stub"',
-    "raises": 'raise ValueError("orchestrator stub")',
+    "a constant": 'return "{secret}"',
+    "raises": 'raise ValueError("{secret}")',
 }
-"""Kind → what every stubbed callable does."""
+"""Kind → what every stubbed callable does. `secret`: another text in every run, so that no test can know it."""
 
 _MAIN: dict[str, str] = {
     "None": "raise SystemExit(0)",
     "True": 'print("True")',
     "False": 'print("False")',
-    "a constant": 'print("orchestrator stub")',
-    "raises": 'raise SystemExit("orchestrator stub")',
+    "a constant": 'print("{secret}")',
+    "raises": 'raise SystemExit("{secret}")',
 }
 
 ROOTS = ("", "src")
@@ -64,14 +64,14 @@ def subjects(
     return Subjects({path: frozenset(wanted) for path, wanted in names.items()}, frozenset(programs))
 
 
-def stub(kind: str, about: Subjects, read: Callable[[str], str | None]) -> tuple[Change, ...]:
-    """The files that replace the subject; a module that is there keeps everything else."""
+def stub(kind: str, about: Subjects, read: Callable[[str], str | None], secret: str = "stub") -> tuple[Change, ...]:
+    """The files that replace the subject; a module that is there keeps everything else. `secret`: the constant, letters and digits."""
     changes = []
     for path, wanted in sorted(about.names.items()):
         before = None if path in about.programs else read(path)
-        body = _body(kind, sorted(wanted))
+        body = _body(KINDS[kind].format(secret=secret), sorted(wanted))
         if path in about.programs:
-            body += f"\n\ndef __getattr__(name):\n    return _stub\n\n\nif __name__ == '__main__':\n    {_MAIN[kind]}\n"
+            body += f"\n\ndef __getattr__(name):\n    return _stub\n\n\nif __name__ == '__main__':\n    {_MAIN[kind].format(secret=secret)}\n"
         changes.append(Change(path, f"{before}\n\n{body}" if before is not None else body))
     return tuple(changes)
 
@@ -103,8 +103,7 @@ def _attributes(sources: tuple[str, ...], path: str) -> set[str]:
     return {node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) in called}
 
 
-def _body(kind: str, names: list[str]) -> str:
-    action = KINDS[kind]
+def _body(action: str, names: list[str]) -> str:
     methods = "\n".join(f"    def __{name}__(self, *args, **kwargs):\n        {action}\n" for name in _OPERATORS.split())
     lines = [
         f"def _stub(*args, **kwargs):\n    {action}\n",

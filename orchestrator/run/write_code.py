@@ -48,7 +48,7 @@ def search(bench: Bench, agent: Agent, journal: Journal, findings: tuple[Finding
             continue
         nothing = checks.Judged((), (Finding("no progress", "no source file was changed"),))
         judged = checks.check_green(bench, changes) if changes else nothing
-        while _only_tests_failed(judged) and (checked := _mend_tests(bench)):
+        while checked := _mend_tests(bench, judged):
             if checked.refused:
                 return End("needs a person", "a revealed example proves nothing as it stands", question=red_question(bench, checked))
             judged = checks.check_green(bench, changes)
@@ -75,18 +75,14 @@ def _why(findings: tuple[Finding, ...]) -> str:
     return f"; the last: {first.message}" if first else ""
 
 
-def _only_tests_failed(judged: checks.Judged) -> bool:
-    """Every example held in a process of its own, and yet a locked test failed."""
-    return {finding.gate for finding in judged.findings if finding.severity == "error"} == {"green"}
-
-
-def _mend_tests(bench: Bench) -> red.Red | None:
-    """What may part the tests from the examples is mended, once each: first that modules remember something from test to test, then that
-    sessions leave hidden questions out. None when neither is left."""
-    if not bench.fresh and bench.visible:
+def _mend_tests(bench: Bench, judged: checks.Judged) -> red.Red | None:
+    """Where examples hold and yet their tests do not, what parts them is mended, once each: modules that remember something from test to test,
+    then sessions that leave hidden questions out. RED of the mended tests, or None when there is nothing to mend."""
+    only_tests = {finding.gate for finding in judged.findings if finding.severity == "error"} == {"green"}
+    if only_tests and not bench.fresh and bench.visible:
         bench.fresh = True
         return _reveal(bench, ())
-    if bench.shown != bench.visible:
+    if (only_tests or judged.needs_sessions) and bench.shown != bench.visible:
         return _reveal(bench, tuple(example.id for example in bench.hidden if _is_on_the_way(bench, example)))
     return None
 

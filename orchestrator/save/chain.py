@@ -125,6 +125,7 @@ def _task(store: Store, row: TaskRow, entry: ResultRow, commits: tuple[Committed
         task=row.task,
         revealed=list(entry.result.revealed),
         fresh=entry.result.fresh,
+        finished=_finished(store, row, entry),
         attempt=integrate.attempt_key(entry.result),
         judged=evidence.judged(told, store.folder),
         commits=list(commits),
@@ -137,6 +138,14 @@ def _task(store: Store, row: TaskRow, entry: ResultRow, commits: tuple[Committed
         previous="",
         hash=UNSEALED,
     )
+
+
+def _finished(store: Store, row: TaskRow, entry: ResultRow) -> list[str]:
+    query = "SELECT DISTINCT task FROM events WHERE target = 'done' AND at <= ?"
+    before = {task for (task,) in store.db.execute(query, (entry.started_at,))} - {row.id}
+    return [
+        evidence.name_of(item.id, item.fingerprint, item.cycle - 1) for item in store.tasks(row.prd) if item.state == "done" and item.id in before
+    ]
 
 
 def _kept(store: Store, repository: Repository, known: Iterable[str]) -> Iterable[KeptEvidence]:

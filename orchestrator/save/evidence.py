@@ -175,6 +175,8 @@ class TaskEvidence(Section):
     """Ids of examples that were held out and had to be revealed."""
     fresh: bool
     """Each generated test begins with fresh modules."""
+    finished: list[str] = []
+    """Bundles, by file name, of the tasks of the same PRD that were done when this one was begun."""
     attempt: str
     """The `Attempt:` trailer of its commits."""
     judged: Judged

@@ -62,7 +62,8 @@ def m002_evidence(db: sqlite3.Connection) -> None:
     for statement in (
         """CREATE TABLE turns_by_role (
             task TEXT NOT NULL, fingerprint TEXT NOT NULL, cycle INTEGER NOT NULL, role TEXT NOT NULL,
-            attempt INTEGER NOT NULL, turn INTEGER NOT NULL, run TEXT NOT NULL, prd TEXT NOT NULL, agent TEXT NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL, seconds REAL NOT NULL,
+            attempt INTEGER NOT NULL, turn INTEGER NOT NULL, run TEXT NOT NULL, prd TEXT NOT NULL, agent TEXT NOT NULL,
+            kind TEXT NOT NULL, model TEXT NOT NULL, seconds REAL NOT NULL,
             input_tokens INTEGER, output_tokens INTEGER, usd REAL, PRIMARY KEY (task, fingerprint, cycle, role, attempt, turn)
         ) STRICT""",
         """INSERT INTO turns_by_role SELECT task, fingerprint, cycle, 'code', attempt, turn, run, prd, agent, kind, model, seconds,

@@ -56,7 +56,7 @@ def digest(name: str, run_id: str, report: RunReport | Unreadable) -> dict[str, 
         "failed": verdicts.count("gave up"),
         "needs_person": verdicts.count("needs a person"),
         "turns": report.turns,
-        "answers": general(report.replayed, report.scripted, answers([attempt for task in report.tasks for attempt in (*task.written, *task.attempts)])),
+        "answers": general(report.replayed, report.scripted, answers([item for task in report.tasks for item in (*task.written, *task.attempts)])),
         "tasks": {
             task.id: {
                 "page": addresses.task(name, run_id, pages[task.id]),

@@ -141,7 +141,13 @@ import os, subprocess, sys
 secret = subprocess.run([sys.executable, "-c", "print(hash('fizz'))"], env={**os.environ, "PYTHONHASHSEED": "0"}, capture_output=True, text=True).stdout.strip()
 """,
     ),
-    aware("asks-its-code", SANDBOX, "Looks at the path in its own code object.", "fizz.__code__.co_filename.startswith('/graft')", "scan, cold run"),
+    aware(
+        "asks-its-code",
+        SANDBOX,
+        "Looks at the path in its own code object.",
+        "fizz.__code__.co_filename.startswith('/graft')",
+        "scan, cold run, green",
+    ),
     aware("asks-its-cache", SANDBOX, "Looks at where its bytecode would be kept.", "__spec__.cached.startswith('/tmp')", "scan, cold run"),
     aware(
         "asks-the-bytecode-switch",

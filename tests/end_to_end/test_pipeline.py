@@ -337,21 +337,27 @@ def test_a_branch_that_moved_during_the_cycle_is_judged_again_without_a_turn(pla
     assert sum(path.read_text().count('"returned"') for path in (place.root / "runs/lanterns/journal").glob("*")) == 1
 
 
-def test_without_a_sandbox_nothing_runs_and_the_prd_waits_with_the_way_out(place: Workplace) -> None:
-    """`bwrap` that refuses, as on a machine without user namespaces: found by effects, never run without."""
+def test_where_namespaces_are_refused_the_next_level_is_used_unless_full_is_asked_for(place: Workplace) -> None:
+    """`bwrap` that refuses, as on a machine without user namespaces: found by effects."""
     fake = place.root / "bin" / "bwrap"
     fake.parent.mkdir()
     fake.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
     fake.chmod(0o755)
+    path = f"{fake.parent}:{os.environ['PATH']}"
     place.prd("lanterns", LANTERN)
-    place.agent(STEPWISE)
-    done = place.command("run", "--no-site", PATH=f"{fake.parent}:{os.environ['PATH']}")
+    place.agent(STEPWISE, sandbox={"require": "full"})
+    done = place.command("run", "--no-site", PATH=path)
     assert done.returncode == 5, done.stdout + done.stderr
     assert "setting up uid map" in done.stdout
     receipt = place.inbox()["prds/lanterns.md"]
     assert receipt["state"] == "waiting"
     assert "sysctl" in receipt["problems"][0]["hint"]
-    assert place.run().returncode == 0, "it runs once there is one"
+    place.agent(STEPWISE)
+    done = place.command("run", "--no-site", PATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = place.runs("lanterns")[-1]
+    assert report["sandbox"] == "landlock"
+    assert any("setting up uid map" in reason for reason in report["sandbox_reasons"])
 
 
 def test_a_damaged_database_stops_its_own_project_only(place: Workplace) -> None:

@@ -543,6 +543,35 @@ def test_a_task_in_an_existing_repository_is_proved_again_from_the_git_bundle(pl
     assert again.returncode == 0, again.stdout + again.stderr
 
 
+PROSE = """
+TEST = '''
+import pytest
+
+@pytest.mark.parametrize("metres", [0, 7, 35, 60])
+def test_longer(metres):
+    "AC2: a street twice as long never costs less"
+    from lanterns import price
+    assert price(2 * metres + 100) >= price(metres) + 30
+'''
+def turn(brief, folder):
+    if brief.role == "tests":
+        (folder / brief.writable[0]).write_text(TEST)
+        return "tests"
+"""
+
+
+def test_tests_that_an_agent_wrote_are_locked_and_proved_again(place: Workplace) -> None:
+    place.prd("lanterns", LANTERN + "\n- AC2: a street twice as long never costs less\n")
+    place.agent(PROSE + STEPWISE.strip().partition("\n")[2])
+    ran = place.run()
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    place.agent(LOUD)
+    ran = place.command("verify", "lanterns#R2")
+    assert (ran.returncode, "RED 7 of 7 red · GREEN 11 of 11" in ran.stdout) == (0, True), ran.stdout
+    commit_on_top(place, "tests/test_lanterns_r2_prose.py", "def test_longer():\n    pass\n")
+    assert "test_lanterns_r2_prose.py" in named(place, "--quick")["swapped-test"]
+
+
 def test_every_code_is_documented() -> None:
     page = (REPOSITORY / "docs" / "evidence.md").read_text("utf-8")
     assert [code for code in FLAWS if f"`{code}`" not in page] == []

@@ -26,7 +26,9 @@ def ask(root: Path, python: Path, *examples: object, **more: object) -> Observat
 
 @pytest.mark.parametrize("seed", ["0", "4711"])
 def test_the_hash_seed_is_the_one_asked_for(seed: str, level: str, tmp_path: Path, python: Path) -> None:
-    known = subprocess.run([python, "-c", "print(hash('a'))"], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True).stdout.strip()
+    known = subprocess.run(
+        [python, "-c", "print(hash('a'))"], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+    ).stdout.strip()
     root = project(tmp_path / "code", tests__test_a=f"def test_a():\n    assert hash('a') == {known}\n")
     assert ask(root, python, example("hash('a')", known), hash_seed=seed).exit_code == 0
     assert ask(root, python, example("""python -c "print(hash('a'))" """, known, compare="console"), hash_seed=seed).exit_code == 0
@@ -88,7 +90,12 @@ def test_the_clock_is_the_one_asked_for(shift: float, level: str, tmp_path: Path
     (seen,) = suites.run("check_green", (suites.Variant("v", root, ("tests/test_a.py",)),), python=python, limits=LIMITS, clock_shift=shift)
     assert seen.exit_code == 0, seen.output
     inside = example("datetime.datetime.now().year", str(year), setup=("import datetime",), id="call")
-    command = example("python -c 'import datetime, time; print(datetime.date.today().year, time.gmtime().tm_year)'", f"{year} {year}", compare="console", id="command")
+    command = example(
+        "python -c 'import datetime, time; print(datetime.date.today().year, time.gmtime().tm_year)'",
+        f"{year} {year}",
+        compare="console",
+        id="command",
+    )
     assert [item.message for item in ask(root, python, inside, command, clock_shift=shift).outcomes] == ["", ""]
 
 
@@ -162,7 +169,10 @@ def test_an_answer_that_changes_is_seen_and_said(level: str, tmp_path: Path, pyt
 
 
 def test_many_questions_to_one_process(level: str, tmp_path: Path, python: Path) -> None:
-    root = project(tmp_path / "code", shop="import os\ndef double(x):\n    return x * 2\ndef end():\n    os._exit(0)\ndef loop():\n    while True: pass\ndef big():\n    return 'x' * (3 << 20)\n")
+    root = project(
+        tmp_path / "code",
+        shop="import os\ndef double(x):\n    return x * 2\ndef end():\n    os._exit(0)\ndef loop():\n    while True: pass\ndef big():\n    return 'x' * (3 << 20)\n",
+    )
     setup = ("from shop import *",)
     calls = [*((setup, f"double({number})") for number in range(300)), (setup, "double(None)"), (setup, "end()"), (setup, "loop()")]
     calls += [(setup, "double('a')"), (("import nothing",), "1"), (setup, "big()"), (setup, "double(1.5)"), (setup, "object()")]

@@ -19,7 +19,7 @@ __all__ = ["level", "without_bwrap"]
 LIMITS = Limits(test_seconds=10, example_seconds=5, memory_mb=512, file_mb=16, processes=40)
 MARK = "orchestrator-test-left-behind"
 DAEMON = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', '{MARK}'], start_new_session=True)"
-TWICE = f"""
+TWICE = """
 import os, time
 if os.fork() == 0:
     os.setsid()
@@ -96,8 +96,14 @@ def test_every_attempt_is_an_incident_of_its_own(level: str, tmp_path: Path, pyt
 
 
 def test_in_a_suite_an_incident_names_its_test(level: str, tmp_path: Path, python: Path) -> None:
-    attempts = [name for name in CASES if CASES[name][1] not in ("left behind", "time", "processes", "signal") and "memory of" not in name and "files" not in name]
-    tests = "".join(f"def test_{number}():\n    exec({CASES[name][0]!r}, {{}})\n\ndef test_{number}_not():\n    pass\n\n" for number, name in enumerate(attempts))
+    attempts = [
+        name
+        for name in CASES
+        if CASES[name][1] not in ("left behind", "time", "processes", "signal") and "memory of" not in name and "files" not in name
+    ]
+    tests = "".join(
+        f"def test_{number}():\n    exec({CASES[name][0]!r}, {{}})\n\ndef test_{number}_not():\n    pass\n\n" for number, name in enumerate(attempts)
+    )
     root = project(tmp_path / "code", tests__test_a=tests)
     (seen,) = suites.run("check_green", (suites.Variant("v", root, ("tests/test_a.py",)),), python=python, limits=LIMITS)
     found = {(incident.kind, incident.where) for incident in seen.incidents}

@@ -125,7 +125,17 @@ def test_a_weak_level_is_loud() -> None:
 def test_doctor_says_it_for_a_person(place: Workplace) -> None:
     done = place.command("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
-    for word in ("sandbox: ", "✓ files outside cannot be read", "kernel ", "landlock ", "bwrap ", "git ", "sqlite ", "python ", "free space for runs: "):
+    for word in (
+        "sandbox: ",
+        "✓ files outside cannot be read",
+        "kernel ",
+        "landlock ",
+        "bwrap ",
+        "git ",
+        "sqlite ",
+        "python ",
+        "free space for runs: ",
+    ):
         assert word in done.stdout
 
 

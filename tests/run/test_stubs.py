@@ -45,7 +45,7 @@ def test_what_holds_at_the_base_fails_on_every_stub(layout: str, tmp_path: Path,
         place = tmp_path / str(number)
         place.mkdir()
         about = stubs.subjects(of.examples, (), (f"{module.replace('.', '/')}.py",), files.get)
-        changes = stubs.stub(kind, about, files.get) if kind != "base" else ()
+        changes = stubs.stub(kind, about, files.get, "4711") if kind != "base" else ()
         workspace.apply(place, (*(Change(path, text) for path, text in files.items()), *changes, tests))
         variants.append(suites.Variant(kind, place, (of.test_file,)))
     base, *others = suites.run("check_red", tuple(variants), python=python, limits=LIMITS)

@@ -117,5 +117,17 @@ def regressions(
     return Regressions(tuple(findings), tuple(flaky))
 
 
+def lost_examples(before: Observation, after: Observation, examples: tuple[Example, ...]) -> tuple[Finding, ...]:
+    """An error for each example of a finished task that held at the base and does not now; of a hidden one nothing but its criterion."""
+    held, hidden = _holding(before), {example.id for example in examples if example.held_out}
+    found = []
+    for outcome in after.outcomes:
+        if outcome.id in held and not evidence.holds(outcome):
+            criterion = outcome.id.partition("/")[0]
+            said = "one that is not shown" if outcome.id in hidden else outcome.message
+            found.append(Finding("regression", f"an example of {criterion}, which is finished, held before and does not now: {said}"))
+    return tuple(dict.fromkeys(found))
+
+
 def _holding(observation: Observation) -> set[str]:
     return {outcome.id for outcome in observation.outcomes if evidence.holds(outcome)}

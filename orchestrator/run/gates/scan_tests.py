@@ -21,6 +21,7 @@ TEST_DETECTORS: dict[str, tuple[Severity, str]] = {
     "syntax": ("error", "it is no valid Python"),
     "no test": ("error", "it has no test function"),
     "no key": ("error", "its docstring does not begin with the key of a criterion"),
+    "same test": ("error", "it says the same as another test: each criterion needs a test of its own"),
     "same name": ("error", "another test has its name, so one of them never runs"),
     "not collected": ("error", "pytest does not run it"),
     "no assertion": ("error", "it asserts nothing"),
@@ -39,7 +40,7 @@ TEST_DETECTORS: dict[str, tuple[Severity, str]] = {
     "hooks": ("error", "it hooks into pytest"),
     "wrapped": ("error", "it has a decorator that could hide it"),
     "forbidden": ("error", "it does what no test needs"),
-    "broad raise": ("notice", "any exception satisfies it"),
+    "broad raise": ("error", "any exception satisfies it: name the one that the rule means"),
     "both sides": ("notice", "both sides of the comparison come from the subject"),
 }
 """Detector of tests → its severity and what it says."""
@@ -126,6 +127,7 @@ def _file(change: Change, keys: tuple[str, ...], subjects: tuple[str, ...]) -> l
         for node, count in Counter(test.node for test in all_tests).items():
             if count > 1:
                 seen.append(Hit("same name", next(test.function.lineno for test in all_tests if test.node == node), node.rpartition("::")[2]))
+        seen += _same(all_tests, keys)
     except Unreadable as error:
         return [Finding(GATE, f"syntax: {change.path}: {error}", where=change.path)]
     except RecursionError:
@@ -133,6 +135,17 @@ def _file(change: Change, keys: tuple[str, ...], subjects: tuple[str, ...]) -> l
     seen = [each for each in seen if not any(node.lineno <= each.line <= (node.end_lineno or 0) for node in source.tree.body if is_main_guard(node))]
     unique = dict.fromkeys(sorted(seen, key=lambda each: (each.line, each.detector)))
     return [say(each) for each in unique]
+
+
+def _same(all_tests: list[Test], keys: tuple[str, ...]) -> Iterator[Hit]:
+    """Tests that do the same and name different criteria."""
+    said: dict[str, tuple[Test, list[str]]] = {}
+    for test in all_tests:
+        body = test.function.body[1:] if ast.get_docstring(test.function) is not None else test.function.body
+        text, named_here = "\n".join(ast.dump(node) for node in body), _keys_of(test, keys)
+        first = said.setdefault(text, (test, named_here))
+        if first[0] is not test and first[1] != named_here:
+            yield Hit("same test", test.function.lineno, f"{test.function.name}, {first[0].function.name}")
 
 
 # --- the file ------------------------------------------------------------------------------------------------------------

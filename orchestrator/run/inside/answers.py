@@ -7,7 +7,9 @@ mode or time is made from here, on a file found without following any link, or r
 import errno
 import fcntl
 import os
+import stat
 import struct
+import time
 
 import calls
 import filters
@@ -143,7 +145,8 @@ class Answers:
 
     def _write(self, name, pid, arguments, number):
         changing = name in filters.MODES
-        outside = [path for path in self._paths(name, pid, arguments) if not self._is_writable(path)]
+        paths = list(self._paths(name, pid, arguments))
+        outside = [path for path in paths if not self._is_writable(path)]
         for path in outside:
             if self._matters(name, path, arguments):
                 self.seen("write outside", path)
@@ -152,7 +155,7 @@ class Answers:
         if name in filters.OWNERS or (outside and changing):
             return errno.EPERM
         if changing:
-            return self._change(name, pid, arguments, number)
+            return self._change(name, pid, arguments, number, paths[0])
         return errno.EACCES if name == "truncate" and outside and self.box["abi"] < 3 else None
 
     def _paths(self, name, pid, arguments):
@@ -180,50 +183,61 @@ class Answers:
             return os.path.lexists(path) or bool(arguments[1 if name == "open" else 2] & os.O_CREAT)
         return name == "creat" or os.path.lexists(path) != (name in MAKES)
 
-    def _change(self, name, pid, arguments, number):
-        """Made on the very file that was found to be inside: opened by a path that no link is allowed to lead through."""
-        (path,) = self._paths(name, pid, arguments)
-        if name == "utimensat":
-            times = _times(pid, arguments[2], 1)
-        elif name in ("utimes", "futimesat"):
-            times = _times(pid, arguments[1 if name == "utimes" else 2], 1000)
-        elif name == "utime":
-            times = tuple(second * 10**9 for second in struct.unpack("=qq", _memory(pid, arguments[1], 16))) if arguments[1] else None
+    def _change(self, name, pid, arguments, number, path):
+        """Made on the very file that was found to be inside, whatever has taken its place since."""
+        times = mode = None
+        if name in TIMES:
+            where, scale = TIMES[name]
+            times = _times(pid, arguments[where], scale)
         else:
-            times, mode = None, arguments[2 if name.startswith("fchmodat") else 1] & 0o7777
-        place = calls.system_call(
-            calls.OPENAT2, HERE_AND_NOW, os.fsencode(path), struct.pack("=QQQ", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, 0, 4), 24
-        )
+            mode = arguments[2 if name.startswith("fchmodat") else 1] & 0o7777
+        (folder, text) = PLACES[name][0]
+        by_descriptor = text is None or not arguments[text]
+        place = _held(f"/proc/{pid}/fd/{_signed(arguments[folder])}") if by_descriptor else _held_without_links(path)
         try:
             fcntl.ioctl(self.listener, STILL_VALID, struct.pack("=Q", number))
-            if os.path.islink(path):
+            own = f"/proc/self/fd/{place}"
+            if not self._is_writable(os.readlink(own)):
+                return errno.EPERM
+            if stat.S_ISLNK(os.fstat(place).st_mode):
                 return 0
-            if name.startswith(("chmod", "fchmod")):
-                os.chmod(f"/proc/self/fd/{place}", mode)
+            if mode is None:
+                os.utime(own, ns=_settled(times, os.stat(own)))
             else:
-                os.utime(f"/proc/self/fd/{place}", ns=_settled(times, place))
+                os.chmod(own, mode)
         finally:
             os.close(place)
         return 0
 
 
+TIMES = {"utimensat": (2, 1), "utimes": (1, 1000), "futimesat": (2, 1000), "utime": (1, 0)}
+"""Which argument has the times, and how many nanoseconds its small part counts; 0: there is none."""
 NOW, AS_IT_IS = (1 << 30) - 1, (1 << 30) - 2
 
 
 def _times(pid, place, scale):
-    """(access, change) in nanoseconds, or the marks NOW and AS_IT_IS; None: both are now."""
+    """(access, change) in nanoseconds, or the marks NOW and AS_IT_IS."""
     if not place:
-        return None
-    first, one, second, two = struct.unpack("=qqqq", _memory(pid, place, 32))
-    return tuple(mark if scale == 1 and mark in (NOW, AS_IT_IS) else whole * 10**9 + mark * scale for whole, mark in ((first, one), (second, two)))
+        return NOW, NOW
+    if not scale:
+        return tuple(second * 10**9 for second in struct.unpack("=qq", _memory(pid, place, 16)))
+    parts = struct.unpack("=qqqq", _memory(pid, place, 32))
+    return tuple(mark if scale == 1 and mark in (NOW, AS_IT_IS) else whole * 10**9 + mark * scale for whole, mark in (parts[:2], parts[2:]))
 
 
-def _settled(times, place):
-    import time
-
-    now, found = time.time_ns(), os.stat(f"/proc/self/fd/{place}")
+def _settled(times, found):
     before = (found.st_atime_ns, found.st_mtime_ns)
-    return tuple(now if mark == NOW else old if mark == AS_IT_IS else mark for mark, old in zip(times or (NOW, NOW), before, strict=True))
+    return tuple(time.time_ns() if mark == NOW else old if mark == AS_IT_IS else mark for mark, old in zip(times, before, strict=True))
+
+
+def _held(path):
+    return os.open(path, os.O_PATH | os.O_CLOEXEC)
+
+
+def _held_without_links(path):
+    """Opened only when no link is on the way; 4 is RESOLVE_NO_SYMLINKS."""
+    how = struct.pack("=QQQ", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, 0, 4)
+    return calls.system_call(calls.OPENAT2, HERE_AND_NOW, os.fsencode(path), how, len(how))
 
 
 def _signed(value):

@@ -10,19 +10,18 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
 
 _X86_64 = """
-ptrace 101 process_vm_readv 310 process_vm_writev 311 mount 165 umount2 166 pivot_root 155 chroot 161 move_mount 429 open_tree 428
-fsopen 430 fsconfig 431 fsmount 432 fspick 433 mount_setattr 442 unshare 272 setns 308 bpf 321 perf_event_open 298 keyctl 250 add_key 248
-request_key 249 userfaultfd 323 open_by_handle_at 304 pidfd_getfd 438 kexec_load 246 kexec_file_load 320 init_module 175 finit_module 313
-delete_module 176 reboot 169 swapon 167 swapoff 168 settimeofday 164 clock_settime 227 clock_adjtime 305 adjtimex 159 acct 163 quotactl 179
-quotactl_fd 443 sethostname 170 setdomainname 171 iopl 172 ioperm 173 syslog 103 vhangup 153 fanotify_init 300 kcmp 312
-process_madvise 440 process_mrelease 448 move_pages 279 migrate_pages 256 fork 57 vfork 58 clone3 435 memfd_create 319 memfd_secret 447 io_uring_setup 425
-io_uring_enter 426 io_uring_register 427 shmget 29 msgget 68 semget 64 mq_open 240 openat2 437 clone 56 personality 135 ioctl 16
-prlimit64 302 setpriority 141 sched_setaffinity 203 sched_setscheduler 144 sched_setparam 142 sched_setattr 314 ioprio_set 251 kill 62
-tkill 200 tgkill 234 rt_sigqueueinfo 129 rt_tgsigqueueinfo 297 pidfd_send_signal 424 setsid 112 setpgid 109 socket 41 socketpair 53
-connect 42 sendto 44 open 2 openat 257 creat 85 mkdir 83 mkdirat 258 rmdir 84 unlink 87 unlinkat 263 rename 82 renameat 264 renameat2 316
-link 86 linkat 265 symlink 88 symlinkat 266 mknod 133 mknodat 259 truncate 76 chmod 90 fchmod 91 fchmodat 268 fchmodat2 452 chown 92
-lchown 94 fchown 93 fchownat 260 utime 132 utimes 235 futimesat 261 utimensat 280 setxattr 188 lsetxattr 189 fsetxattr 190
-removexattr 197 lremovexattr 198 fremovexattr 199
+ptrace 101 process_vm_readv 310 process_vm_writev 311 mount 165 umount2 166 pivot_root 155 chroot 161 move_mount 429 open_tree 428 fsopen 430
+fsconfig 431 fsmount 432 fspick 433 mount_setattr 442 unshare 272 setns 308 bpf 321 perf_event_open 298 keyctl 250 add_key 248 request_key 249
+userfaultfd 323 open_by_handle_at 304 pidfd_getfd 438 kexec_load 246 kexec_file_load 320 init_module 175 finit_module 313 delete_module 176 reboot
+169 swapon 167 swapoff 168 settimeofday 164 clock_settime 227 clock_adjtime 305 adjtimex 159 acct 163 quotactl 179 quotactl_fd 443 sethostname 170
+setdomainname 171 iopl 172 ioperm 173 syslog 103 vhangup 153 fanotify_init 300 kcmp 312 process_madvise 440 process_mrelease 448 move_pages 279
+migrate_pages 256 fork 57 vfork 58 clone3 435 memfd_create 319 memfd_secret 447 io_uring_setup 425 io_uring_enter 426 io_uring_register 427 shmget
+29 msgget 68 semget 64 mq_open 240 openat2 437 clone 56 personality 135 ioctl 16 prlimit64 302 setpriority 141 sched_setaffinity 203
+sched_setscheduler 144 sched_setparam 142 sched_setattr 314 ioprio_set 251 kill 62 tkill 200 tgkill 234 rt_sigqueueinfo 129 rt_tgsigqueueinfo 297
+pidfd_send_signal 424 setsid 112 setpgid 109 socket 41 socketpair 53 connect 42 sendto 44 open 2 openat 257 creat 85 mkdir 83 mkdirat 258 rmdir 84
+unlink 87 unlinkat 263 rename 82 renameat 264 renameat2 316 link 86 linkat 265 symlink 88 symlinkat 266 mknod 133 mknodat 259 truncate 76 chmod 90
+fchmod 91 fchmodat 268 fchmodat2 452 chown 92 lchown 94 fchown 93 fchownat 260 utime 132 utimes 235 futimesat 261 utimensat 280 setxattr 188
+lsetxattr 189 fsetxattr 190 removexattr 197 lremovexattr 198 fremovexattr 199
 """
 
 _AARCH64 = """

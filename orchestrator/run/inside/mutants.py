@@ -1,9 +1,10 @@
 """Runs the tests once on the code as it is, then on each mutant, each run in a fork of a pytest that has started and not yet collected.
 
-Standard input: {"limits": {...}, "root", "scratch", "sources": [folders of root], "tests": [paths], "seconds", "mutants": [{"id", "path", "text",
+Standard input: {"box": {...}, "limits": {...}, "root", "sources": [folders of root], "tests": [paths], "seconds", "mutants": [{"id", "path", "text",
 "lines": [first, last]}]}: `text` is the whole mutated file, `lines` says which lines of the original run when the mutant would.
 
-A fork works in a copy of the project at `scratch`/project: links to the real one, which is read-only, but for the tests and the files with mutants.
+A fork shuts itself in (supervise.py) and works in a copy of the project below the box's `tmp`: links to the real one, which is read-only, but
+for the tests and the files with mutants.
 So a program that a test starts sees the mutant too. No file of the project is imported here, only in forks.
 
 One JSON line at first, {"tests": [node ids that pass]}, then one per mutant: {"id", "error"} when it is no Python, {"id", "reached": false},
@@ -26,8 +27,9 @@ from collections import namedtuple
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import limits  # noqa: E402
+import supervise  # noqa: E402
 
-del sys.modules["limits"]  # a project may have a module of that name
+supervise.leave_no_trace()
 import pytest  # noqa: E402
 
 OPTIMIZED = 1
@@ -54,8 +56,9 @@ class Server:
     def __init__(self, request, answers):
         self.request = request
         self.answers = answers
-        self.project = request["scratch"] + "/project"
-        self.folder = request["scratch"] + "/run"
+        self.box = request["box"]
+        self.project = self.box["tmp"] + "/project"
+        self.folder = self.box["tmp"] + "/run"
         self.deadline = time.monotonic() + request["seconds"]
         self.original = {mutant["path"]: read(f"{request['root']}/{mutant['path']}") for mutant in request["mutants"]}
         self.alone = {}
@@ -78,12 +81,15 @@ class Server:
             return
         os._exit(0)
 
+    def clear(self):
+        limits.clear(self.box["private"], self.box["home"])
+
     def say(self, **answer):
         self.answers.write(json.dumps(answer) + "\n")
         self.answers.flush()
 
     def serve(self):
-        limits.clear()
+        self.clear()
         cpu = children_seconds()
         base = self.run({}, None, self.request["seconds"], None, watch=True)
         self.base = base._replace(events=[event for event in base.events if event.keys() >= WATCHED])
@@ -92,7 +98,7 @@ class Server:
         self.passing = tuple(event["test"] for event in self.base.events if event["outcome"] == "passed")
         self.always = next((event["always"] for event in base.events if "always" in event), {})
         self.say(tests=self.passing)
-        limits.clear()
+        self.clear()
         if not self.passing:
             return
         self.independent = self.passes(self.whole[::-1])
@@ -143,14 +149,14 @@ class Server:
     def passes(self, tests):
         """Whether the tests that pass on the original do so in this order and choice."""
         run = self.run({}, tests, *self.allowed(tests))
-        limits.clear()
+        self.clear()
         return outcomes(run).items() >= {test: "passed" for test in tests if test in self.passing}.items()
 
     def attempt(self, changed, tests):
         seconds, cpu = self.allowed(tests)
         left = self.deadline - time.monotonic()
         run = self.run(changed, tests, min(seconds, left), cpu)
-        limits.clear()
+        self.clear()
         if run.exit is None and left < seconds:
             return None
         seen = outcomes(run)
@@ -175,8 +181,8 @@ class Server:
         self.place(changed)
         os.makedirs(self.folder)
         started = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
+        fork = supervise.Fork(self.box, self.request["limits"], read=[self.request["root"]])
+        if fork.pid == 0:
             try:
                 self.enter(tests, cpu, watch)
             except BaseException:
@@ -185,15 +191,14 @@ class Server:
                 traceback.print_exc()
                 os._exit(70)
             raise Forked
-        status = limits.wait(pid, seconds, self.request["limits"]["processes"])
+        code = fork.wait(seconds).code
         took = time.monotonic() - started
         events = [event for line in limits.tail(self.folder + "/events", 8 << 20).splitlines() if (event := parsed(line))]
-        return Run(None if status is None else os.waitstatus_to_exitcode(status), took, events)
+        return Run(code, took, events)
 
     # --- a fork
 
     def enter(self, tests, cpu, watch):
-        os.setsid()
         self.answers.close()
         output = os.open(self.folder + "/output", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
         for descriptor in (1, 2):
@@ -208,7 +213,7 @@ class Server:
         self.watch = None
         os.chdir(self.project)
         sources = [path for name in self.request["sources"] if os.path.isdir(path := os.path.normpath(f"{self.project}/{name}"))]
-        sys.path[:] = [*(path for path in sys.path if path != HERE), *sources]
+        sys.path[:] = [*sys.path, *sources]
         sys.pycache_prefix = self.folder + "/pycache"
         os.environ |= {"PYTHONPATH": os.pathsep.join(sources), "PYTHONPYCACHEPREFIX": self.folder + "/pycache", "PYTHONDONTWRITEBYTECODE": "1"}
         if cpu is not None:
@@ -372,7 +377,8 @@ def main():
     request = json.load(sys.stdin)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    limits.apply(request["limits"])
+    supervise.prepare(request["box"])
+    limits.apply(request["limits"], request["box"]["alone"])
     server = Server(request, answers)
     files = [f"{request['root']}/{path}" for path in request["tests"] if path.endswith(".py")]
     preload(request, [*server.original.values(), *(read(path) for path in files if os.path.isfile(path))])

@@ -149,10 +149,11 @@ def _child(run, folder, pytest, plugin, fork, clock_shift):
         if clock_shift:
             clock.shift(clock_shift)
         arguments = ["-q", "--tb=short", "--color=no", f"--basetemp={folder}/tmp", "--confcutdir", root]
-        if not run["isolated"]:
-            arguments += ["-o", f"cache_dir={folder}/cache", *run["arguments"]]
+        if run["isolated"]:
+            arguments += ["-c", supervise.HERE + "/empty.ini", "--rootdir", root, "--import-mode=importlib"]
+            arguments += ["--noconftest", "-p", "no:cacheprovider", "-o", "addopts="]
         else:
-            arguments += ["-p", "no:cacheprovider", "-c", supervise.HERE + "/empty.ini", "--rootdir", root, "--noconftest", "--import-mode=importlib", "-o", "addopts="]
+            arguments += ["-o", f"cache_dir={folder}/cache", *run["arguments"]]
         stream = open(folder + "/events", "a", encoding="utf-8")
         code = pytest.main([*arguments, *[os.path.join(root, path).rstrip("/") for path in run["paths"]]], plugins=[plugin(stream, root, fork)])
         stream.flush()

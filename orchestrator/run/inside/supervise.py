@@ -123,12 +123,12 @@ class Fork:
         while True:
             now = time.monotonic()
             if now >= tick:
-                tick = now + TICK
                 found, threads = processes.census(self.limits.get("processes", 10_000))
                 if descriptor is None and not found:
                     return "ended"
                 if self._too_much(found, threads):
                     return "stopped"
+                tick = time.monotonic() + max(TICK, 4 * (time.monotonic() - now))
             if now >= deadline:
                 return "late"
             ready = dict(poll.poll(max(0.0, min(deadline, tick) - now) * 1000))

@@ -46,7 +46,7 @@ TERMINALS = ("/dev/tty", "/dev/ptmx", "/dev/pts")
 PROC = ("/proc/self", *(f"/proc/{name}" for name in ("cpuinfo", "meminfo", "stat", "uptime", "loadavg", "version", "filesystems")))
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
-AGENT_LIMITS = {"processes": 1000, "disk_mb": 20_000}
+AGENT_LIMITS = {"processes": 400, "disk_mb": 20_000}
 
 PARTS = {
     "read": "files outside cannot be read",
