@@ -388,3 +388,29 @@ def test_an_agent_that_forks_without_end_is_ended(level: str, tmp_path: Path) ->
             box.end(process)
     assert b"more than 400 processes" in err
     assert process.returncode == 137
+
+
+HOSTILE_TO_THE_WATCH = {
+    "a short address": "import ctypes, socket\ns = socket.socket(socket.AF_UNIX)\nfor size in (0, 1, 2, 3, 5, 9): ctypes.CDLL(None).connect(s.fileno(), b'\\x0a\\0', size)",
+    "addresses nowhere": f"import ctypes\nl = ctypes.CDLL(None)\nfor number in ({', '.join(map(str, (42, 44, 83, 84, 87, 90, 82, 86, 88, 76, 257, 263, 280)))}): l.syscall(number, -100, 7, 7, 7, 7, 7)",
+    "a folder without permissions": "import os, tempfile\nos.mkdir('a'); os.mkdir('a/b'); os.chmod('a', 0); os.chmod(tempfile.gettempdir(), 0)",
+    "folders without end": "import os\nfor _ in range(3000):\n    os.mkdir('deep'); os.chdir('deep')",
+    "names without end": "import os\nfor n in range(3000):\n    open(f'{n}-' + 'x' * 200, 'w').close()",
+    "a name that is no text": "import os\nos.mkdir(b'\\xff\\xfe'); open(b'\\xff\\n', 'w').close(); os.rename(b'\\xff\\n', b'\\xfd')",
+    "links in a ring": "import os\nos.symlink('a', 'b'); os.symlink('b', 'a')\nfor f in (os.unlink, os.chmod):\n    try: f('a', 0) if f is os.chmod else f('a/x')\n    except OSError: pass",
+    "no home": "import os, shutil\nshutil.rmtree(os.path.expanduser('~')); open(os.path.expanduser('~'), 'w').close()",
+    "many signals": "import os, threading\nfor _ in range(8): threading.Thread(target=lambda: [os.kill(os.getpid(), 0) for _ in range(300)]).start()",
+    "stops itself": "import os, signal\nif os.fork() == 0: os.kill(os.getpid(), signal.SIGSTOP)",
+}  # fmt: skip
+
+
+def test_nothing_ends_the_watch(level: str, tmp_path: Path, python: Path) -> None:
+    """The process that watches is asked about hostile calls, and clears away hostile files; the next example is asked as ever."""
+    root = project(tmp_path / "code")
+    asked = []
+    for name, source in HOSTILE_TO_THE_WATCH.items():
+        asked += [example("1", setup=(source,), id=name), example("(2, os.listdir())", "(2, [])", setup=("import os",), id=f"after {name}")]
+    seen = oracle.ask("check_green", "o", tuple(asked), root, python=python, limits=LIMITS)
+    found = {item.id: (item.outcome, item.message) for item in seen.outcomes}
+    assert {name: said for name, said in found.items() if name.startswith("after ") and said[0] != "passed"} == {}
+    assert "ended the sandbox" not in str(found)

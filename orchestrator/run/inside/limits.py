@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import stat
+import subprocess
 
 
 def apply(limits, alone=True):
@@ -48,37 +49,42 @@ def without_space(places):
 
 def file_at_limit(places, file_mb):
     """A file that is as large as a file may be; '' when there is none."""
-    for folder in places:
-        for place, _, names in os.walk(folder):
-            for path in (f"{place}/{name}" for name in names):
-                try:
-                    if os.lstat(path).st_size >= file_mb << 20:
-                        return path
-                except OSError:
-                    continue
+    for path, found in files(places):
+        if found.st_size >= file_mb << 20:
+            return path
     return ""
+
+
+def files(places):
+    """(path, status) of everything below folders that is no folder, however deep; what cannot be reached is left out."""
+    todo = list(places)
+    while todo:
+        try:
+            entries = list(os.scandir(todo.pop()))
+        except OSError:
+            continue
+        for entry in entries:
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(entry.path)
+                else:
+                    yield entry.path, entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
 
 
 def clear(places=("/tmp", "/dev/shm"), home="/tmp/home"):
     """Empty what a run could write to, so that it leaves nothing to the next one, and make its home anew."""
     for folder in places:
+        os.chmod(folder, 0o700)
         for name in os.listdir(folder):
             path = folder + "/" + name
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path, onerror=_open_up)
-            else:
-                os.unlink(path)
+            try:
+                os.unlink(path) if os.path.islink(path) or not os.path.isdir(path) else shutil.rmtree(path)
+            except (OSError, RecursionError):  # without permissions, or too deep for one who goes down by names
+                subprocess.run(["chmod", "-R", "u+rwX", path], stderr=subprocess.DEVNULL, check=False)
+                subprocess.run(["rm", "-rf", path], stderr=subprocess.DEVNULL, check=False)
     os.mkdir(home)
-
-
-def _open_up(remove, path, _):
-    """A folder without permissions is given some, and tried again."""
-    try:
-        os.chmod(os.path.dirname(path), 0o700)
-        os.chmod(path, 0o700)
-        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
-    except OSError:
-        pass
 
 
 def tail(path, size=65536):

@@ -4,6 +4,8 @@ import os
 import signal
 import time
 
+import limits
+
 
 def census(most):
     """(pids of the living processes below this one, their threads in all). Counting ends with more than `most` of the one, or 16 times that of
@@ -79,27 +81,19 @@ def _proportional(pid, otherwise):
 
 def written(folders, pids):
     """Bytes on disk below folders, and in files that these processes hold open although they have no name any more."""
-    sizes = {}
-    for folder in folders:
-        for place, _, names in os.walk(folder):
-            for path in (f"{place}/{item}" for item in names):
-                _measure(sizes, path, False)
+    sizes = {(found.st_dev, found.st_ino): found.st_blocks * 512 for _, found in limits.files(folders)}
     for pid in pids:
         try:
             descriptors = os.listdir(f"/proc/{pid}/fd")
         except OSError:
             continue
         for descriptor in descriptors:
-            _measure(sizes, f"/proc/{pid}/fd/{descriptor}", True)
+            try:
+                found = os.stat(f"/proc/{pid}/fd/{descriptor}")
+            except OSError:
+                continue
+            sizes[found.st_dev, found.st_ino] = found.st_blocks * 512
     return sum(sizes.values())
-
-
-def _measure(sizes, path, follow):
-    try:
-        found = os.stat(path, follow_symlinks=follow)
-    except OSError:
-        return
-    sizes[found.st_dev, found.st_ino] = found.st_blocks * 512
 
 
 def kill(leader, alone):

@@ -352,13 +352,12 @@ def _private(how: How) -> Iterator[_Private]:
 
 
 def _remove(folder: Path) -> None:
-    """Also folders that were left without permissions. Links are not followed."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for place, folders, _ in os.walk(folder):
-        for name in folders:
-            if not Path(place, name).is_symlink():
-                Path(place, name).chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Also folders that were left without permissions, or deeper than Python goes. Links are not followed."""
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        subprocess.run(["chmod", "-R", "u+rwX", str(folder)], stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(["rm", "-rf", str(folder)], stderr=subprocess.DEVNULL, check=False)
 
 
 def _inside(how: How, profile: str, private: _Private) -> dict[str, Any]:
