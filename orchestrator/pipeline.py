@@ -273,7 +273,9 @@ def _next(job: _Job, prd: Prd, tried: set[str]) -> TaskRow | None:
 
 def _prepare(job: _Job, prd: Prd) -> tuple[git.Repository, str, Path]:
     """The project's repository, the PRD's branch, and the interpreter of the project's environment. Raises SetupError for what is missing."""
-    sandboxes.required_level(job.config.sandbox.require)
+    level = sandboxes.required_level(job.config.sandbox.require, allow_weak=job.config.sandbox.allow_weak)
+    if level.warning and not job.begun:
+        job.say(level.warning)
     target = prd.target.repo
     if target and "://" not in target and not target.startswith("git@"):
         target = str((job.root / target).resolve())
@@ -445,7 +447,7 @@ def _tools() -> dict[str, str]:
     import sqlite3
 
     from orchestrator import __version__
-    from orchestrator.run.sandboxes import bubblewrap
+    from orchestrator.run.sandboxes import bubblewrap, landlock
 
     try:
         git_version = git.run("--version").decode().split()[-1]
@@ -456,6 +458,7 @@ def _tools() -> dict[str, str]:
         "python": platform.python_version(),
         "git": git_version,
         "bwrap": bubblewrap.version(),
+        "landlock": str(landlock.version()),
         "sqlite": sqlite3.sqlite_version,
         "kernel": platform.release(),
     }

@@ -52,7 +52,7 @@ def run_cycle(work: Work, agent: Agent | None, journal: Journal, tests_agent: Ag
         red=tuple(bench.red),
         red_findings=tuple(bench.red_findings),
         attempts=tuple(bench.attempts),
-        proofs=_proofs(bench) if passed else (),
+        proofs=proofs(bench) if passed else (),
         revealed=tuple(sorted(bench.revealed)),
         seconds=time.monotonic() - started,
         sandbox=sandboxes.level().name,
@@ -113,7 +113,7 @@ def _steps(bench: Bench, agent: Agent | None, tests_agent: Agent | None, journal
     return end
 
 
-def _proofs(bench: Bench) -> tuple[Proof, ...]:
+def proofs(bench: Bench) -> tuple[Proof, ...]:
     """How strongly each criterion is proved. `held-out` when an example that was never shown, of the same call form and outcome kind, held,
     and the code does not tell the examples from everything else."""
     task = bench.work.task

@@ -22,7 +22,7 @@ from orchestrator.config import Limits
 from orchestrator.model import Example, Incident, Observation, Step, TestOutcome
 from orchestrator.run import evidence, sandboxes
 from orchestrator.run.sandboxes import Mount
-from orchestrator.run.suites import limits_inside
+from orchestrator.run.suites import PROJECT, limits_inside
 
 
 def ask(
@@ -62,6 +62,10 @@ def ask(
             outcomes.append(outcome)
             told = answer.get("incidents") if answer else None
             incidents += evidence.incidents(told, _about(outcome, answer), limits.memory_mb, limits.file_mb, example.id)
+            if outcome.outcome == "timeout":
+                rest = examples[len(outcomes) :]
+                outcomes += [TestOutcome(item.id, "not run", "", "it was not asked: another did not end in time") for item in rest]
+                break
         output += child.said()
     exit_code = 0 if all(outcome.outcome == "passed" for outcome in outcomes) else 1
     seconds = time.monotonic() - started
@@ -144,7 +148,8 @@ class _Child:
         except EOFError:
             return None
         self.answered = True
-        return answer
+        root = self.box.at("/graft")
+        return {key: value.replace(root, PROJECT) if isinstance(value, str) else value for key, value in answer.items()}
 
     def said(self) -> str:
         """What the process said on standard error."""

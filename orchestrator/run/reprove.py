@@ -108,7 +108,7 @@ def again(claim: Claim, repository: Repository, python: Path, config: Config) ->
         for tree in dict.fromkeys((claim.green, claim.tidied)):
             held, found = _green(claim, bench, repository, tree)
             flaws += found
-        flaws += [] if any(flaw.severity == "error" for flaw in flaws) else _levels(claim, cycle._proofs(bench))
+        flaws += [] if any(flaw.severity == "error" for flaw in flaws) else _levels(claim, cycle.proofs(bench))
         return Seen(base, held, bench.red[0].sandbox, tuple(flaws))
 
 

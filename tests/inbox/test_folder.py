@@ -239,6 +239,6 @@ def test_prds_of_one_project_share_one_target(tmp_path: Path) -> None:
 
 
 def test_what_this_version_does_not_act_on_is_noted(tmp_path: Path) -> None:
-    found = scanned(tmp_path, {"a.md": front(schedule='"0 2 * * *"', gates="{mutation: 80}")})
+    found = scanned(tmp_path, {"a.md": front(schedule='"0 2 * * *"', gates="{coverage: 80}")})
     assert [(each.line, each.code) for each in found.problems if each.code == "not-honoured"] == [(2, "not-honoured"), (3, "not-honoured")]
     assert errors(found) == []

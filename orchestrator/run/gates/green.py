@@ -24,11 +24,15 @@ def syntax(changes: tuple[Change, ...]) -> tuple[Finding, ...]:
 
 
 def visible(observation: Observation, criteria: dict[str, str]) -> tuple[Finding, ...]:
-    """An error for each visible example that does not hold, with expected and got. `criteria`: example id → criterion id."""
+    """An error for each visible example that does not hold, with expected and got; those that were not asked only where there is no other.
+
+    `criteria`: example id → criterion id.
+    """
+    failed = [outcome for outcome in observation.outcomes if not evidence.holds(outcome)]
+    asked = [outcome for outcome in failed if outcome.outcome != "not run"]
     return tuple(
         Finding("oracle", outcome.message or evidence.meaning(outcome), criterion=criteria.get(outcome.id, ""), where=outcome.id)
-        for outcome in observation.outcomes
-        if not evidence.holds(outcome)
+        for outcome in asked or failed
     )
 
 
@@ -124,8 +128,9 @@ def lost_examples(before: Observation, after: Observation, examples: tuple[Examp
     for outcome in after.outcomes:
         if outcome.id in held and not evidence.holds(outcome):
             criterion = outcome.id.partition("/")[0]
-            said = "one that is not shown" if outcome.id in hidden else outcome.message
-            found.append(Finding("regression", f"an example of {criterion}, which is finished, held before and does not now: {said}"))
+            said = "an example that is not shown does not hold any more" if outcome.id in hidden else outcome.message
+            keep = "; keep what the file has, and add to it" if outcome.outcome == "missing name" else ""
+            found.append(Finding("regression", f"{criterion} is finished and must go on working{keep}: {said}"))
     return tuple(dict.fromkeys(found))
 
 

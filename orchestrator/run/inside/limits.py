@@ -7,7 +7,7 @@ import stat
 import subprocess
 
 
-def apply(limits, alone=True):
+def apply(limits, alone):
     """`limits`: any of {"memory_mb", "file_mb", "open_files", "processes", "seconds"}. `alone`: the kernel counts no other processes of the user.
 
     The number of processes is counted in supervise.py too: for root the kernel does not count them.
@@ -73,7 +73,7 @@ def files(places):
                 continue
 
 
-def clear(places=("/tmp", "/dev/shm"), home="/tmp/home"):
+def clear(places, home):
     """Empty what a run could write to, so that it leaves nothing to the next one, and make its home anew."""
     for folder in places:
         os.chmod(folder, 0o700)
@@ -103,57 +103,3 @@ def tail(path, size=65536):
             return (head + stream.read()).decode("utf-8", "replace")
     except OSError:
         return ""
-
-
-def wait(pid, seconds, processes):
-    """As before supervise.py: the fork's wait status, or None when it had to be killed at its deadline. Only in a pid namespace of its own."""
-    import select
-    import signal
-    import time
-
-    deadline = time.monotonic() + seconds
-    descriptor = os.pidfd_open(pid)
-    own = {1, os.getpid(), os.getppid()}
-    try:
-        while True:
-            left = deadline - time.monotonic()
-            ready = select.select([descriptor], [], [], max(0.0, min(left, 0.05)))[0]
-            if ready or left <= 0 or len([name for name in os.listdir("/proc") if name.isdigit() and int(name) not in own]) > processes:
-                break
-    finally:
-        os.close(descriptor)
-    late = not ready and left <= 0
-    if not ready:
-        os.kill(-1, signal.SIGKILL)
-    status = os.waitpid(pid, 0)[1]
-    _sweep(own)
-    return None if late else status
-
-
-def _sweep(own):
-    import signal
-    import time
-
-    for _ in range(100):
-        others = [name for name in os.listdir("/proc") if name.isdigit() and int(name) not in own and _alive(name)]
-        if others:
-            try:
-                os.kill(-1, signal.SIGKILL)
-            except OSError:
-                pass
-        try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            pass
-        if not others:
-            return
-        time.sleep(0.01)
-
-
-def _alive(name):
-    try:
-        with open(f"/proc/{name}/stat") as stream:
-            return stream.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False

@@ -257,15 +257,6 @@ def _got_something(listener: socket.socket) -> bool:
 # --- boxes ---------------------------------------------------------------------------------------------------------------
 
 
-def code_argv(argv: list[str], *, mounts: tuple[Mount, ...], chdir: str, python: Path, env: dict[str, str] | None = None) -> list[str]:
-    """The command line that runs `argv` in namespaces of its own, for a program that does not shut itself in yet."""
-    if not _how().namespaces:
-        raise SetupError("this needs namespaces", hint=level().raise_it)
-    private = _Private(Path("/tmp"), "/tmp/home", "/tmp", ["/tmp", "/dev/shm"])
-    mounted = (*interpreter(python), *mounts)
-    return [*bubblewrap.prefix(mounted, system=SYSTEM, etc=ETC, chdir=chdir, network=False, env=_environment(private, env or {})), *argv]
-
-
 def _how() -> How:
     found, how = _found()
     if found.name == "none":

@@ -73,13 +73,15 @@ def run(
             answers[name] = answer | {"exit": evidence.NOT_STARTED, "events": ""} if name in answers else answer
     said = err.decode("utf-8", "replace")
     found = tuple(
-        _observation(step, variant, _without(answers.get(variant.name), root), said, level, limits)
+        _observation(step, variant, _settled(answers.get(variant.name), root), said, level, limits)
         for variant, root in zip(variants, roots, strict=True)
     )
     starting = max(0.0, time.monotonic() - began - sum(observation.seconds for observation in found))
     return (replace(found[0], seconds=found[0].seconds + starting), *found[1:])
 
 
+PROJECT = "/project"
+"""Where observations say that the project lay."""
 _ASKED = ("name", "paths", "isolated", "arguments", "roots", "packages")
 """What of a Variant the sandbox is told."""
 _PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -95,9 +97,9 @@ def _answer(line: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and all(isinstance(found.get(key, ...), kind) for key, kind in kinds.items()) else None
 
 
-def _without(answer: dict[str, Any] | None, root: str) -> dict[str, Any] | None:
-    """The answer without the place where the sandbox had the project: it is another one in another run."""
-    return answer and answer | {key: answer[key].replace(f"{root}/", "") for key in ("events", "output")}
+def _settled(answer: dict[str, Any] | None, root: str) -> dict[str, Any] | None:
+    """The answer with one name for the place where the sandbox had the project: it is another one in another run."""
+    return answer and answer | {key: answer[key].replace(root, PROJECT) for key in ("events", "output")}
 
 
 def _observation(step: Step, variant: Variant, answer: dict[str, Any] | None, stderr: str, level: str, limits: Limits) -> Observation:
