@@ -85,7 +85,32 @@ def test_what_is_held_out_leaves_every_kind_of_answer_visible(found: tuple[Examp
         if item.id in hidden:
             assert all((other.setup, other.call) != (item.setup, item.call) for other in visible)
             size = len(item.setup)
-            assert not any(item.call in other.setup[size:] and other.setup[:size] == item.setup for other in visible)
+            shown = [held_out.shown(other, tuple(each for each in found if each.id in hidden)) for other in visible]
+            assert not any(item.call in other.setup[size:] and other.setup[:size] == item.setup for other in shown)
+
+
+def session(*calls: str) -> tuple[Example, ...]:
+    """A doctest session: each example carries what stands before it."""
+    return tuple(
+        example(call, str(40 * number), setup=("from shop import price", *calls[: number - 1]), id=f"p#R1.AC1/{number}")
+        for number, call in enumerate(calls, 1)
+    )
+
+
+def test_a_question_in_the_middle_of_a_session_is_held_out_and_what_is_shown_leaves_it_out() -> None:
+    found = session("price(1)", "price(2)", "price(3)", "price(4)")
+    [name] = held_out.choose(found, 0.25)
+    hidden = tuple(item for item in found if item.id == name)
+    shown = [held_out.shown(item, hidden) for item in found if item.id != name]
+    assert not any(hidden[0].call in item.setup for item in shown)
+    assert shown[-1].setup[0] == "from shop import price"
+
+
+@pytest.mark.parametrize("first", ["cart = Cart()", "add(x)", "cart.add(1)", "x = price(1)", "Cart(1)", "reset()"])
+def test_a_session_that_makes_or_keeps_something_stays_whole(first: str) -> None:
+    found = tuple(replace(item, setup=(first, *item.setup)) for item in session("price(1)", "price(2)", "price(3)", "price(4)"))
+    hidden = held_out.choose(found, 0.25)
+    assert not any(item.id in hidden and item.call in other.setup for item in found for other in found)
 
 
 @given(some_examples(), st.randoms())

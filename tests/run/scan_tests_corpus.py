@@ -21,6 +21,11 @@ BAD: dict[str, tuple[str, str]] = {
     "another key": ("no key", test("assert price(1) == 40", doc='    """AC9: rolls."""\n')),
     "a key in the middle": ("no key", test("assert price(1) == 40", doc='    """See AC1."""\n')),
     "twice": ("same name", test("assert price(1) == 40") + "\n\n" + test("assert price(2) == 80", head="")),
+    "any exception": ("broad raise", test("with pytest.raises(Exception):\n    price(-1)")),
+    "the same for another criterion": (
+        "same test",
+        test("assert price(1) == 40") + "\n\ndef test_more():\n    \"\"\"AC2: more.\"\"\"\n    assert price(1) == 40\n",
+    ),
     "asynchronous": ("not collected", HEAD + "async def test_price():\n" + DOC + "    assert price(1) == 40\n"),
     "a generator": ("not collected", test("assert price(1) == 40\nyield")),
     "a class with a constructor": ("not collected", HEAD + "class TestA:\n    def __init__(self):\n        self.x = 1\n    def test_price(self):\n        \"\"\"AC1: x\"\"\"\n        assert price(1) == 40\n"),

@@ -129,8 +129,8 @@ def lost_examples(before: Observation, after: Observation, examples: tuple[Examp
         if outcome.id in held and not evidence.holds(outcome):
             criterion = outcome.id.partition("/")[0]
             said = "an example that is not shown does not hold any more" if outcome.id in hidden else outcome.message
-            keep = "; keep what the file has, and add to it" if outcome.outcome == "missing name" else ""
-            found.append(Finding("regression", f"{criterion} is finished and must go on working{keep}: {said}"))
+            keep = "keep what the file has and add to it" if outcome.outcome == "missing name" else "it must go on working"
+            found.append(Finding("regression", f"{criterion} is finished, and {keep}: {said}"))
     return tuple(dict.fromkeys(found))
 
 

@@ -48,7 +48,8 @@ NAMES: dict[str, str] = {
     "environment": "os.environ os.getenv os.environb os.getpid os.getppid os.getuid os.geteuid os.getgid os.getlogin getpass. "
     "socket.gethostname platform. "
     "os.uname sys.modules sys.flags sys.executable sys.orig_argv sys.prefix sys.base_prefix sysconfig. site. os.getcwd pathlib.Path.cwd "
-    "sys.dont_write_bytecode resource. os.sched_getaffinity os.cpu_count os.getloadavg sys.argv pwd. grp. builtins.__debug__",
+    "sys.dont_write_bytecode resource. os.sched_getaffinity os.cpu_count os.getloadavg sys.argv pwd. grp. builtins.__debug__ "
+    "builtins.__spec__ builtins.__cached__ builtins.__loader__ time.tzname time.timezone time.altzone threading.current_thread threading.main_thread",
     "import path": "sys.path runpy. imp. importlib.util.spec_from_file_location importlib.machinery. importlib.reload zipimport. pkgutil.",
     "source reading": "inspect.getsource inspect.getsourcelines inspect.getsourcefile inspect.getfile inspect.getmodule inspect.findsource "
     "inspect.getcomments linecache. dis. builtins.__file__",

@@ -104,7 +104,7 @@ _TEST_VARIABLE = re.compile(
 _TEST_PATH = re.compile(r"(^|/)(tests(/|$)|test_[\w*?]*\.py|[\w*?]*_test\.py|conftest\.py|prds(/|$))")
 _PROCESS_PATH = re.compile(r"^/proc/(self|thread-self|[0-9]+|[\[{%*?])|^/dev/fd\b|^/\.dockerenv|^/run/\.containerenv|^/sys/fs/cgroup")
 _SANDBOX_PATH = re.compile(r"^/(graft|inside|variants|proc)(/\d*|$)$|^/(graft|inside|variants)/")
-_PLACES = words("/root /home /root/ /home/ /inside /graft /variants")
+_PLACES = words("/ /root /home /root/ /home/ /inside /graft /variants")
 _PRIVATE = re.compile(
     r"/etc/(g?shadow|sudoers)\b|\.ssh/(id_\w+|authorized_keys)|\.aws/credentials|\.docker/config\.json|\.kube/config|\.git-credentials"
 )

@@ -25,7 +25,7 @@ LARGEST = 1_000_000
 _NOTHING: frozenset[str] = frozenset()
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_BUILTINS = frozenset(dir(builtins)) | {"quit", "exit", "__builtins__", "__file__"}
+_BUILTINS = frozenset(dir(builtins)) | {"quit", "exit", "__builtins__", "__file__", "__spec__", "__cached__", "__loader__"}
 _DEPTH = 25
 """How far names and constants are followed."""
 _BINDINGS = 100

@@ -23,7 +23,7 @@ import supervise
 supervise.leave_no_trace()
 
 SIZE = 1 << 20
-AGAIN = 0.05
+AGAIN = 0.02
 """Seconds in which an example is asked again."""
 PROBE = 0.25
 """Seconds that one probed call may take."""
