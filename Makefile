@@ -23,8 +23,8 @@ lint: $(VENV)/developing  ## format check, lint, types
 bench: $(VENV)/developing  ## measure; prints JSON
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/installed  ## regenerate docs/configuration.md from the Config's docstrings, and build the site
-	$(BIN)/python -m orchestrator.show.reference docs/configuration.md
+docs: $(VENV)/installed  ## regenerate docs/configuration.md and docs/guide/gates.md from the code, and build the site
+	$(BIN)/python -m orchestrator.show.reference docs
 	$(BIN)/orchestrator site build
 
 wheel: $(VENV)/developing  ## build the wheel into dist/

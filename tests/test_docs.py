@@ -39,8 +39,13 @@ def test_the_configuration_page_is_what_the_docstrings_say() -> None:
     assert CONFIGURATION.read_text("utf-8") == reference.configuration(), "`make docs` writes it"
 
 
+def test_the_page_of_gates_is_what_the_tables_say() -> None:
+    assert (REPOSITORY / "docs" / "guide" / "gates.md").read_text("utf-8") == reference.gates(), "`make docs` writes it"
+
+
 def test_the_reference_command_writes_the_page(tmp_path: Path) -> None:
-    argv = [sys.executable, "-m", "orchestrator.show.reference", str(tmp_path / "docs" / "configuration.md")]
+    (tmp_path / "docs" / "guide").mkdir(parents=True)
+    argv = [sys.executable, "-m", "orchestrator.show.reference", str(tmp_path / "docs")]
     subprocess.run(argv, check=True, env=clean_environment())
     assert (tmp_path / "docs" / "configuration.md").read_text("utf-8") == reference.configuration()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,7 @@ from orchestrator.model import (
     AgentTurn,
     Attempt,
     Criterion,
+    CycleResult,
     Finding,
     Mutation,
     Observation,
@@ -21,10 +23,12 @@ from orchestrator.model import (
     Task,
     Tidying,
 )
+from orchestrator.plan.outline import slug
 from orchestrator.run.git import Repository
 from orchestrator.run.mutants import score
+from orchestrator.save import mutation_report
 from orchestrator.save.evidence import path_of
-from orchestrator.save.files import keep
+from orchestrator.save.files import keep, write_atomically
 from orchestrator.save.reports import (
     AttemptReport,
     CommitReport,
@@ -134,7 +138,7 @@ def _task_run(store: Store, row: TaskRow, entry: ResultRow, ended: dict[str, tup
         baseline=_observation(result.baseline, folder) if result.baseline else None,
         tidied_tree=entry.tidied_tree,
         tidying=_tidying(result.tidying, folder) if result.tidying else None,
-        mutation=_mutation(result.mutation) if result.mutation else None,
+        mutation=_mutation(result.mutation, result, folder, entry.cycle) if result.mutation else None,
         flaky=[FlakyReport(test=item.test, detail=item.detail) for item in result.flaky],
         attempts=[_attempt(item, folder) for item in result.attempts],
         proofs=[_proof(item) for item in result.proofs],
@@ -240,11 +244,21 @@ def _tidying(item: Tidying, folder: Path) -> TidyingReport:
     )
 
 
-def _mutation(item: Mutation) -> MutationReport:
+def _mutation(item: Mutation, result: CycleResult, folder: Path, cycle: int) -> MutationReport:
+    """The report, and beside it the document that viewers of mutation tests read."""
+    changes = (*result.code, *(result.tidying.changes if result.tidying and result.tidying.kept else ()))
+    sources = {change.path: change.text or "" for change in changes}
+    tests = {change.path: change.text or "" for change in result.tests}
+    path = f"artifacts/mutation/{slug(result.task)}-{result.fingerprint[:12]}-{cycle}.json"
+    if not (folder / path).exists():
+        write_atomically(folder / path, json.dumps(mutation_report.report(item, sources, tests), indent=1) + "\n")
     mutants = [MutantReport(**asdict(mutant) | {"killed_by": list(mutant.killed_by)}) for mutant in item.mutants]
+    return MutationReport(score=_percent(item), left_out=item.left_out, seconds=round(item.seconds, 3), mutants=mutants, elements=path)
+
+
+def _percent(item: Mutation) -> float | None:
     share = score(item)
-    percent = None if share is None else round(100 * share, 1)
-    return MutationReport(score=percent, left_out=item.left_out, seconds=round(item.seconds, 3), mutants=mutants)
+    return None if share is None else round(100 * share, 1)
 
 
 def _proof(item: Proof) -> ProofReport:
@@ -287,6 +301,8 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
                 retired=[row.id for row in rows if row.prd == prd.id and row.state == "retired"],
             )
         )
+    results = {row.id: store.result(row.id, row.fingerprint) for row in rows if row.state == "done"}
+    measured = {name: entry.result.mutation for name, entry in results.items() if entry and entry.result.mutation}
     runs = store.runs()
     latest = runs[0]["facts"] if runs else {}
     return ProjectReport(
@@ -295,7 +311,8 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
         target=next((prd.target.repo for prd, _ in prds if prd.target.repo), ""),
         sandbox=latest.get("sandbox", ""),
         prds=reports,
-        tasks=[_task(row, paths) for row in rows],
+        tasks=[_task(row, paths, measured.get(row.id)) for row in rows],
+        mutation=_percent(Mutation(tuple(mutant for item in measured.values() for mutant in item.mutants), 0, 0.0)),
         runs=[_summary(store, row) for row in runs],
         sandbox_reasons=latest.get("sandbox_reasons", []),
         quarantine=[QuarantineReport(**asdict(item)) for item in store.quarantined()],
@@ -349,7 +366,7 @@ def _criterion(criterion: Criterion, row: TaskRow | None, proofs: dict[str, tupl
     )
 
 
-def _task(row: TaskRow, paths: dict[str, str]) -> TaskReport:
+def _task(row: TaskRow, paths: dict[str, str], measured: Mutation | None) -> TaskReport:
     task: Task = row.task
     return TaskReport(
         id=row.id,
@@ -362,6 +379,7 @@ def _task(row: TaskRow, paths: dict[str, str]) -> TaskReport:
         attempts=row.attempts,
         last_run=row.last_run,
         question=_question(row.question if row.state == "unclear" else None, paths.get(row.prd, "")),
+        mutation=_percent(measured) if measured else None,
     )
 
 

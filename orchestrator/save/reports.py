@@ -340,6 +340,8 @@ class TaskReport(Report):
     last_run: str
     """Run id of the last run that worked on it, '' if none."""
     question: QuestionReport | None
+    mutation: float | None = None
+    """Percent of the mutants of what it changed that its tests noticed; None where there was none."""
 
 
 class RunSummary(Report):
@@ -370,6 +372,8 @@ class ProjectReport(Report):
     """Newest first."""
     sandbox_reasons: list[str] = []
     quarantine: list[QuarantineReport] = []
+    mutation: float | None = None
+    """The same over all tasks that are done."""
 
 
 SCHEMAS: dict[str, type[Report]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport}

@@ -1,4 +1,7 @@
-"""docs/configuration.md, made from the docstrings of Config's own fields: `python -m orchestrator.show.reference docs/configuration.md`."""
+"""Pages of the documentation that the code writes: `python -m orchestrator.show.reference docs`.
+
+docs/configuration.md is made from the docstrings of Config's own fields, docs/guide/gates.md from the tables of gates, detectors and incidents.
+"""
 
 from __future__ import annotations
 
@@ -64,6 +67,41 @@ class Part(NamedTuple):
 def configuration() -> str:
     """The page, Markdown."""
     return "\n".join([INTRODUCTION, *map(_table, parts())])
+
+
+GATES_INTRODUCTION = """\
+# Gates
+
+<!-- Generated from orchestrator/run by `make docs`; change the tables there. -->
+
+A gate looks at what was run and says what it found. An **error** refuses the candidate; a **notice** is shown and recorded, and may lower the
+[proof level](proof.md). They are asked in this order; the first that refuses ends the attempt, and its findings go back to the agent.
+"""
+
+
+def gates() -> str:
+    """The page about gates, Markdown."""
+    from orchestrator.run.evidence import INCIDENTS
+    from orchestrator.run.gates import GATES, scan
+
+    def table(head: str, rows: Iterator[str]) -> str:
+        return "\n".join([head, "|---" * head.count(" |") + "|", *rows, ""])
+
+    def detectors(found: dict[str, tuple[Any, str]]) -> Iterator[str]:
+        return (f"| {name} | {severity} | {_cell(sentence)} |" for name, (severity, sentence) in found.items())
+
+    return "\n".join(
+        [
+            GATES_INTRODUCTION,
+            table("| Gate | What must hold |", (f"| {name} | {_cell(sentence)} |" for name, sentence in GATES.items())),
+            "## What the sandbox tells (gate `sandbox`)\n",
+            table("| Incident | |", (f"| {name} | {_cell(sentence)} |" for name, sentence in INCIDENTS.items())),
+            "## What the scan looks for in code (gate `scan`)\n",
+            table("| Detector | | It … |", detectors(scan.DETECTORS)),
+            "## What the scan looks for in tests that an agent wrote (gate `scan`)\n",
+            table("| Detector | | |", detectors(scan.TEST_DETECTORS)),
+        ]
+    )
 
 
 def parts() -> Iterator[Part]:
@@ -147,4 +185,5 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    write_atomically(Path(sys.argv[1]), configuration())
+    write_atomically(Path(sys.argv[1]) / "configuration.md", configuration())
+    write_atomically(Path(sys.argv[1]) / "guide" / "gates.md", gates())

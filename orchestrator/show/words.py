@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from orchestrator.run import evidence
+
 
 class Word(NamedTuple):
     symbol: str
@@ -69,16 +71,9 @@ TEST_OUTCOMES: dict[str, Word] = {
     "timeout": Word("◷", "wait", "killed at its time limit"),
 }
 
+_ENDED_QUIETLY = {"time": "◷", "left behind": "!", "inspection": "!"}
 INCIDENTS: dict[str, Word] = {
-    "connection": Word("✗", "bad", "the code tried to connect; there is no network"),
-    "write outside": Word("✗", "bad", "the code tried to write outside its own folder"),
-    "processes": Word("✗", "bad", "more processes at once than allowed; all of them were ended"),
-    "memory": Word("✗", "bad", "more memory than allowed"),
-    "file size": Word("✗", "bad", "a larger file than allowed"),
-    "time": Word("◷", "wait", "killed at its time limit"),
-    "left behind": Word("!", "wait", "a process that outlived its test; it was ended"),
-    "signal": Word("✗", "bad", "ended by a signal"),
-    "inspection": Word("!", "wait", "the code looked around where a solution has no business"),
+    kind: Word(_ENDED_QUIETLY.get(kind, "✗"), "wait" if kind in _ENDED_QUIETLY else "bad", sentence) for kind, sentence in evidence.INCIDENTS.items()
 }
 
 MUTANTS: dict[str, Word] = {
