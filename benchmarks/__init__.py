@@ -6,6 +6,7 @@ benches     the measurements, one function each, with what they are compared wit
 inputs      generated PRDs, scripts and reports
 inside      one command of the orchestrator in a process of its own, with a stopwatch on its sandboxes and a look at its memory
 mutation    mutants per second beside other tools
+cheats      cheating and honest agents: caught, marked for a person, missed, refused, and what each gate costs
 measure     runs → lowest, median, highest; a result as JSON and as a line
 
 Every measurement is of the real command in a real working folder. Nothing here is asserted in tests: machines differ, and a slow one is not a defect.

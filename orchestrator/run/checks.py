@@ -84,7 +84,8 @@ def check_green(bench: Bench, changes: tuple[Change, ...], step: Step = "check_g
     """Every gate over one candidate: first the scan and the oracle, which refuse most; then, side by side, what needs a suite or a fresh start."""
     if errors := green.syntax(changes):
         return Judged((), errors)
-    scanned = scan.code(changes, bench.visible)
+    texts = {path: change.text or "" for path, change in bench.before.items()}
+    scanned = scan.code(changes, bench.visible, texts)
     if _errors(scanned):
         return Judged((), scanned)
     asked = _ask_oracle(bench, changes, step)

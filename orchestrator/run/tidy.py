@@ -14,9 +14,10 @@ def after(bench: Bench, agent: Agent, journal: Journal, code: tuple[Change, ...]
     """Ask for a tidier form of the candidate that passed, and note on the bench what became of it. Nothing asks for it: nothing is done."""
     work = bench.work
     before = metrics.smells(code, work.config.tidy)
-    if not before or not work.config.tidy.enabled:
+    base = tuple(bench.before[change.path] for change in code if change.path in bench.before)
+    triggers = tuple(smell.what for smell in metrics.added(metrics.smells(base, work.config.tidy), before))
+    if not triggers or not work.config.tidy.enabled:
         return
-    triggers = tuple(smell.what for smell in before)
     bench.tidying = _propose(bench, agent, journal, code, before, triggers)
 
 

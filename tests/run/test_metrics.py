@@ -65,3 +65,10 @@ def test_better_is_no_figure_worse_and_one_better() -> None:
     assert not metrics.better(before, before)
     assert not metrics.better(before, smells(("function", 70)))
     assert not metrics.better(before, smells(("function", 55), ("lint", 2), ("complexity", 20)))
+
+
+def test_what_was_there_at_the_base_asks_for_nothing() -> None:
+    base = smells(("file", 500), ("lint", 1))
+    assert metrics.added(base, smells(("file", 520), ("lint", 1))) == ()
+    assert metrics.added(base, smells(("file", 500), ("lint", 1), ("lint", 1))) == smells(("lint", 1), ("lint", 1))
+    assert metrics.added((), smells(("complexity", 20))) == smells(("complexity", 20))

@@ -258,3 +258,12 @@ def test_nothing_of_the_text_is_run() -> None:
     text = "import base64\nx = base64.b64decode('cHJpbnQoMSk=').decode()\ny = '%s' % [].append(1)\nz = 1 / 0\nraise RuntimeError\n"
     ast.parse(text)
     assert refused(text) == {}
+
+
+def test_what_stood_at_the_base_is_not_the_candidates() -> None:
+    before = "import sys\n\n\ndef caller():\n    return sys._getframe(1)\n"
+    after = before + "\n\ndef price(n):\n    return n * 40\n"
+    assert scan.code((Change("shop.py", after),), (), {"shop.py": before}) == ()
+    assert [each.message.partition(":")[0] for each in scan.code((Change("shop.py", after),), ())] == ["frames"]
+    again = after + "\n\ndef other():\n    return sys._getframe(1)\n"
+    assert [each.message.partition(":")[0] for each in scan.code((Change("shop.py", again),), (), {"shop.py": before})] == ["frames"]

@@ -41,6 +41,15 @@ def smells(changes: tuple[Change, ...], limits: Tidy) -> tuple[Smell, ...]:
     return tuple(found)
 
 
+def added(base: tuple[Smell, ...], now: tuple[Smell, ...]) -> tuple[Smell, ...]:
+    """Those of the kinds of which there are more than at the base: what was there already is nobody's to mend now."""
+    return tuple(smell for smell in now if _count(now, smell.kind) > _count(base, smell.kind))
+
+
+def _count(found: tuple[Smell, ...], kind: str) -> int:
+    return sum(smell.kind == kind for smell in found)
+
+
 def better(before: tuple[Smell, ...], after: tuple[Smell, ...]) -> bool:
     """No kind of figure is worse in sum, and one is better."""
     sums = [(_sum(before, kind), _sum(after, kind)) for kind in {smell.kind for smell in (*before, *after)}]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from orchestrator.model import Change, Example, Finding
 from orchestrator.plan.outline import imported
@@ -20,10 +21,10 @@ _NESTED = 3
 """How deep constant text that is run as code is followed."""
 
 
-def code(changes: tuple[Change, ...], examples: tuple[Example, ...]) -> tuple[Finding, ...]:
+def code(changes: tuple[Change, ...], examples: tuple[Example, ...], before: Mapping[str, str] = MappingProxyType({})) -> tuple[Finding, ...]:
     """What the detectors see in the changed Python files. `examples`: the visible ones; what they speak of is at most a notice.
 
-    A file that is no Python is left to the gate `syntax`.
+    `before`: path → text at the base: what stood there already is nobody's to answer for. A file that is no Python is left to the gate `syntax`.
     """
     said = _said(examples)
     found: list[Finding] = []
@@ -35,6 +36,8 @@ def code(changes: tuple[Change, ...], examples: tuple[Example, ...]) -> tuple[Fi
             source = Source(change.path, change.text)
             seen = tuple(hits(source, Facts(is_program(source, examples))))
             sources.append(source)
+            if change.path in before:
+                seen = _new(seen, before[change.path], change.path, examples)
         except Unreadable as error:
             if len(change.text) > 1_000_000:
                 seen = (Hit("unreadable", 0, str(error)),)
@@ -44,6 +47,22 @@ def code(changes: tuple[Change, ...], examples: tuple[Example, ...]) -> tuple[Fi
             seen = (Hit("unreadable", 0, "it is nested too deeply"),)
         found += _findings(change.path, seen, said)
     return (*found, *scan_literals.findings(tuple(sources), examples))
+
+
+def _new(seen: tuple[Hit, ...], text: str, path: str, examples: tuple[Example, ...]) -> tuple[Hit, ...]:
+    """Those of the hits that the text before did not have; as many as it had are old."""
+    try:
+        source = Source(path, text)
+        old = Counter((each.detector, each.what) for each in hits(source, Facts(is_program(source, examples))))
+    except (Unreadable, RecursionError):
+        return seen
+    found = []
+    for each in seen:
+        if old[each.detector, each.what]:
+            old[each.detector, each.what] -= 1
+        else:
+            found.append(each)
+    return tuple(found)
 
 
 def hits(source: Source, facts: Facts, depth: int = _NESTED) -> Iterator[Hit]:
