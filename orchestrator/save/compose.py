@@ -246,7 +246,8 @@ def _tidying(item: Tidying, folder: Path) -> TidyingReport:
 
 def _mutation(item: Mutation, result: CycleResult, folder: Path, cycle: int) -> MutationReport:
     """The report, and beside it the document that viewers of mutation tests read."""
-    changes = (*result.code, *(result.tidying.changes if result.tidying and result.tidying.kept else ()))
+    judged = result.attempts[-1].changes if result.attempts else ()
+    changes = (*judged, *(result.tidying.changes if result.tidying and result.tidying.kept else ()))
     sources = {change.path: change.text or "" for change in changes}
     tests = {change.path: change.text or "" for change in result.tests}
     path = f"artifacts/mutation/{slug(result.task)}-{result.fingerprint[:12]}-{cycle}.json"

@@ -7,6 +7,10 @@ import stat
 import subprocess
 
 
+OTHERS = 2000
+"""Processes that others on the machine may start meanwhile, where the kernel counts them too."""
+
+
 def apply(limits, alone):
     """`limits`: any of {"memory_mb", "file_mb", "open_files", "processes", "seconds"}. `alone`: the kernel counts no other processes of the user.
 
@@ -19,7 +23,7 @@ def apply(limits, alone):
     if "open_files" in limits:
         _set(resource.RLIMIT_NOFILE, limits["open_files"])
     if "processes" in limits:
-        _set(resource.RLIMIT_NPROC, 4 * limits["processes"] + (0 if alone else _tasks()))
+        _set(resource.RLIMIT_NPROC, 4 * limits["processes"] + (0 if alone else _tasks() + OTHERS))
     if "seconds" in limits:
         _set(resource.RLIMIT_CPU, int(limits["seconds"]) + 5)
     _set(resource.RLIMIT_CORE, 0)
