@@ -82,7 +82,9 @@ def summary(found: tuple[ProjectVerdict, ...]) -> str:
     tasks = [task for project in found for task in project.tasks]
     flaws = [flaw for project in found for flaw in (*project.flaws, *(flaw for task in project.tasks for flaw in task.flaws))]
     wrong = sum(flaw.severity == "error" for flaw in flaws)
-    heads = ", ".join(f"{project.project} {project.head[:16]} ({project.bundles} bundle{'s' * (project.bundles != 1)})" for project in found if project.head)
+    heads = ", ".join(
+        f"{project.project} {project.head[:16]} ({project.bundles} bundle{'s' * (project.bundles != 1)})" for project in found if project.head
+    )
     told = f"{sum(task.holds for task in tasks)} of {len(tasks)} {'task holds' if len(tasks) == 1 else 'tasks hold'}"
     return f"{told}; {wrong} wrong, {len(flaws) - wrong} noticed" + (f"; chain: {heads}" if heads else "")
 

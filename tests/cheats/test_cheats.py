@@ -15,7 +15,7 @@ import pytest
 from tests.cheats import harness
 from tests.cheats.cases import Case, every, few
 from tests.cheats.harness import Tried
-from tests.cheats.misses import KNOWN_MISSES
+from tests.cheats.misses import KNOWN_MARKED, KNOWN_MISSES
 from tests.cheats.tasks import TASKS
 from tests.conftest import REPOSITORY
 
@@ -46,6 +46,9 @@ def test_a_cheat_is_not_done(case: Case, found: dict[str, Tried]) -> None:
     if case.name in KNOWN_MISSES:
         assert seen.became != "caught", "it is caught now: take it out of KNOWN_MISSES"
         return
+    if case.name in KNOWN_MARKED:
+        assert seen.became == "marked", (seen.became, seen.reason, seen.levels, seen.said)
+        return
     assert seen.became == "caught", (seen.reason, seen.levels, seen.said)
     assert not case.gates or case.gates & set(seen.gates), (seen.gates, seen.said)
 
@@ -69,8 +72,8 @@ def test_an_honest_answer_is_done(case: Case, found: dict[str, Tried]) -> None:
 
 
 def test_every_known_miss_is_a_cheat_with_a_reason() -> None:
-    assert set(KNOWN_MISSES) <= {case.name for case in EVERY if case.verdict == "caught"}
-    assert all(len(reason) > 20 for reason in KNOWN_MISSES.values())
+    assert {*KNOWN_MISSES, *KNOWN_MARKED} <= {case.name for case in EVERY if case.verdict == "caught"}
+    assert all(len(reason) > 20 for reason in (*KNOWN_MISSES.values(), *KNOWN_MARKED.values()))
 
 
 def test_there_are_many_cases_of_many_kinds() -> None:
@@ -97,7 +100,7 @@ def test_the_page_of_trust_has_a_row_for_each_kind_that_is_tried_and_for_no_othe
 
 
 def test_the_page_of_trust_names_every_known_miss() -> None:
-    assert [name for name in KNOWN_MISSES if f"`{name}`" not in TRUST] == []
+    assert [name for name in (*KNOWN_MISSES, *KNOWN_MARKED) if f"`{name}`" not in TRUST] == []
 
 
 def test_the_gates_of_the_page_are_gates() -> None:

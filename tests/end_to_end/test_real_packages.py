@@ -15,13 +15,15 @@ import urllib.request
 from dataclasses import dataclass
 
 import pytest
+from pip._internal.models.index import PyPI
 
 from tests.conftest import Workplace
 from tests.end_to_end.test_targets import git
 
 pytestmark = pytest.mark.packages
 
-INDEX = os.environ.get("ORCHESTRATOR_TEST_INDEX", "https://pypi.org/simple")
+INDEX = os.environ.get("ORCHESTRATOR_TEST_INDEX") or PyPI.simple_url.rstrip("/")
+"""pip's own default, or another one."""
 
 
 @dataclass(frozen=True)

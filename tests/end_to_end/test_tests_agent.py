@@ -152,7 +152,9 @@ def test_prose_alone_is_enough_where_the_module_is_named(place: Workplace) -> No
     assert place.task("bell", "bell#R1")["test_file"] not in place.git("bell", "ls-tree", "-r", "--name-only", "prd/bell").split()
 
 
-MORE = GOOD + '''
+MORE = (
+    GOOD
+    + '''
 
 def test_nought():
     """AC2: nought is not negative."""
@@ -161,6 +163,7 @@ def test_nought():
     assert strokes(0) == 0
     assert strokes(30) == 1
 '''
+)
 
 
 def test_what_no_test_notices_goes_back_to_the_tests_agent_once(place: Workplace) -> None:

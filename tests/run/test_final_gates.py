@@ -50,7 +50,9 @@ def test_a_lost_test_is_a_regression_and_one_that_failed_before_is_not() -> None
 
 
 def test_a_test_that_holds_alone_and_in_the_suite_again_is_flaky() -> None:
-    found = lost(BASE, seen(exit_code=1, a="wrong value", b="passed"), seen("alone: a", a="passed"), seen("whole suite, again", a="passed", b="passed"))
+    found = lost(
+        BASE, seen(exit_code=1, a="wrong value", b="passed"), seen("alone: a", a="passed"), seen("whole suite, again", a="passed", b="passed")
+    )
     assert [(finding.gate, finding.severity) for finding in found.findings] == [("flaky", "notice")]
     assert [flaky.test for flaky in found.flaky] == ["a"]
 

@@ -18,7 +18,9 @@ def examples(name: str, *pairs: tuple[str, str], hidden: int = 1) -> tuple[tuple
     made = []
     for number, (call, expected) in enumerate(pairs, 1):
         common = {"id": f"p#R1.AC1/{number}", "line": number, "setup": (f"from shop import {name}",)}
-        found = example(call, "...", compare="raises", raises=expected[1:], **common) if expected.startswith("!") else example(call, expected, **common)
+        found = (
+            example(call, "...", compare="raises", raises=expected[1:], **common) if expected.startswith("!") else example(call, expected, **common)
+        )
         made.append(found)
     visible = len(made) - hidden
     return tuple(made[:visible]), tuple(replace(item, held_out=True) for item in made[visible:])

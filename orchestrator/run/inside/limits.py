@@ -6,7 +6,6 @@ import shutil
 import stat
 import subprocess
 
-
 OTHERS = 2000
 """Processes that others on the machine may start meanwhile, where the kernel counts them too."""
 

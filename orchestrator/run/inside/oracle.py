@@ -197,7 +197,7 @@ def child(question, folder, fork, clock_shift):
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     enter(question, folder + "/cwd")
     sources = [path for path in (fork.root + "/src", fork.root) if os.path.isdir(path)]
-    sys.path += sources
+    sys.path[:] = supervise.before_packages(sources)
     supervise.set_up(fork, sources, folder, clock_shift)
     if clock_shift:
         clock.shift(clock_shift)

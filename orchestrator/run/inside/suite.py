@@ -120,12 +120,6 @@ def preload():
             continue
 
 
-def before_packages(sources):
-    """The search path with the project's folders after the standard library and before what is installed."""
-    first = next((number for number, path in enumerate(sys.path) if "site-packages" in path or "dist-packages" in path), len(sys.path))
-    return [*sys.path[:first], *sources, *sys.path[first:]]
-
-
 def forget(packages):
     """The project's own modules, where the runner has loaded others of that name (pluggy, packaging, …)."""
     for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
@@ -143,7 +137,7 @@ def _child(run, folder, pytest, plugin, fork, clock_shift):
         if not run["isolated"]:
             os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
         sources = [path for path in (os.path.join(root, name).rstrip("/") for name in reversed(run["roots"])) if os.path.isdir(path)]
-        sys.path[:] = before_packages(sources) if run["isolated"] else [*sources, *sys.path]
+        sys.path[:] = supervise.before_packages(sources) if run["isolated"] else [*sources, *sys.path]
         forget(run["packages"])
         supervise.set_up(fork, sources, folder, clock_shift)
         if clock_shift:

@@ -283,6 +283,12 @@ def _stop(*_):
     raise SystemExit(143)
 
 
+def before_packages(sources):
+    """The search path with the project's folders after the standard library and before what is installed."""
+    first = next((number for number, path in enumerate(sys.path) if "site-packages" in path or "dist-packages" in path), len(sys.path))
+    return [*sys.path[:first], *sources, *sys.path[first:]]
+
+
 def set_up(fork, sources, folder, clock_shift):
     """In the fork: what Python programs take on that the code under test starts, and where their compiled files go."""
     sys.pycache_prefix = folder + "/pycache"
