@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import SetupError
-from orchestrator.model import Change, Finding, Observation, Step
+from orchestrator.model import Change, Example, Finding, Observation, Step
 from orchestrator.run import evidence, layout, oracle, stubs, suites
 from orchestrator.run.bench import Bench
 from orchestrator.run.gates import claims, cold, green, red, scan, special_casing, writable
@@ -21,6 +21,8 @@ COLD_CLOCK = 3653 * 86400 + 7 * 3600.0
 """Seconds that the final run sees the clock ahead: ten years, at another time of the day."""
 COLD_SEED = "20011"
 """PYTHONHASHSEED of the final run; every other run has 0."""
+ENOUGH = 4
+"""Examples that are worth a sandbox of their own."""
 ROUNDS = 2000
 """How often the final run asks the same question again, at most."""
 
@@ -121,7 +123,7 @@ def _ask_oracle(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged
     if not work.task.examples:
         return Judged((), ())
     root = bench.without_tests(changes)
-    both = oracle.ask(step, "oracle", (*bench.shown, *hidden), root, python=work.python, limits=work.config.limits)
+    both = _ask_in_halves(bench, step, "oracle", (*bench.shown, *hidden), root)
     seen = replace(both, what="oracle, visible examples", outcomes=both.outcomes[: len(visible)])
     findings = green.incidents(both)
     if errors := green.visible(seen, bench.criteria):
@@ -138,6 +140,28 @@ def _ask_oracle(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged
     errors = green.held_out(unseen, hidden, bench.criteria)
     missed = tuple(outcome.id for outcome in unseen.outcomes if not evidence.holds(outcome))
     return Judged((seen, unseen), (*findings, *errors), missed)
+
+
+def _ask_in_halves(bench: Bench, step: Step, what: str, examples: tuple[Example, ...], root: Path) -> Observation:
+    """The oracle, two sandboxes at once where there is enough to ask."""
+    python, bounds = bench.work.python, bench.work.config.limits
+    middle = len(examples) // 2
+    if middle < ENOUGH:
+        return oracle.ask(step, what, examples, root, python=python, limits=bounds)
+    first: Observation
+    second: Observation
+    first, second = _at_once(
+        lambda: oracle.ask(step, what, examples[:middle], root, python=python, limits=bounds),
+        lambda: oracle.ask(step, what, examples[middle:], root, python=python, limits=bounds),
+    )
+    return replace(
+        first,
+        exit_code=first.exit_code or second.exit_code,
+        outcomes=(*first.outcomes, *second.outcomes),
+        output=first.output + second.output,
+        seconds=max(first.seconds, second.seconds),
+        incidents=(*first.incidents, *second.incidents),
+    )
 
 
 def _ask_others(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged:
@@ -181,14 +205,14 @@ def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step) -> _Seen:
         return oracle.ask(step, "oracle, cold", asked, code, python=python, limits=bounds, hash_seed=COLD_SEED, clock_shift=COLD_CLOCK, rounds=ROUNDS)
 
     locked = _isolated(bench, "locked tests", tests)
-    answers = _at_once(
+    answers = _at_once(  # the longest first: two at a time are then done soonest
+        ask if asked else None,
         lambda: _run(bench, step, (locked,)),
         (lambda: _run(bench, step, (whole,), seconds=bounds.suite_seconds)) if whole else None,
         lambda: _run(bench, step, (cold_tests,), hash_seed=COLD_SEED, clock_shift=COLD_CLOCK),
-        ask if asked else None,
         (lambda: oracle.probe(code, near, python=python, limits=bounds)) if near else None,
     )
-    return _Seen(answers[0][0], answers[1][0] if whole else None, answers[2][0], answers[3], answers[4] or ())
+    return _Seen(answers[1][0], answers[2][0] if whole else None, answers[3][0], answers[0], answers[4] or ())
 
 
 def _run(
