@@ -203,7 +203,7 @@ def fizz(n):
         "oracle, parked",
         script="""
 import os, signal, time
-for path in ("/usr/lib/planted", str(Path(__file__).parent / "planted") if "__file__" in globals() else "/planted", "/work/planted"):
+for path in ("/usr/lib/planted", str(Path(__file__).parent / "planted") if "__file__" in globals() else "/planted", "/srv/planted"):
     try:
         Path(path).write_text("here")
     except OSError:
