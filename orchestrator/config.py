@@ -11,9 +11,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from orchestrator.errors import ConfigError
 
@@ -43,6 +44,14 @@ class Limits(Section):
     """How often findings about an agent's tests are sent back to it before the task needs a person."""
     repeats: int = Field(3, ge=1)
     """Answers that repeat an earlier one before the task stops for lack of progress. A repeat is never tested again."""
+    signatures: int = Field(3, ge=1)
+    """How often the same failure is met before the approach is changed; when that meets it too, the task stops for lack of progress."""
+    wait_seconds: float = Field(5.0, gt=0)
+    """A task whose agent could not answer waits so long; twice as long after each failure that follows."""
+    wait_most: float = Field(3600.0, gt=0)
+    """The longest of these waits. A time that the agent states itself is kept, whatever it is."""
+    wait_in_run: float = Field(60.0, ge=0)
+    """A run that has nothing else to do stays for so many seconds in all until parked tasks may go on; it leaves longer waits to the next run."""
     turn_seconds: float = Field(600.0, gt=0)
     """One agent turn is ended after this long."""
     test_seconds: float = Field(60.0, gt=0)
@@ -57,6 +66,51 @@ class Limits(Section):
     """Largest file a process in the sandbox may write."""
     processes: int = Field(128, ge=8)
     """Processes alive at once in the sandbox."""
+
+
+class Ceiling(Section):
+    """A turn that would exceed one of these is not sent; left out: no ceiling."""
+
+    minutes: float | None = Field(None, gt=0)
+    """Of agents' turns. A turn is ended when they are used up."""
+    tokens: int | None = Field(None, gt=0)
+    """Of prompts and answers together."""
+    usd: float | None = Field(None, ge=0)
+    """US dollars."""
+    turns: int | None = Field(None, gt=0)
+    """Turns that were sent and may have been paid."""
+
+
+class Budgets(Section):
+    """What agents may use. A turn is booked at the most it may use before it is sent, and at what it used when it has returned."""
+
+    attempt: Ceiling = Ceiling()
+    """One attempt at a task, with the turns that tidy up or mend its tests."""
+    task: Ceiling = Ceiling()
+    """One task as it is worded, over all runs."""
+    prd: Ceiling = Ceiling()
+    """One PRD over all runs. A PRD's own `budget` may only tighten it."""
+    run: Ceiling = Ceiling()
+    """One run over all projects. A run that continues a killed one goes on with what that had used."""
+    day: Ceiling = Ceiling()
+    """One day in `timezone`, over all projects and runs."""
+    timezone: str = "UTC"
+    """Whose days, as an IANA name, for example `Europe/Berlin`."""
+    warn_percent: float = Field(80.0, ge=0, le=100)
+    """From this share of a ceiling on it is said once."""
+    turn_tokens: int = Field(10_000, ge=0)
+    """What a turn counts as where its tokens are unknown: before it is sent, and for good when the agent never says."""
+    turn_usd: float = Field(0.5, ge=0)
+    """What a turn counts as where its price is unknown. Turns of models on this machine, recordings and scripts cost nothing."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, LookupError, OSError):
+            raise ValueError("no such time zone: an IANA name, for example Europe/Berlin") from None
+        return value
 
 
 class GatesConfig(Section):
@@ -121,6 +175,13 @@ class RecordedAgent(Section):
     """Default: `recordings`."""
 
 
+class Price(Section):
+    input: float = Field(ge=0)
+    """US dollars for a million tokens of a prompt."""
+    output: float = Field(ge=0)
+    """US dollars for a million tokens of an answer."""
+
+
 class ChatAgent(Section):
     type: Literal["chat"]
     """Any OpenAI-compatible endpoint."""
@@ -138,20 +199,30 @@ class ChatAgent(Section):
     """The model's context window; the brief is cut to fit, and says so."""
     extra: dict[str, Any] = {}
     """Sent with every request, for example `{repeat_penalty: 1.0}`."""
+    price: Price | None = None
+    """Left out: what the endpoint says a turn cost, else a public price list, else nothing on this machine, else unknown."""
 
 
 AgentConfig = Annotated[ScriptedAgent | RecordedAgent | ChatAgent, Field(discriminator="type")]
 
 
-class Roles(Section):
-    """Which agent a role uses; '' is the `agent` key."""
+Ladder = str | tuple[str, ...]
 
-    plan: str = ""
+
+class Roles(Section):
+    """Which agent a role uses; '' is the `agent` key. A list is a ladder: the next one works when the one before gets no further."""
+
+    plan: Ladder = ""
     """Decomposes PRDs. Not asked yet: PRDs are decomposed without an agent."""
-    tests: str = ""
+    tests: Ladder = ""
     """Writes tests for criteria without examples. Another agent than the one that writes the code is better."""
-    code: str = ""
+    code: Ladder = ""
     """Writes the code."""
+
+    def ladder(self, role: Literal["plan", "tests", "code"]) -> tuple[str, ...]:
+        """The rungs; () where the `agent` key decides."""
+        given: Ladder = getattr(self, role)
+        return (given,) if isinstance(given, str) and given else tuple(given)
 
 
 class Config(Section):
@@ -177,6 +248,7 @@ class Config(Section):
     """Repositories a PRD's `target.repo` may name: glob patterns for paths relative to the working folder, or URL patterns."""
     inbox: Inbox = Inbox()
     limits: Limits = Limits()
+    budgets: Budgets = Budgets()
     gates: GatesConfig = GatesConfig()
     tidy: Tidy = Tidy()
     sandbox: SandboxConfig = SandboxConfig()

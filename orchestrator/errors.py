@@ -7,6 +7,7 @@ OrchestratorError            70  an error of ours; the base of the tree
 ├── SetupError                5  something outside is missing: bubblewrap, git, a package index
 ├── StoreError               70  a database or report that cannot be read
 └── AgentError                5  an agent that could not answer (never a wrong answer: that is a finding)
+    └── NoTurn                5  a turn was not sent: a budget or a breaker stands before it
 """
 
 from __future__ import annotations
@@ -71,3 +72,18 @@ class StoreError(OrchestratorError):
 
 class AgentError(OrchestratorError):
     exit_code = Exit.PARKED
+    infrastructure = False
+    """It counts for the breakers of the agent and of the system: the agent is not there, or does not work."""
+    paid = False
+    """The turn may have cost although nothing came of it: it stays booked at its reservation."""
+    passes = False
+    """It may pass by itself: the task is tried again after a while. Otherwise the next run tries it again."""
+
+    def __init__(self, message: str, *, hint: str = "", reset_at: float | None = None) -> None:
+        """`reset_at`: seconds since the epoch at which to come back, None where nobody said."""
+        super().__init__(message, hint=hint)
+        self.reset_at = reset_at
+
+
+class NoTurn(AgentError):
+    """Nothing was sent, and nothing is paid. `reset_at` is when the budget or the breaker lets a turn through again."""

@@ -125,6 +125,7 @@ class Budget:
     minutes: float | None = None
     tokens: int | None = None
     usd: float | None = None
+    turns: int | None = None
     attempts: int | None = None
 
 
@@ -461,6 +462,8 @@ class CycleResult:
     seconds: float
     sandbox: str
     question: Question | None = None
+    until: float | None = None
+    """For `parked`: when it is worth trying again, seconds since the epoch; None: at the next run."""
     written: tuple[Attempt, ...] = ()
     """Answers of the tests agent, for criteria without examples."""
     baseline: Observation | None = None

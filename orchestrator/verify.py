@@ -410,13 +410,13 @@ def _wording(project: _Project, bundle: TaskEvidence, current: bool) -> Iterator
 
 def _again(project: _Project, bundle: TaskEvidence, foreign: bool) -> tuple[Seen, list[Flaw]]:
     """RED and GREEN once more; and the head of the branch where commits of others are on it."""
-    from orchestrator import pipeline
+    from orchestrator import job
 
     claim = _claim(
         bundle, tuple(link.bundle.task for link in project.links if link.name in bundle.finished and isinstance(link.bundle, TaskEvidence))
     )
     environments = project.config.folder(project.root, "environments")
-    made = pipeline.environment_of(project.repository, claim.base, claim.prd, environments)
+    made = job.environment_of(project.repository, claim.base, claim.prd, environments)
     seen = reprove.again(claim, project.repository, made.python, project.config)
     flaws = [*seen.flaws]
     packages = {f"{name}=={version}" for name, version in made.packages.items()}
@@ -425,7 +425,7 @@ def _again(project: _Project, bundle: TaskEvidence, foreign: bool) -> tuple[Seen
         flaws.append(Flaw("other-version", f"other versions in the environment: {names[:300]}", "packages", severity="notice"))
     if foreign:
         tree = project.repository.tree(project.branch(bundle.prd))
-        at_head = pipeline.environment_of(project.repository, tree, claim.prd, environments)
+        at_head = job.environment_of(project.repository, tree, claim.prd, environments)
         for finding in reprove.at_head(claim, project.repository, at_head.python, project.config, tree):
             message = f"with the commits of others: {finding.gate}: {finding.message}"
             flaws.append(Flaw("not-green", message, f"the head of prd/{bundle.prd}"))

@@ -73,7 +73,7 @@ IMPURE_IMPORTS = {
 }
 """A pure module that imports one that is not, and what for."""
 
-AGENTS_SHARED = ("__init__", "answers", "choosing", "recording", "statuses", "workspace")
+AGENTS_SHARED = ("__init__", "answers", "choosing", "prices", "recording", "statuses", "workspace")
 """Of run/agents: the protocol, the choice, and formats. Everything else there is an implementation."""
 
 IN_THE_SANDBOX = (*(name for name in MODULES if name.startswith("run/inside/")), "run/agents/scripted_runner.py")

@@ -117,7 +117,7 @@ KEYS: dict[str, Check | dict[str, Check]] = {
     "start": _one_of("now", "schedule"),
     "schedule": _cron,
     "priority": _whole(),
-    "budget": {"minutes": _number(0, above=True), "tokens": _whole(1), "usd": _number(0), "attempts": _whole(1)},
+    "budget": {"minutes": _number(0, above=True), "tokens": _whole(1), "usd": _number(0), "turns": _whole(1), "attempts": _whole(1)},
     "agents": {"plan": _ladder, "tests": _ladder, "code": _ladder},
     "gates": {"mutation": _whole(0, 100), "coverage": _whole(0, 100), "held_out": _number(0, 0.5)},
 }

@@ -22,6 +22,11 @@ from orchestrator.plan import graph, held_out
 NAME = "outline"
 
 
+def plan_of(prd: Prd, held_out: float) -> Plan:
+    """The plan with the share of examples held out that is configured, or the PRD's own where that is larger."""
+    return decompose(prd, max(held_out, prd.gates.held_out or 0.0))
+
+
 def decompose(prd: Prd, held_out_share: float) -> Plan:
     """The plan of a PRD. Raises graph.CycleError only for stated cycles, which the inbox has refused before."""
     chosen = [requirement for requirement in prd.requirements if _is_work(requirement)]

@@ -22,12 +22,15 @@ from orchestrator.model import (
     Observation,
     Prd,
     Question,
+    Role,
+    Step,
     Task,
     Tidying,
+    Usage,
     Verdict,
 )
 from orchestrator.plan import held_out
-from orchestrator.run import examples, limits, stubs
+from orchestrator.run import examples, stubs
 from orchestrator.run.agents import workspace
 from orchestrator.run.environment import Environment
 from orchestrator.run.gates import writable
@@ -38,9 +41,32 @@ Returned = tuple[AgentTurn, tuple[Change, ...]]
 """What a turn gave: the turn itself and what it changed in the workspace."""
 
 
+@dataclass(frozen=True)
+class Request:
+    """A turn that is about to be taken."""
+
+    role: Role
+    attempt: int
+    turn: int
+    step: Step
+    agent: str
+    """Its name in the configuration."""
+    kind: str
+    most: Usage
+    """The most it may use, as far as that is known before."""
+
+    @property
+    def key(self) -> str:
+        """The same for the same turn of the same cycle."""
+        return f"{self.role} {self.attempt}.{self.turn}"
+
+
 class Journal(Protocol):
-    def turn(self, key: str, perform: Callable[[], Returned]) -> Returned:
-        """The recorded return of that turn, or a new one."""
+    def turn(self, request: Request, perform: Callable[[float | None], Returned]) -> Returned:
+        """The recorded return of that turn, or a new one: `perform` is given how many seconds it may take, None for the agent's own limit.
+
+        Raises NoTurn when a budget or a breaker stands before it; and whatever `perform` raises, with `reset_at` where waiting helps.
+        """
         ...
 
 
@@ -59,8 +85,6 @@ class Work:
     config: Config
     first_attempt: int
     """Number of the first attempt of this cycle; attempts are counted over all cycles of one task and fingerprint."""
-    spent: limits.Spent
-    """What the PRD has spent before this cycle."""
     own_suite: bool
     """The repository has a suite of its own (a target), with its own configuration."""
     builds_on: tuple[str, ...] = ()
@@ -86,6 +110,8 @@ class End:
     """One sentence a person can read."""
     code: tuple[Change, ...] = ()
     question: Question | None = None
+    until: float | None = None
+    """For `parked`: when it is worth trying again, seconds since the epoch; None: at the next run."""
 
 
 @dataclass
@@ -96,8 +122,6 @@ class Bench:
     before: dict[str, Change]
     """The base's files as the agent's workspace holds them."""
     revealed: set[str]
-    spent: limits.Spent
-    """By the PRD, this cycle included."""
     layout: Layout | None = None
     """How the repository is laid out; None for a new one."""
     environment: Environment | None = None

@@ -37,13 +37,14 @@ def render(
     writable: tuple[str, ...],
     revealed: frozenset[str] = frozenset(),
     repeats: int = 0,
+    fresh: bool = False,
     step: Step = "write_code",
     asks: tuple[str, ...] = (),
     template: str = "",
 ) -> Brief:
     """The brief of one turn. `findings` are those of the last attempt; `revealed` are ids of held-out examples that became visible.
     `asks`: what the step is about, one line each: the criteria that need a test, what asks for tidying up, what no test noticed.
-    `template`: its name in briefs/, that of the role when left out.
+    `fresh`: another way is asked for, not a mended answer. `template`: its name in briefs/, that of the role when left out.
 
     Raises ValueError for a role that has no template.
     """
@@ -61,6 +62,7 @@ def render(
         context=context,
         attempt=attempt,
         repeats=repeats,
+        fresh=fresh,
         requirements=task.requirements,
         examples={identity: blocks(tuple(examples)) for identity, examples in shown.items()},
         hidden=len(task.examples) - len(visible),

@@ -1,4 +1,4 @@
-"""run_cycle(): the only performer of steps. One task, one base, one agent; from data to data.
+"""run_cycle(): the only performer of steps. One task, one base, a ladder of agents; from data to data.
 
     WRITE_TESTS ─▶ CHECK_RED ─▶ WRITE_CODE ─▶ CHECK_GREEN ─▶ TIDY ─▶ CHECK_STILL_GREEN ─▶ PASSED
          ▲  findings │               ▲  findings │             └─ worse? dropped, the candidate stays
@@ -28,18 +28,18 @@ from orchestrator.run.gates import writable
 from orchestrator.run.git import Repository
 
 
-def run_cycle(work: Work, agent: Agent | None, journal: Journal, tests_agent: Agent | None = None) -> CycleResult:
-    """Work on one task until it passes, gives up, needs a person or has to wait. An agent may be None while no turn of it is needed."""
+def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_agent: Agent | None = None) -> CycleResult:
+    """Work on one task until it passes, gives up, needs a person or has to wait. `ladder`: who writes the code, first rung first; it may be empty,
+    and the tests agent None, while no turn of theirs is needed."""
     started = time.monotonic()
     with opened(work) as bench:
         try:
-            end = _steps(bench, agent, tests_agent, journal)
+            end = _steps(bench, ladder, tests_agent, journal)
         except SetupError as error:
             end = End("parked", str(error))
         finally:
-            for each in (agent, tests_agent):
-                if each is not None:
-                    each.close()
+            for each in (*ladder, *((tests_agent,) if tests_agent else ())):
+                each.close()
     passed = end.verdict in ("passed", "already satisfied")
     return CycleResult(
         task=work.task.id,
@@ -57,6 +57,7 @@ def run_cycle(work: Work, agent: Agent | None, journal: Journal, tests_agent: Ag
         seconds=time.monotonic() - started,
         sandbox=sandboxes.level().name,
         question=end.question,
+        until=end.until,
         written=tuple(bench.test_attempts),
         baseline=bench.baseline if work.own_suite else None,
         tidying=bench.tidying,
@@ -78,10 +79,10 @@ def opened(work: Work) -> Iterator[Bench]:
         own = layout.detect(tuple(sorted(files)), lambda path: files[path].text if path in files else None) if work.own_suite else None
         workspace.apply(base, own.generated if own else ())
         before = {path: change for path, change in workspace.read(base).items() if not writable.is_ours(path)}
-        yield Bench(work, folder, base, before, set(work.revealed), work.spent, own, environment.of(work.python))
+        yield Bench(work, folder, base, before, set(work.revealed), own, environment.of(work.python))
 
 
-def _steps(bench: Bench, agent: Agent | None, tests_agent: Agent | None, journal: Journal) -> End:
+def _steps(bench: Bench, ladder: tuple[Agent, ...], tests_agent: Agent | None, journal: Journal) -> End:
     work = bench.work
     if work.own_suite:
         checks.baseline(bench)
@@ -104,11 +105,12 @@ def _steps(bench: Bench, agent: Agent | None, tests_agent: Agent | None, journal
         findings = judged.findings
     else:
         findings = ()
-    if agent is None:
+    if not ladder:
         return End("parked", "no agent is available")
-    end = write_code.search(bench, agent, journal, findings)
+    end = write_code.search(bench, ladder, journal, findings)
     if end.verdict == "passed":
-        tidy.after(bench, agent, journal, end.code)
+        passed_by = bench.attempts[-1].turns[-1].agent if bench.attempts[-1].turns else ladder[0].name
+        tidy.after(bench, next((agent for agent in ladder if agent.name == passed_by), ladder[0]), journal, end.code)
         end = mutate.after(bench, tests_agent, journal, end)
     return end
 

@@ -43,6 +43,7 @@ MOVES: tuple[Move, ...] = (
     Move("integrated", "produced", "done", "the judged trees were committed"),
     Move("conflicted", "produced", "ready", "the branch moved on and the trees no longer fit"),
     Move("gave up", "produced", "failed", "it could not be integrated"),
+    Move("parked", "ready", "parked", "something outside is missing before it can begin"),
     Move("resumed", "parked", "ready", "it is tried again"),
     Move("retried", "failed", "ready", "a person or a schedule asked for it"),
     Move("answered", "unclear", "pending", "the PRD changed"),

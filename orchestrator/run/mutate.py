@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from orchestrator.errors import AgentError
 from orchestrator.model import Attempt, Change, Finding, Mutation, Question
-from orchestrator.run import checks, limits, mutants, mutation, turns, write_tests
+from orchestrator.run import checks, mutants, mutation, turns, write_tests
 from orchestrator.run.agents import Agent
 from orchestrator.run.bench import Bench, End, Journal
 from orchestrator.run.gates import mutation as gate
@@ -68,8 +68,6 @@ def _is_source(path: str) -> bool:
 
 def _strengthen(bench: Bench, agent: Agent, journal: Journal, code: tuple[Change, ...], before: Mutation) -> Mutation:
     """One turn for tests that notice the survivors. They are locked when they are fit, RED, GREEN, and notice more; otherwise all stays."""
-    if limits.exceeded(bench.work.prd.budget, bench.spent):
-        return before
     number = len(bench.test_attempts) + 1
     told = gate.survivors(before, None)
     try:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from orchestrator.config import Config, Limits
 from orchestrator.model import Change, Finding, Observation, Prd, Proof, ProofLevel, Task
-from orchestrator.run import checks, cycle, evidence, limits, write_tests
+from orchestrator.run import checks, cycle, evidence, write_tests
 from orchestrator.run.bench import Bench, Work
 from orchestrator.run.gates import red, writable
 from orchestrator.run.git import GitError, Repository
@@ -128,7 +128,6 @@ def _opened(claim: Claim, base: str, repository: Repository, python: Path, confi
         python=python,
         config=config.model_copy(update={"limits": _larger(config.limits, claim.limits)}),
         first_attempt=1,
-        spent=limits.Spent(),
         own_suite=bool(claim.prd.target.repo),
         written=tuple(change for change in claim.tests if change.path != claim.task.test_file),
         revealed=claim.revealed,

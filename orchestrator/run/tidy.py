@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.errors import AgentError, SetupError
+from orchestrator.errors import AgentError, NoTurn, SetupError
 from orchestrator.model import Change, Tidying
 from orchestrator.run import checks, limits, turns
 from orchestrator.run.agents import Agent, workspace
@@ -25,8 +25,6 @@ def _propose(
     bench: Bench, agent: Agent, journal: Journal, code: tuple[Change, ...], before: tuple[metrics.Smell, ...], triggers: tuple[str, ...]
 ) -> Tidying:
     work = bench.work
-    if reason := limits.exceeded(work.prd.budget, bench.spent):
-        return Tidying(triggers, False, f"not asked: {reason}")
     asked_of = tuple(change.path for change in code if change.text is not None)
     try:
         turn, changed = turns.take(
@@ -34,6 +32,8 @@ def _propose(
             template="tidy", start=code,
             writable=asked_of, asks=triggers,
         )  # fmt: skip
+    except NoTurn as error:
+        return Tidying(triggers, False, f"not asked: {error.message}")
     except AgentError as error:
         return Tidying(triggers, False, f"no answer: {error}")
     proposed, notices = bench.sort(changed)

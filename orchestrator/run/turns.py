@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.model import AgentTurn, Change, Finding, Role, Step
-from orchestrator.run import limits, stubs
+from orchestrator.model import Change, Finding, Role, Step
+from orchestrator.run import stubs
 from orchestrator.run.agents import Agent, workspace
-from orchestrator.run.bench import Bench, Journal, Returned
+from orchestrator.run.bench import Bench, Journal, Request, Returned
 from orchestrator.run.briefing import render
 
 SHOWN = 12
@@ -25,10 +25,11 @@ def take(
     start: tuple[Change, ...] = (),
     writable: tuple[str, ...] = (),
     repeats: int = 0,
+    fresh: bool = False,
     asks: tuple[str, ...] = (),
     template: str = "",
 ) -> Returned:
-    """The turn, and what it changes against the base with the locked tests and `start`. Raises AgentError; the PRD's spending goes on."""
+    """The turn, and what it changes against the base with the locked tests and `start`. Raises AgentError, also where a budget stands before it."""
     work = bench.work
     place = bench.workspace(start)
     before = workspace.read(place)
@@ -38,22 +39,15 @@ def take(
     shown = tuple(before[path] for path in list(dict.fromkeys(path for path in wanted if path in before))[:SHOWN])
     brief = render(
         work.task, work.prd, attempt, turn, role, tuple(finding for finding in findings if _to_mend(finding)), shown, writable,
-        revealed=frozenset(bench.revealed), repeats=repeats, step=step, asks=asks,
+        revealed=frozenset(bench.revealed), repeats=repeats + fresh, fresh=fresh, step=step, asks=asks,
         template=template,
     )  # fmt: skip
 
-    def perform() -> Returned:
-        taken = agent.turn(brief, place)
+    def perform(seconds: float | None) -> Returned:
+        taken = agent.turn(brief, place, seconds)
         return taken, workspace.difference(before, workspace.read(place))
 
-    taken, changes = journal.turn(f"{role} {attempt}.{turn}", perform)
-    bench.spent += spent(taken)
-    return taken, changes
-
-
-def spent(turn: AgentTurn) -> limits.Spent:
-    usage = turn.usage
-    return limits.Spent(turn.seconds, (usage.input_tokens or 0) + (usage.output_tokens or 0), usage.usd or 0.0)
+    return journal.turn(Request(role, attempt, turn, step, agent.name, agent.kind, agent.most(brief)), perform)
 
 
 def _to_mend(finding: Finding) -> bool:

@@ -11,8 +11,9 @@ from orchestrator.run.bench import Bench, End, Journal
 from orchestrator.run.gates import red
 
 
-def search(bench: Bench, agent: Agent, journal: Journal, findings: tuple[Finding, ...]) -> End:
-    """The first candidate that passes every gate, or why there is none. `findings`: what the code at the base does not do yet."""
+def search(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findings: tuple[Finding, ...]) -> End:
+    """The first candidate that passes every gate, or why there is none. `findings`: what the code at the base does not do yet; `ladder`: the
+    agents, first rung first."""
     work = bench.work
     allowed = limits.attempts(work.config, work.prd.budget)
     known = {limits.answer_hash(attempt.changes): attempt for attempt in work.earlier}
@@ -29,12 +30,15 @@ def search(bench: Bench, agent: Agent, journal: Journal, findings: tuple[Finding
     missed: set[str] = set()
     repeats = 0
     for number in range(work.first_attempt, allowed + 1):
-        if reason := limits.exceeded(work.prd.budget, bench.spent):
-            return End("parked", reason)
+        approach = _approach(bench, len(ladder))
+        if approach.stop:
+            return End("gave up", "no progress: every approach met the same failure again" + _why(findings))
         try:
-            turn, changed = turns.take(bench, agent, journal, role="code", attempt=number, findings=findings, repeats=repeats)
+            turn, changed = turns.take(
+                bench, ladder[approach.rung], journal, role="code", attempt=number, findings=findings, repeats=repeats, fresh=approach.fresh
+            )
         except AgentError as error:
-            return End("parked", str(error))
+            return End("parked", str(error), until=error.reset_at)
         changes, findings = bench.sort(changed)
         mark = limits.answer_hash(changes)
         if mark in known:
@@ -67,6 +71,12 @@ def search(bench: Bench, agent: Agent, journal: Journal, findings: tuple[Finding
     count = len(bench.attempts)
     reason = f"{count} attempt{'s' * (count != 1)} refused, none left" if count else "no attempt is left"
     return End("gave up", reason + _why(findings))
+
+
+def _approach(bench: Bench, rungs: int) -> limits.Approach:
+    """What the attempts at this wording so far ask for."""
+    refused = (attempt for attempt in (*bench.work.earlier, *bench.attempts) if attempt.verdict == "refused")
+    return limits.approach([limits.signature(attempt.findings) for attempt in refused], bench.work.config.limits.signatures, rungs)
 
 
 def _why(findings: tuple[Finding, ...]) -> str:

@@ -35,8 +35,6 @@ def from_prose(bench: Bench, agent: Agent | None, journal: Journal) -> red.Red |
     findings: tuple[Finding, ...] = ()
     draft: tuple[Change, ...] = ()
     for number in range(1, bench.work.config.limits.repairs + 2):
-        if reason := limits.exceeded(bench.work.prd.budget, bench.spent):
-            return End("parked", reason)
         try:
             turn, changes = turns.take(
                 bench, agent, journal, role="tests", attempt=number, findings=findings, start=draft,
@@ -44,7 +42,7 @@ def from_prose(bench: Bench, agent: Agent | None, journal: Journal) -> red.Red |
                 asks=tuple(f"{bench.prose_keys[criterion.id]}: {criterion.text}" for criterion in bench.prose),
             )  # fmt: skip
         except AgentError as error:
-            return End("parked", str(error))
+            return End("parked", str(error), until=error.reset_at)
         draft, notices = sort({change.path: change for change in (*draft, *changes)}, bench.prose_file)
         mark = limits.answer_hash(draft)
         if mark in known:

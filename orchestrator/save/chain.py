@@ -43,9 +43,30 @@ def extend(store: Store) -> None:
     for made in missing:
         _add(repository, made)
     for name in (*known, *(evidence.name(made) for made in missing)):
-        path = store.folder / evidence.FOLDER / name
-        if not path.exists():
-            write_atomically(path, repository.git("cat-file", "blob", f"{REF}:{evidence.FOLDER}/{name}"))
+        _write(store, repository, name)
+
+
+def add(store: Store, task: str) -> None:
+    """The bundle of one task that has just been done."""
+    repository, row = Repository(store.repository), store.task(task)
+    name = evidence.name_of(row.id, row.fingerprint, row.cycle - 1)
+    if not _has(repository, name):
+        entry = store.result(row.id, row.fingerprint)
+        commits = _commits(repository, row, entry) if entry else None
+        if entry is None or commits is None:
+            return
+        _add(repository, _task(store, row, entry, commits))
+    _write(store, repository, name)
+
+
+def _has(repository: Repository, name: str) -> bool:
+    return bool(repository.resolve(f"{REF}:{evidence.FOLDER}/{name}"))
+
+
+def _write(store: Store, repository: Repository, name: str) -> None:
+    path = store.folder / evidence.FOLDER / name
+    if not path.exists():
+        write_atomically(path, repository.git("cat-file", "blob", f"{REF}:{evidence.FOLDER}/{name}"))
 
 
 def names(repository: Repository) -> tuple[str, ...]:

@@ -1,61 +1,114 @@
 """The cycle's one side channel: an append-only, fsynced file. A turn is reserved before it is sent and settled when it returned.
 
-Restart replays what returned instead of paying again. A turn that was in flight at a kill has a reservation and no return: it is marked lost
-and taken again; it costs no attempt.
+Restart replays what returned instead of paying again. A turn that was in flight at a kill has a reservation and no return: it is booked at its
+reservation, marked lost, and taken again; it costs no attempt. What turns cost stands in the ledger, which may refuse the next one.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.model import AgentTurn, Change
+from orchestrator.config import Ceiling, Limits
+from orchestrator.errors import AgentError, NoTurn
+from orchestrator.model import AgentTurn, Change, Usage
+from orchestrator.run import limits
+from orchestrator.run.bench import Request, Returned
+from orchestrator.run.durable import durable
+from orchestrator.save.ledger import Asked, Ledger
 
 _Returned = TypeAdapter(tuple[AgentTurn, tuple[Change, ...]])
 
 
+@dataclass(frozen=True)
+class Account:
+    """Whose turns they are, what they may cost, and where that is booked."""
+
+    ledger: Ledger
+    project: str
+    prd: str
+    task: str
+    fingerprint: str
+    run: str
+    ceilings: dict[str, Ceiling]
+    limits: Limits
+
+
+@dataclass
 class Journal:
     """The journal of one cycle."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.returned: dict[str, tuple[AgentTurn, tuple[Change, ...]]] = {}
-        self.lost: list[str] = []
-        """Keys of turns that were reserved and never returned."""
-        self._read()
+    path: Path
+    account: Account
+    returned: dict[str, Returned] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+    """Keys of turns that were sent and never returned."""
+    warnings: list[str] = field(default_factory=list)
+    """Budgets that came to their end."""
 
-    def _read(self) -> None:
+    def __post_init__(self) -> None:
         try:
             lines = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return
-        reserved: list[str] = []
         for line in lines:
             try:
                 entry = json.loads(line)
-                if entry["event"] == "reserved":
-                    reserved.append(entry["key"])
-                elif entry["event"] == "returned":
-                    self.returned[entry["key"]] = _Returned.validate_python((entry["turn"], [Change(**change) for change in entry["changes"]]))
-                    reserved = [key for key in reserved if key != entry["key"]]
+                key = str(entry["key"])
+                if entry["event"] == "returned":
+                    self.returned[key] = _Returned.validate_python((entry["turn"], [Change(**change) for change in entry["changes"]]))
+                self.lost = [name for name in self.lost if name != key] + ([key] if entry["event"] == "reserved" else [])
             except (ValueError, KeyError, TypeError, ValidationError):
                 continue  # a line that was cut by a kill: its turn stands as reserved
-        self.lost = reserved
 
-    def turn(self, key: str, perform: Callable[[], tuple[AgentTurn, tuple[Change, ...]]]) -> tuple[AgentTurn, tuple[Change, ...]]:
-        """The recorded return of that turn, or a new one."""
+    def turn(self, request: Request, perform: Callable[[float | None], Returned]) -> Returned:
+        """The recorded return of that turn, or a new one. Raises NoTurn when a budget or a breaker stands before it, and the agent's own errors,
+        each with the moment at which it is worth trying again."""
+        key, booked = request.key, f"{self.account.project}/{self.path.stem}/{request.key}"
         if key in self.returned:
+            self.account.ledger.settle(booked, self.returned[key][0])
             return self.returned[key]
-        self._write({"event": "reserved", "key": key})
-        turn, changes = perform()
-        self._write({"event": "returned", "key": key, "turn": asdict(turn), "changes": [asdict(change) for change in changes]})
+        asked = self._asked(booked, request)
+        with durable("turn reserved"):
+            reservation = self.account.ledger.reserve(asked, self.account.ceilings, self.account.limits.turn_seconds, sent=key in self.lost)
+        self.warnings += reservation.warnings
+        with durable("turn sent"):
+            self._write({"event": "reserved", "key": key})
+        started = time.monotonic()
+        try:
+            turn, changes = perform(reservation.seconds)
+        except AgentError as error:
+            with durable("turn failed"):
+                self._write({"event": "failed", "key": key, "error": type(error).__name__})
+            failures = self.account.ledger.fail(asked, error, time.monotonic() - started)
+            if error.passes and error.reset_at is None:
+                error.reset_at = time.time() + limits.wait(failures, self.account.limits.wait_seconds, self.account.limits.wait_most)
+            raise
+        except BaseException:
+            self.account.ledger.lose(booked)
+            raise
+        with durable("turn returned"):
+            self._write({"event": "returned", "key": key, "turn": asdict(turn), "changes": [asdict(change) for change in changes]})
         self.returned[key] = turn, changes
+        with durable("turn settled"):
+            self.account.ledger.settle(booked, turn)
         return turn, changes
+
+    def refusal(self, agent: str, kind: str) -> NoTurn | None:
+        """What stands before any turn of the task now, whatever it may use; None when nothing does."""
+        asked = self._asked("", Request("code", 0, 0, "write_code", agent, kind, Usage(0, 0, 0.0)))
+        return self.account.ledger.refusal(asked, self.account.ceilings)
+
+    def _asked(self, booked: str, request: Request) -> Asked:
+        account = self.account
+        return Asked(booked, account.project, account.prd, account.task, account.fingerprint, f"{request.role} {request.attempt}", request.step,
+                      account.run, request.agent, request.kind, request.most)  # fmt: skip
 
     def _write(self, entry: dict[str, object]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The project database, as named functions that each run once, in a transaction. The CHECKs come from the state machine."""
+"""The databases, as named functions that each run once, in a transaction. The CHECKs come from the state machine."""
 
 from __future__ import annotations
 
@@ -80,14 +80,68 @@ def m002_evidence(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first, m002_evidence)
+def m003_waiting(db: sqlite3.Connection) -> None:
+    """Parked tasks know until when; a ready task may be parked before it begins, which the CHECK of moves must know."""
+    moves = _words(sorted({f"{move.source} > {move.name} > {move.target}" for move in MOVES}))
+    columns = "id, at, run, task, move, source, target, reason"
+    for statement in (
+        "ALTER TABLE tasks ADD COLUMN parked_until TEXT NOT NULL DEFAULT ''",
+        f"""CREATE TABLE events_of_all_moves (
+            id INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, task TEXT NOT NULL, move TEXT NOT NULL, source TEXT NOT NULL,
+            target TEXT NOT NULL, reason TEXT NOT NULL, CHECK (source || ' > ' || move || ' > ' || target IN ({moves}))
+        ) STRICT""",
+        f"INSERT INTO events_of_all_moves ({columns}) SELECT {columns} FROM events",
+        "DROP TABLE events",
+        "ALTER TABLE events_of_all_moves RENAME TO events",
+        "CREATE INDEX events_by_task ON events (task)",
+        "CREATE INDEX events_by_run ON events (run)",
+    ):
+        db.execute(statement)
 
 
-def migrate(db: sqlite3.Connection) -> None:
+def l001_first(db: sqlite3.Connection) -> None:
+    """The ledger: turns and what they cost, what breakers look at, runs under way, what was warned of."""
+    for statement in (
+        """CREATE TABLE turns (
+            id INTEGER PRIMARY KEY, key TEXT NOT NULL, project TEXT NOT NULL, prd TEXT NOT NULL, task TEXT NOT NULL, fingerprint TEXT NOT NULL,
+            attempt TEXT NOT NULL, step TEXT NOT NULL, run TEXT NOT NULL, scope TEXT NOT NULL, day TEXT NOT NULL, agent TEXT NOT NULL,
+            kind TEXT NOT NULL, model TEXT NOT NULL DEFAULT '', pid INTEGER NOT NULL, reserved_at REAL NOT NULL, settled_at REAL,
+            state TEXT NOT NULL CHECK (state IN ('reserved', 'settled', 'failed', 'lost', 'released')),
+            sent INTEGER NOT NULL DEFAULT 1, seconds REAL NOT NULL, tokens INTEGER NOT NULL, usd REAL NOT NULL,
+            input_tokens INTEGER, output_tokens INTEGER, paid REAL, error TEXT NOT NULL DEFAULT ''
+        ) STRICT""",
+        "CREATE UNIQUE INDEX turns_open ON turns (key) WHERE state = 'reserved'",
+        "CREATE INDEX turns_by_key ON turns (key)",
+        "CREATE INDEX turns_by_task ON turns (task, fingerprint)",
+        "CREATE INDEX turns_by_prd ON turns (prd)",
+        "CREATE INDEX turns_by_scope ON turns (scope)",
+        "CREATE INDEX turns_by_day ON turns (day)",
+        """CREATE TABLE events (
+            id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('started', 'ok', 'failed', 'reset')),
+            agent TEXT NOT NULL, task TEXT NOT NULL, step TEXT NOT NULL, error TEXT NOT NULL, infrastructure INTEGER NOT NULL
+        ) STRICT""",
+        "CREATE INDEX events_by_agent ON events (agent)",
+        "CREATE INDEX events_by_step ON events (task, step)",
+        "CREATE TABLE trips (id INTEGER PRIMARY KEY, at REAL NOT NULL, scope TEXT NOT NULL, name TEXT NOT NULL, snapshot TEXT NOT NULL) STRICT",
+        """CREATE TABLE runs (
+            id TEXT PRIMARY KEY, scope TEXT NOT NULL, pid INTEGER NOT NULL, began TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL,
+            killed INTEGER NOT NULL DEFAULT 0
+        ) STRICT""",
+        "CREATE TABLE warnings (what TEXT PRIMARY KEY, text TEXT NOT NULL, at REAL NOT NULL) STRICT",
+    ):
+        db.execute(statement)
+
+
+Migration = Callable[[sqlite3.Connection], None]
+PROJECT: tuple[Migration, ...] = (m001_first, m002_evidence, m003_waiting)
+LEDGER: tuple[Migration, ...] = (l001_first,)
+
+
+def migrate(db: sqlite3.Connection, migrations: tuple[Migration, ...] = PROJECT) -> None:
     """Bring the database to this version. Raises StoreError when it was written by a newer one."""
     db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY) STRICT")
-    applied = refuse_newer(db)
-    for migration in MIGRATIONS:
+    applied = refuse_newer(db, migrations)
+    for migration in migrations:
         if migration.__name__ not in applied:
             db.execute("BEGIN IMMEDIATE")
             try:
@@ -99,9 +153,9 @@ def migrate(db: sqlite3.Connection) -> None:
                 raise
 
 
-def refuse_newer(db: sqlite3.Connection) -> set[str]:
+def refuse_newer(db: sqlite3.Connection, migrations: tuple[Migration, ...] = PROJECT) -> set[str]:
     """Names of the migrations that the database has. Raises StoreError when one of them is unknown here."""
     applied = {str(row[0]) for row in db.execute("SELECT name FROM migrations")}
-    if newer := applied - {migration.__name__ for migration in MIGRATIONS}:
+    if newer := applied - {migration.__name__ for migration in migrations}:
         raise StoreError(f"the database was written by a newer version (it has {', '.join(sorted(newer))})", hint="upgrade the orchestrator")
     return applied

@@ -22,13 +22,16 @@ from orchestrator.errors import LockedError, SetupError, StoreError
 from orchestrator.model import AgentTurn, CycleResult, Plan, Prd, Proof, Question, Task
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit
-from orchestrator.run.limits import TIDY_TURN, Spent
+from orchestrator.run.limits import TIDY_TURN
 from orchestrator.save.migrations import migrate, refuse_newer
 
 FILE = "project.sqlite"
 LOCK = "project.lock"
 RESULT = "run, cycle, started_at, result, red_tree, green_tree, tidied_tree"
 """The columns of a ResultRow."""
+
+TASK = "id, prd, state, fingerprint, task, reason, question, attempts, cycle, last_run, parked_until"
+"""The columns of a TaskRow."""
 
 T = TypeVar("T")
 
@@ -67,6 +70,16 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def stamp(moment: float) -> str:
+    """The same for a moment in seconds since the epoch."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(stamped: str) -> float:
+    """And back."""
+    return datetime.fromisoformat(stamped).timestamp()
+
+
 @dataclass(frozen=True)
 class TaskRow:
     id: str
@@ -79,6 +92,8 @@ class TaskRow:
     attempts: int
     cycle: int
     last_run: str
+    parked_until: str = ""
+    """When a parked task is tried again; '' at the next run."""
 
 
 @dataclass(frozen=True)
@@ -236,25 +251,50 @@ class Store:
         return tuple((from_json(Prd, prd), from_json(Plan, plan)) for prd, plan in rows)
 
     def tasks(self, prd: str | None = None) -> tuple[TaskRow, ...]:
-        rows = self.db.execute(
-            "SELECT id, prd, state, fingerprint, task, reason, question, attempts, cycle, last_run FROM tasks "
-            "WHERE ? IS NULL OR prd = ? ORDER BY prd, position, id",
-            (prd, prd),
-        )
-        return tuple(
-            TaskRow(id, prd, state, fingerprint, from_json(Task, task), reason, from_json(Question, question) if question else None, *rest)
-            for id, prd, state, fingerprint, task, reason, question, *rest in rows
-        )
+        rows = self.db.execute(f"SELECT {TASK} FROM tasks WHERE ? IS NULL OR prd = ? ORDER BY prd, position, id", (prd, prd))
+        return tuple(_task(row) for row in rows)
+
+    def task(self, name: str) -> TaskRow:
+        """Raises KeyError for a task there is not."""
+        row = self.db.execute(f"SELECT {TASK} FROM tasks WHERE id = ?", (name,)).fetchone()
+        if row is None:
+            raise KeyError(name)
+        return _task(row)
+
+    def in_state(self, state: str, prd: str | None = None) -> tuple[str, ...]:
+        """Ids of the tasks in a state, in plan order."""
+        query = "SELECT id FROM tasks WHERE state = ?1 AND (?2 IS NULL OR prd = ?2) ORDER BY prd, position, id"
+        return tuple(name for (name,) in self.db.execute(query, (state, prd)))
+
+    def parked(self, prd: str) -> tuple[tuple[str, str], ...]:
+        """(task, until when) of the parked tasks of a PRD; '' is until the next run."""
+        rows = self.db.execute("SELECT id, parked_until FROM tasks WHERE state = 'parked' AND prd = ? ORDER BY position", (prd,))
+        return tuple((name, until) for name, until in rows)
+
+    def reason(self, task: str) -> str:
+        """Why it is in its state."""
+        (reason,) = self.db.execute("SELECT reason FROM tasks WHERE id = ?", (task,)).fetchone()
+        return str(reason)
+
+    def moves(self, task: str, name: str) -> int:
+        """How often a task was moved like that since it was last worded as it is."""
+        row = self.db.execute(
+            "SELECT count(*) FROM events WHERE task = ?1 AND move = ?2 AND id > "
+            "(SELECT coalesce(max(id), 0) FROM events WHERE task = ?1 AND move IN ('changed', 'returned', 'answered', 'retried'))",
+            (task, name),
+        ).fetchone()
+        return int(row[0])
 
     def states(self, prd: str) -> dict[str, str]:
         return dict(self.db.execute("SELECT id, state FROM tasks WHERE prd = ? ORDER BY position", (prd,)).fetchall())
 
-    def move(self, task: str, name: str, run: str, reason: str = "", question: Question | None = None) -> None:
-        """One move and its event. Raises ValueError when the state machine has no such move."""
+    def move(self, task: str, name: str, run: str, reason: str = "", question: Question | None = None, until: float | None = None) -> None:
+        """One move and its event; `until`: seconds since the epoch at which a parked task is tried again. Raises ValueError when the state machine
+        has no such move."""
         with self.transaction():
-            self._move(task, name, run, reason, question)
+            self._move(task, name, run, reason, question, until)
 
-    def _move(self, task: str, name: str, run: str, reason: str = "", question: Question | None = None) -> None:
+    def _move(self, task: str, name: str, run: str, reason: str = "", question: Question | None = None, until: float | None = None) -> None:
         (state,) = self.db.execute("SELECT state FROM tasks WHERE id = ?", (task,)).fetchone()
         made = lifecycle.move(name, state)
         reason = reason or made.sentence
@@ -262,7 +302,8 @@ class Store:
             "INSERT INTO events (at, run, task, move, source, target, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (now(), run, task, made.name, made.source, made.target, reason),
         )
-        self.db.execute("UPDATE tasks SET state = ?, reason = ? WHERE id = ?", (made.target, reason, task))
+        parked = stamp(until) if until and made.target == "parked" else ""
+        self.db.execute("UPDATE tasks SET state = ?, reason = ?, parked_until = ? WHERE id = ?", (made.target, reason, parked, task))
         if question is not None:
             self.db.execute("UPDATE tasks SET question = ? WHERE id = ?", (to_json(question), task))
 
@@ -274,8 +315,10 @@ class Store:
 
     # --- results -------------------------------------------------------------------------------------------------------
 
-    def save_result(self, row: TaskRow, run: str, started_at: str, result: CycleResult, trees: tuple[str, str, str], move: str) -> None:
-        """Result, turns, attempt count and the move that follows, in one transaction. Raises StoreError for a doubled or late result."""
+    def save_result(
+        self, row: TaskRow, run: str, started_at: str, result: CycleResult, trees: tuple[str, str, str], move: str, quarantine_days: float = 14.0
+    ) -> None:
+        """Result, turns, attempt count, flaky tests and the move that follows, in one transaction. Raises StoreError for a doubled or late result."""
         with self.transaction():
             now_at = self.db.execute("SELECT fingerprint, cycle FROM tasks WHERE id = ?", (row.id,)).fetchone()
             if now_at is None or now_at[0] != row.fingerprint:
@@ -300,7 +343,8 @@ class Store:
                 "UPDATE tasks SET attempts = ?, last_run = ?, cycle = cycle + 1 WHERE id = ?",
                 (last, run, row.id),
             )
-            self._move(row.id, move, run, result.reason, result.question)
+            self._quarantine(run, result, quarantine_days)
+            self._move(row.id, move, run, result.reason, result.question, result.until)
 
     def integrated(self, task: str, run: str, result: CycleResult, commits: tuple[Commit, ...], branch: str) -> None:
         """The task is done: its proofs and commits with the move."""
@@ -361,22 +405,17 @@ class Store:
         rows = self.db.execute("SELECT fingerprint, id, kind, subject, branch FROM commits WHERE task = ? ORDER BY position", (task,))
         return tuple((row[0], Commit(*row[1:4]), row[4]) for row in rows)
 
-    def spent(self, prd: str) -> Spent:
-        row = self.db.execute(
-            "SELECT total(seconds), total(input_tokens) + total(output_tokens), total(usd) FROM turns WHERE prd = ?", (prd,)
-        ).fetchone()
-        return Spent(row[0], int(row[1]), row[2])
-
     # --- flaky tests ---------------------------------------------------------------------------------------------------
 
     def quarantine(self, run: str, result: CycleResult, days: float) -> None:
         """Put the flaky tests of a cycle in quarantine for so many days; one that is there already begins anew."""
-        until = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         with self.transaction():
-            for flaky in result.flaky:
-                self.db.execute(
-                    "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?)", (flaky.test, run, result.task, flaky.detail, now(), until)
-                )
+            self._quarantine(run, result, days)
+
+    def _quarantine(self, run: str, result: CycleResult, days: float) -> None:
+        until = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        for flaky in result.flaky:
+            self.db.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?)", (flaky.test, run, result.task, flaky.detail, now(), until))
 
     def quarantined(self) -> tuple[Quarantine, ...]:
         """Every test that ever was in quarantine, expired or not."""
@@ -415,6 +454,11 @@ class Store:
     def events(self, run: str) -> tuple[tuple[str, str, str], ...]:
         """(task, target state, reason) of the moves of a run, in order."""
         return tuple(self.db.execute("SELECT task, target, reason FROM events WHERE run = ? ORDER BY id", (run,)).fetchall())
+
+
+def _task(row: tuple[Any, ...]) -> TaskRow:
+    id, prd, state, fingerprint, task, reason, question, *rest = row
+    return TaskRow(id, prd, state, fingerprint, from_json(Task, task), reason, from_json(Question, question) if question else None, *rest)
 
 
 def _result(row: tuple[Any, ...]) -> ResultRow:

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.config import Budgets, Limits
 from orchestrator.errors import LockedError, StoreError
-from orchestrator.model import AgentTurn, Attempt, Change, CycleResult, Plan, Prd, Question, Task, Usage
-from orchestrator.run import lifecycle
+from orchestrator.model import AgentTurn, Attempt, Budget, Change, CycleResult, Plan, Prd, Question, Task, Usage
+from orchestrator.run import lifecycle, limits
+from orchestrator.run.bench import Request
 from orchestrator.save import files
-from orchestrator.save.journal import Journal
+from orchestrator.save.journal import Account, Journal
+from orchestrator.save.ledger import Ledger
 from orchestrator.save.store import Store, from_json, now, to_json
 from tests.run.values import criterion, example, task
 
@@ -137,7 +140,6 @@ def test_a_result_that_cannot_move_its_task_leaves_no_trace(store: Store) -> Non
     with pytest.raises(ValueError, match="cannot be moved"):
         store.save_result(row, "run", now(), result(TASK), ("1", "2", "2"), "produced")
     assert store.results_of("run") == ()
-    assert store.spent("p").tokens == 0
     assert store.tasks("p")[0] == row
 
 
@@ -212,51 +214,64 @@ def returned() -> tuple[AgentTurn, tuple[Change, ...]]:
     return TURN, (Change("é.py", "x\n", True), Change("gone", None))
 
 
-def never() -> tuple[AgentTurn, tuple[Change, ...]]:
+def answered(seconds: float | None = None) -> tuple[AgentTurn, tuple[Change, ...]]:
+    return returned()
+
+
+def never(seconds: float | None = None) -> tuple[AgentTurn, tuple[Change, ...]]:
     raise AssertionError("asked again")
+
+
+def journal(path: Path) -> Journal:
+    ceilings = limits.ceilings(Budgets(), Budget())
+    return Journal(path, Account(Ledger(path.parent / "runs", Budgets(), "r"), "p", "p", "p#R1", "f", "r", ceilings, Limits()))
+
+
+def request(number: int) -> Request:
+    return Request("code", number, 1, "write_code", "a", "chat", Usage(1, 1, 0.0))
 
 
 def test_a_returned_turn_is_replayed_and_never_asked_again(tmp_path: Path) -> None:
     path = tmp_path / "j" / "x.jsonl"
-    assert Journal(path).turn("code 1.1", returned) == returned()
-    again = Journal(path)
-    assert (again.turn("code 1.1", never), again.lost) == (returned(), [])
+    assert journal(path).turn(request(1), answered) == returned()
+    again = journal(path)
+    assert (again.turn(request(1), never), again.lost) == (returned(), [])
 
 
 def test_at_every_byte_a_kill_leaves_a_journal_that_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
-    Journal(path).turn("one", returned)
+    journal(path).turn(request(1), answered)
     whole = path.read_bytes()
-    Journal(path).turn("two", returned)
+    journal(path).turn(request(2), answered)
     data = path.read_bytes()
     for cut in range(len(whole), len(data), 7):
         path.write_bytes(data[:cut])
-        journal = Journal(path)
-        assert journal.turn("one", never) == returned()
-        replayed = "two" in journal.returned
-        assert replayed or journal.lost in ([], ["two"])
-        assert journal.turn("two", never if replayed else returned) == returned()
-        after = Journal(path)
-        assert (set(after.returned), after.lost) == ({"one", "two"}, [])
+        cut_short = journal(path)
+        assert cut_short.turn(request(1), never) == returned()
+        replayed = "code 2.1" in cut_short.returned
+        assert replayed or cut_short.lost in ([], ["code 2.1"])
+        assert cut_short.turn(request(2), never if replayed else answered) == returned()
+        after = journal(path)
+        assert (set(after.returned), after.lost) == ({"code 1.1", "code 2.1"}, [])
 
 
 def test_a_turn_that_never_returned_is_lost(tmp_path: Path) -> None:
     with pytest.raises(AssertionError):
-        Journal(tmp_path / "x").turn("one", never)
-    assert Journal(tmp_path / "x").lost == ["one"]
+        journal(tmp_path / "x").turn(request(1), never)
+    assert journal(tmp_path / "x").lost == ["code 1.1"]
 
 
 @pytest.mark.parametrize(
-    "line", [b"1", b"[]", b'{"event": "returned"}', b"\xff\xfe", b'{"event": "returned", "key": "k", "turn": {}, "changes": []}']
+    "line", [b"1", b"[]", b'{"event": "returned"}', b"\xff\xfe", b'{"event": "returned", "key": "code 1.1", "turn": {}, "changes": []}']
 )
 def test_a_line_that_is_no_entry_is_passed_over(tmp_path: Path, line: bytes) -> None:
     (tmp_path / "x").write_bytes(line + b"\n")
-    assert Journal(tmp_path / "x").turn("k", returned) == returned()
+    assert journal(tmp_path / "x").turn(request(1), answered) == returned()
 
 
 def test_a_turn_with_half_a_surrogate_pair_is_not_paid_twice(tmp_path: Path) -> None:
-    Journal(tmp_path / "x").turn("k", lambda: (replace(TURN, text="\ud800"), ()))
-    assert "k" in Journal(tmp_path / "x").returned
+    journal(tmp_path / "x").turn(request(1), lambda seconds: (replace(TURN, text="\ud800"), ()))
+    assert "code 1.1" in journal(tmp_path / "x").returned
 
 
 @pytest.mark.parametrize("size", [0, files.INLINE, files.INLINE + 1, 100_000])

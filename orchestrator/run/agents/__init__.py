@@ -15,7 +15,8 @@ AgentError
 ├── RateLimited      too many requests; `reset_at` says when to come back
 ├── Overloaded       the endpoint is there and cannot work now
 ├── ContextTooLong   the brief does not fit the model's window
-├── TimedOut         no answer within `limits.turn_seconds`
+├── TimedOut         no answer within `limits.turn_seconds`, or within what a budget leaves
+├── Broken           the connection ended before the answer was complete
 ├── BadAnswer        an answer that is no chat completion, or is too large
 ├── ScriptFailed     a script that raises, or cannot be read
 ├── NoRecording      nothing recorded for this turn
@@ -30,7 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.errors import AgentError
-from orchestrator.model import AgentTurn, Brief, Prd, Role, Task
+from orchestrator.model import AgentTurn, Brief, Prd, Role, Task, Usage
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
@@ -39,6 +40,7 @@ __all__ = [
     "Agent",
     "AgentError",
     "BadAnswer",
+    "Broken",
     "ContextTooLong",
     "NoRecording",
     "NotReachable",
@@ -50,6 +52,7 @@ __all__ = [
     "TimedOut",
     "Unavailable",
     "choose",
+    "choose_ladder",
 ]
 
 
@@ -66,8 +69,15 @@ class Agent(Protocol):
         """`scripted`, `recorded`, `chat`."""
         ...
 
-    def turn(self, brief: Brief, folder: Path) -> AgentTurn:
-        """Change files in `folder` as the brief asks and say what was done. Raises AgentError only when it could not answer."""
+    def most(self, brief: Brief) -> Usage:
+        """The most that this turn may use, as far as it can be known before: None where it cannot, zero where nothing is paid."""
+        ...
+
+    def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
+        """Change files in `folder` as the brief asks and say what was done. Raises AgentError only when it could not answer.
+
+        `seconds`: end it after that long; None is its own limit, which holds in any case.
+        """
         ...
 
     def close(self) -> None:
@@ -76,27 +86,21 @@ class Agent(Protocol):
 
 
 class NotReachable(AgentError):
-    pass
+    infrastructure = True
 
 
 class Refused(AgentError):
-    pass
+    infrastructure = True
 
 
 class Overloaded(AgentError):
-    """`reset_at` as in RateLimited."""
-
-    def __init__(self, message: str, *, hint: str = "", reset_at: float | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.reset_at = reset_at
+    infrastructure = passes = True
 
 
 class RateLimited(AgentError):
-    """`reset_at` is seconds since the epoch, or None when the endpoint did not say."""
+    """No failure of the agent: it says when to come back."""
 
-    def __init__(self, message: str, *, hint: str = "", reset_at: float | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.reset_at = reset_at
+    passes = True
 
 
 class ContextTooLong(AgentError):
@@ -104,11 +108,15 @@ class ContextTooLong(AgentError):
 
 
 class TimedOut(AgentError):
-    pass
+    infrastructure = paid = passes = True
+
+
+class Broken(AgentError):
+    infrastructure = paid = passes = True
 
 
 class BadAnswer(AgentError):
-    pass
+    infrastructure = paid = passes = True
 
 
 class ScriptFailed(AgentError):
@@ -142,3 +150,10 @@ def choose(
     from orchestrator.run.agents.choosing import choice, loopback_model
 
     return choice(task, role, prd, config, root, probe or loopback_model)
+
+
+def choose_ladder(task: Task, role: Role, prd: Prd, config: Config, root: Path) -> tuple[Agent, ...] | Unavailable:
+    """The agents that work on `task` in that role, first rung first: an attempt that gets no further is followed by one of the next rung."""
+    from orchestrator.run.agents.choosing import loopback_model, rungs
+
+    return rungs(task, role, prd, config, root, loopback_model)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.config import ChatAgent
 from orchestrator.model import AgentTurn, Brief, Usage
 from orchestrator.run import briefing
-from orchestrator.run.agents import BadAnswer, NotReachable, Refused, TimedOut, answers, workspace
+from orchestrator.run.agents import BadAnswer, Broken, NotReachable, Refused, TimedOut, answers, prices, workspace
 from orchestrator.run.agents.statuses import problem
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ CONNECT_SECONDS = 30.0
 HOTTEST = 1.2
 STEP = 0.3
 CHARACTERS_A_TOKEN = 3.5
+LEAST_CHARACTERS_A_TOKEN = 2.5
+"""What a prompt is booked at before it is sent; code has short tokens."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,18 @@ class ChatCompletion:
     notes: tuple[str, ...] = ()
     kind: str = "chat"
 
-    def turn(self, brief: Brief, folder: Path) -> AgentTurn:
-        """Raises NotReachable, Refused, RateLimited, Overloaded, ContextTooLong, TimedOut or BadAnswer."""
+    def most(self, brief: Brief) -> Usage:
+        """The prompt at `LEAST_CHARACTERS_A_TOKEN`, and the longest answer. Raises ContextTooLong."""
+        system, user, _ = briefing.chat_prompt(brief, self._room())
+        tokens = int((len(system) + len(user)) / LEAST_CHARACTERS_A_TOKEN) + 1
+        return Usage(tokens, self.config.max_tokens, prices.usd(self.config, self.config.model, tokens, self.config.max_tokens))
+
+    def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
+        """Raises NotReachable, Refused, RateLimited, Overloaded, ContextTooLong, TimedOut, Broken or BadAnswer."""
         started = time.monotonic()
-        room = int(max(self.config.context_tokens - self.config.max_tokens, self.config.context_tokens // 2) * CHARACTERS_A_TOKEN)
-        system, user, cut = briefing.chat_prompt(brief, room)
-        model, reply = asyncio.run(self._converse(brief, system, user))
+        system, user, cut = briefing.chat_prompt(brief, self._room())
+        model, reply = asyncio.run(self._converse(brief, system, user, min(self.turn_seconds, seconds or self.turn_seconds)))
+        answered_by = str(reply.get("model") or model)
         text, stop = _said(reply, self.config.url)
         found, notes = answers.changes(text, brief.writable, tuple(file.path for file in brief.files), cut=stop == "length")
         programs = {file.path for file in brief.files if file.executable}
@@ -52,11 +60,11 @@ class ChatCompletion:
             notes += ("the answer changed no file",)
         return AgentTurn(
             text=text,
-            usage=_usage(reply),
+            usage=prices.priced(_usage(reply), self.config, answered_by),
             stop=stop,
             agent=self.name,
             kind=self.kind,
-            model=str(reply.get("model") or model),
+            model=answered_by,
             seconds=time.monotonic() - started,
             transcript=f"--- system ---\n\n{system}\n\n--- user ---\n\n{user}\n\n--- answer ---\n\n{text}",
             notes=(*self.notes, *cut, *notes),
@@ -65,20 +73,29 @@ class ChatCompletion:
     def close(self) -> None:
         pass
 
-    async def _converse(self, brief: Brief, system: str, user: str) -> tuple[str, dict[str, Any]]:
+    def _room(self) -> int:
+        """Characters of a prompt that the model's window has room for."""
+        return int(max(self.config.context_tokens - self.config.max_tokens, self.config.context_tokens // 2) * CHARACTERS_A_TOKEN)
+
+    async def _converse(self, brief: Brief, system: str, user: str, seconds: float) -> tuple[str, dict[str, Any]]:
         import httpx
 
         try:
-            async with asyncio.timeout(self.turn_seconds):
+            async with asyncio.timeout(seconds):
                 wait = httpx.Timeout(None, connect=CONNECT_SECONDS)
-                async with httpx.AsyncClient(headers=self._headers(), timeout=wait, trust_env=not _is_loopback(self.config.url)) as client:
+                async with httpx.AsyncClient(headers=self._headers(), timeout=wait, trust_env=not prices.is_local(self.config.url)) as client:
                     model = self.config.model or await self._first_model(client)
                     body = request_body(self.config, model, brief, system, user)
                     return model, await self._ask(client, "POST", "/chat/completions", body)
         except TimeoutError:
             raise TimedOut(
-                f"{self.config.url}: no answer within {self.turn_seconds:g} s",
+                f"{self.config.url}: no answer within {seconds:g} s",
                 hint="raise `limits.turn_seconds`, lower `max_tokens`, or use a faster model",
+            ) from None
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
+            detail = str(error) or type(error).__name__
+            raise Broken(
+                f"{self.config.url}: the connection ended before the answer was complete: {detail}", hint="look at the server's log"
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             detail = str(error) or type(error).__name__
@@ -165,11 +182,3 @@ def _usage(reply: dict[str, Any]) -> Usage:
 
     cost = values.get("cost")
     return Usage(number("prompt_tokens"), number("completion_tokens"), float(cost) if isinstance(cost, int | float) else None)
-
-
-def _is_loopback(url: str) -> bool:
-    """A proxy of the environment is not asked for this machine."""
-    from urllib.parse import urlsplit
-
-    host = urlsplit(url).hostname or ""
-    return host == "localhost" or host == "::1" or host.startswith("127.")

@@ -34,8 +34,22 @@ WAYS = (
 Probe = Callable[[], tuple[str, str] | None]
 
 
-def choice(task: Task, role: Role, prd: Prd, config: Config, root: Path, probe: Probe) -> Agent | Unavailable:
-    name, where = _name(role, prd, config)
+def rungs(task: Task, role: Role, prd: Prd, config: Config, root: Path, probe: Probe) -> tuple[Agent, ...] | Unavailable:
+    """Every rung of the role's ladder, first rung first. One that cannot work makes the whole ladder Unavailable: nothing falls back silently."""
+    names, where = _names(role, prd, config)
+    found = []
+    for name in names:
+        agent = choice(task, role, prd, config, root, probe, (name, where))
+        if isinstance(agent, Unavailable):
+            return agent
+        found.append(agent)
+    return tuple(found)
+
+
+def choice(task: Task, role: Role, prd: Prd, config: Config, root: Path, probe: Probe, named: tuple[str, str] | None = None) -> Agent | Unavailable:
+    """The agent on the first rung; `named`: (name, where it is named) of another rung."""
+    names, place = _names(role, prd, config)
+    name, where = named or (names[0], place)
     if name != "auto":
         if name not in config.agents and name != "recorded":
             return _unknown(name, where, config)
@@ -66,13 +80,13 @@ def choice(task: Task, role: Role, prd: Prd, config: Config, root: Path, probe: 
     return Unavailable(f"no agent can work on {task.id} ({role}): {missing}, and no model answers on loopback", WAYS, notes)
 
 
-def _name(role: Role, prd: Prd, config: Config) -> tuple[str, str]:
-    """The name, and the place that gave it."""
+def _names(role: Role, prd: Prd, config: Config) -> tuple[tuple[str, ...], str]:
+    """The names of the ladder's rungs, and the place that gave them."""
     ladder = dict(prd.agents).get(role, ())
     if ladder:
-        return ladder[0], f"{prd.path}: `agents.{role}`"
-    configured: str = getattr(config.roles, role)
-    return (configured, f"orchestrator.yaml: `roles.{role}`") if configured else (config.agent, "orchestrator.yaml: `agent`")
+        return ladder, f"{prd.path}: `agents.{role}`"
+    configured = config.roles.ladder(role)
+    return (configured, f"orchestrator.yaml: `roles.{role}`") if configured else ((config.agent,), "orchestrator.yaml: `agent`")
 
 
 def _unknown(name: str, where: str, config: Config) -> Unavailable:

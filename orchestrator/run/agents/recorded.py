@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.model import AgentTurn, Brief, Role, Task
+from orchestrator.model import AgentTurn, Brief, Role, Task, Usage
 from orchestrator.run.agents import NoRecording, StaleRecording, workspace
 from orchestrator.run.agents.recording import RecordedTurn, brief_hash, load, task_folder, turn_path
 
@@ -18,7 +18,10 @@ class RecordedReplay:
     notes: tuple[str, ...] = ()
     kind: str = "recorded"
 
-    def turn(self, brief: Brief, folder: Path) -> AgentTurn:
+    def most(self, brief: Brief) -> Usage:
+        return Usage(0, 0, 0.0)
+
+    def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
         """Raises NoRecording when there is none for this turn, StaleRecording when the requirement has changed since."""
         started = time.monotonic()
         path = turn_path(self.folder, brief)

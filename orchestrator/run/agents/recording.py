@@ -184,9 +184,12 @@ class Recording:
     def kind(self) -> str:
         return self.agent.kind
 
-    def turn(self, brief: Brief, folder: Path) -> AgentTurn:
+    def most(self, brief: Brief) -> Usage:
+        return self.agent.most(brief)
+
+    def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
         before = workspace.read(folder)
-        answer = self.agent.turn(brief, folder)
+        answer = self.agent.turn(brief, folder, seconds)
         path = turn_path(self.folder, brief)
         text = dump(recorded_turn(brief, answer, workspace.difference(before, workspace.read(folder))))
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -76,15 +76,19 @@ class ScriptedTurns:
     notes: tuple[str, ...] = ()
     kind: str = "scripted"
 
-    def turn(self, brief: Brief, folder: Path) -> AgentTurn:
+    def most(self, brief: Brief) -> Usage:
+        return Usage(0, 0, 0.0)
+
+    def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
         """Raises ScriptFailed when the script cannot be read or raises, TimedOut at the time limit."""
         started = time.monotonic()
+        limit = min(self.turn_seconds, seconds or self.turn_seconds)
         if not self.script.is_file():
             raise ScriptFailed(f"{self.script}: no such script", hint=f"set `agents.{self.name}.script` to a .yaml or .py file")
         if self.script.suffix == ".py":
-            answer, notes = _run(self.script, brief, folder, self.turn_seconds)
+            answer, notes = _run(self.script, brief, folder, limit)
         else:
-            answer, notes = _apply(self.script, brief, folder, self.turn_seconds)
+            answer, notes = _apply(self.script, brief, folder, limit)
         return AgentTurn(
             text=answer.text,
             usage=Usage(**answer.usage.model_dump()),

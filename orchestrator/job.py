@@ -1,0 +1,436 @@
+"""One project while it is being worked on: its PRDs in order, a cycle for each task that can be worked on, and what is recorded of it.
+
+Everything is recorded before the next thing begins (`run/durable.py` lists the steps), so that a killed run is continued by the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from orchestrator.config import Config
+from orchestrator.errors import Exit, NoTurn
+from orchestrator.model import Change, CycleResult, Plan, Prd, Problem, Task
+from orchestrator.plan import outline
+from orchestrator.run import dependencies, environment, git, integrate, layout, lifecycle, limits, sandboxes
+from orchestrator.run.agents import Agent, Unavailable, choose, choose_ladder
+from orchestrator.run.bench import Work
+from orchestrator.run.cycle import run_cycle
+from orchestrator.run.durable import durable
+from orchestrator.save import chain, written
+from orchestrator.save.journal import Account, Journal
+from orchestrator.save.ledger import Ledger
+from orchestrator.save.store import Store, TaskRow, moment, now, stamp, turns_of
+
+Say = Callable[[str], None]
+
+CONFLICTS = 3
+"""How often a task goes back to be judged on a branch that moved on."""
+REPORT_SHARE = 20
+"""Reports are written anew when so many times what it took has passed."""
+
+
+@dataclass
+class Outcome:
+    """What one call of `run` did, over all projects."""
+
+    turns: int = 0
+    done: int = 0
+    failed: int = 0
+    needs_person: int = 0
+    parked: int = 0
+    newly_set_aside: int = 0
+    waiting: dict[str, list[Problem]] = field(default_factory=dict)
+    """PRD id → why nothing can work on it now."""
+    runs: list[str] = field(default_factory=list)
+    """Ids of the runs that were recorded."""
+    locked: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    """Projects that an error of ours stopped; the others went on."""
+
+    @property
+    def nothing_new(self) -> bool:
+        return not (self.runs or self.newly_set_aside or self.waiting or self.locked or self.broken)
+
+    @property
+    def exit_code(self) -> Exit:
+        """Of this run, not of the standing state; the first that applies."""
+        if self.broken:
+            return Exit.INTERNAL
+        if self.failed:
+            return Exit.TASK_FAILED
+        if self.needs_person:
+            return Exit.NEEDS_PERSON
+        if self.newly_set_aside:
+            return Exit.SET_ASIDE
+        if self.locked:
+            return Exit.LOCKED
+        if self.parked or self.waiting:
+            return Exit.PARKED
+        return Exit.DONE
+
+    def wait(self, prd: Prd, code: str, message: str, hint: str) -> bool:
+        """Note why nothing can work on a PRD now; whether that is news."""
+        problem = Problem(prd.path, 0, code, message, hint, "note")
+        known = self.waiting.setdefault(prd.id, [])
+        if problem in known:
+            return False
+        known.append(problem)
+        return True
+
+
+@dataclass
+class Job:
+    """One project while it is being worked on."""
+
+    root: Path
+    config: Config
+    project: str
+    store: Store
+    ledger: Ledger
+    run: str
+    notes: dict[str, tuple[Problem, ...]]
+    outcome: Outcome
+    say: Say
+    begun: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    """PRD id → its plan as it is now."""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    waited: float = 0.0
+    """Seconds that the run stayed for parked tasks."""
+    reported: float = 0.0
+    """When reports were last written, as the monotonic clock has it, and the seconds that took."""
+    reporting: float = 0.0
+
+    def begin(self, continued: bool = False) -> None:
+        if not self.begun:
+            self.begun = True
+            self.store.begin_run(self.run, continued, self.facts)
+            self.outcome.runs.append(self.run)
+
+
+def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
+    """Everything of the project that can be done now. `complete`: PRDs whose every task is done, over all projects; kept up to date."""
+    store = job.store
+    written.killed_runs(job.store, job.run)
+    chain.extend(job.store)
+    if interrupted := store.in_state("running"):
+        job.begin(continued=True)
+        for name in interrupted:
+            store.move(name, "reclaimed", job.run, "the process that ran it is gone; what had returned is not paid again")
+    for prd in prds:
+        job.plans[prd.id] = outline.plan_of(prd, job.config.gates.held_out)
+        with durable("plan saved"):
+            store.save_plan(prd, job.plans[prd.id], job.run)
+        _resume(job, prd)
+        if not _is_complete(job, prd):
+            complete.discard(prd.id)
+    while True:
+        for prd in prds:
+            missing = [name for name in prd.depends_on if name not in complete]
+            if missing and _has_work(job, prd):
+                job.outcome.wait(prd, "waits-for-prd", f"it depends on {', '.join(missing)}, which is not complete", "it runs when that is done")
+                continue
+            _prd(job, prd)
+            if _is_complete(job, prd):
+                complete.add(prd.id)
+        if not _stay(job, prds):
+            break
+    for prd in prds:
+        _say_parked(job, prd)
+    if store.events(job.run):
+        job.begin()
+
+
+def _resume(job: Job, prd: Prd) -> None:
+    """What was parked is tried again, once the time is over that it waits for."""
+    for name, until in job.store.parked(prd.id):
+        if not until or until <= now():
+            job.store.move(name, "resumed", job.run)
+    _settle(job, prd)
+
+
+def _stay(job: Job, prds: tuple[Prd, ...]) -> bool:
+    """Wait for what is parked for a short time only; whether there is something to do again."""
+    waits = [until for prd in prds for _, until in job.store.parked(prd.id) if until]
+    soonest = min((moment(until) for until in waits), default=None)
+    if soonest is None or soonest - time.time() > job.config.limits.wait_in_run - job.waited:
+        return False
+    seconds = soonest - time.time() + 0.01
+    if seconds > 0:
+        job.say(f"{job.project}: waits until {stamp(soonest)}")
+        _write_reports(job, at_once=True)
+        time.sleep(seconds)
+        job.waited += seconds
+    for prd in prds:
+        _resume(job, prd)
+    return any(_has_work(job, prd) for prd in prds)
+
+
+def _say_parked(job: Job, prd: Prd) -> None:
+    waits = sorted((until, name) for name, until in job.store.parked(prd.id) if until)
+    for until, name in waits[:1]:
+        reason = job.store.reason(name).splitlines()[0]
+        job.outcome.wait(prd, "parked", f"{name} is parked until {until}: {reason}", "a run after that goes on; `orchestrator retry` goes on now")
+
+
+def _settle(job: Job, prd: Prd) -> None:
+    """Every move that follows from the states alone."""
+    tasks = {task.id: task for task in job.plans[prd.id].tasks}
+    asked = frozenset(name for name, task in tasks.items() if task.question)
+    depends_on = {name: task.depends_on for name, task in tasks.items()}
+    while moves := lifecycle.next_moves(job.store.states(prd.id), depends_on, asked):
+        for name, move in moves:
+            question = tasks[name].question if move == "needs a person" else None
+            job.store.move(name, move, job.run, question.text if question else "", question)
+            if question:
+                job.outcome.needs_person += 1
+                job.say(f"{name}: needs a person: {question.text} ({prd.path}, lines {', '.join(map(str, question.lines))})")
+
+
+def _has_work(job: Job, prd: Prd) -> bool:
+    return any(state in ("ready", "produced") for state in job.store.states(prd.id).values())
+
+
+def _prd(job: Job, prd: Prd) -> None:
+    """Every task of a PRD that can be worked on, in plan order."""
+    if _has_work(job, prd):
+        place = _prepare(job, prd)
+        for name in job.store.in_state("produced", prd.id):
+            job.begin()
+            _integrate(job, place, job.store.task(name))
+            _settle(job, prd)
+        tried: set[str] = set()
+        while name := next((name for name in job.store.in_state("ready", prd.id) if name not in tried), ""):
+            row = job.store.task(name)
+            ladder = choose_ladder(row.task, "code", prd, job.config, job.root)
+            if isinstance(ladder, Unavailable):
+                tried.add(name)
+                if job.outcome.wait(prd, "no-agent", ladder.message, "; or ".join(ladder.ways)):
+                    job.say(f"{prd.id}: waits: {ladder.message}\n" + "\n".join(f"  → {way}" for way in ladder.ways))
+                continue
+            job.begin()
+            if _cycle(job, prd, row, place, ladder) == "conflicted":
+                continue
+            tried.add(name)
+            _settle(job, prd)
+            _write_reports(job)
+    _keep_held_out(job, prd)
+
+
+def _tests_agent(job: Job, prd: Prd, task: Task) -> Agent | None:
+    """Who writes tests, where there is something to write and somebody for it."""
+    agent = choose(task, "tests", prd, job.config, job.root) if _wants_tests(job, prd, task) else None
+    return None if isinstance(agent, Unavailable) else agent
+
+
+def _wants_tests(job: Job, prd: Prd, task: Task) -> bool:
+    """A tests agent has something to do: prose criteria, or what no test notices where that matters to somebody."""
+    prose = any(not criterion.examples for criterion in task.criteria)
+    named = bool(job.config.roles.tests) or "tests" in dict(prd.agents)
+    return prose or named or job.config.gates.mutation is not None or prd.gates.mutation is not None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a PRD's code is made."""
+
+    repository: git.Repository
+    branch: str
+    """Full name of the ref."""
+    python: Path
+    """Interpreter of the project's environment."""
+
+
+def _prepare(job: Job, prd: Prd) -> _Place:
+    """The project's repository, the PRD's branch, and the interpreter of the project's environment. Raises SetupError for what is missing."""
+    level = sandboxes.required_level(job.config.sandbox.require, allow_weak=job.config.sandbox.allow_weak)
+    if level.warning and not job.begun:
+        job.say(level.warning)
+    target = prd.target.repo
+    if target and "://" not in target and not target.startswith("git@"):
+        target = str((job.root / target).resolve())
+    repository = git.open_repository(job.store.repository, target, prd.target.branch)
+    start = f"refs/remotes/target/{prd.target.branch}" if target else "refs/heads/main"
+    if prd.depends_on and repository.resolve(f"refs/heads/prd/{prd.depends_on[-1]}"):
+        start = f"refs/heads/prd/{prd.depends_on[-1]}"
+    branch = git.branch_for(repository, prd.id, start)
+    made = environment_of(repository, repository.tree(branch), prd, job.config.folder(job.root, "environments"))
+    job.facts["environment"] = made.lock
+    job.facts["packages"] = [f"{name}=={version}" for name, version in sorted(made.packages.items())]
+    job.facts["tools"]["pytest"] = made.packages.get("pytest", "")
+    return _Place(repository, branch, made.python)
+
+
+def environment_of(repository: git.Repository, tree: str, prd: Prd, folder: Path) -> environment.Environment:
+    """The prepared environment that a tree and a PRD declare. `folder`: where environments are cached. Raises SetupError for what cannot be had."""
+    read = cache(lambda path: repository.read(tree, path))
+    paths = repository.paths(tree) if prd.target.repo else ()
+    own, declared = layout.detect(paths, read), dependencies.declared(paths, read)
+    asked = tuple(dependencies.Requirement(text, f"{prd.path}, dependencies") for text in prd.dependencies)
+    return environment.prepare(folder, (*declared.requirements, *asked), pins=declared.pins, project=own if prd.target.repo else None)
+
+
+def _cycle(job: Job, prd: Prd, row: TaskRow, place: _Place, ladder: tuple[Agent, ...]) -> str:
+    """One cycle of a task, recorded, and integrated when it passed. Returns the name of the move it ended with, or `done`."""
+    store, tests_agent = job.store, _tests_agent(job, prd, row.task)
+    ceilings = limits.ceilings(job.config.budgets, prd.budget)
+    account = Account(job.ledger, job.project, prd.id, row.id, row.fingerprint, job.run, ceilings, job.config.limits)
+    journal = Journal(store.folder / "journal" / f"{outline.slug(row.id)}-{row.fingerprint[:12]}-{row.cycle}.jsonl", account)
+    if (refused := journal.refusal(ladder[0].name, ladder[0].kind)) and not journal.returned:
+        return _park(job, row, refused)
+    cycle = _work_of(job, prd, row, place)
+    started_at = now()
+    job.say(f"{row.id}: {row.task.goal} …")
+    with durable("task started"):
+        store.move(row.id, "started", job.run)
+    result = run_cycle(cycle, ladder, journal, tests_agent)
+    for warning in journal.warnings:
+        job.say(f"{row.id}: {warning}")
+        job.facts.setdefault("warnings", []).append(warning)
+    trees = integrate.trees(place.repository, result)
+    passed = result.verdict in ("passed", "already satisfied")
+    move = "produced" if passed else {"gave up": "gave up", "needs a person": "needs a person"}.get(result.verdict, "parked")
+    with durable("result saved"):
+        store.save_result(row, job.run, started_at, result, trees, move, job.config.gates.quarantine_days)
+    job.outcome.turns += len(turns_of(result))
+    if passed:
+        return _integrate(job, place, row)
+    until = f" (until {stamp(result.until)})" if result.until else ""
+    job.say(f"{row.id}: {result.verdict}{until}: {result.reason}")
+    job.outcome.failed += move == "gave up"
+    job.outcome.needs_person += move == "needs a person"
+    job.outcome.parked += move == "parked"
+    return move
+
+
+def _park(job: Job, row: TaskRow, refused: NoTurn) -> str:
+    """A budget or a breaker stands before the first turn: the task waits, and nothing is tried for it."""
+    job.store.move(row.id, "parked", job.run, str(refused), until=refused.reset_at)
+    until = f" (until {stamp(refused.reset_at)})" if refused.reset_at else ""
+    job.say(f"{row.id}: parked{until}: {refused}")
+    job.outcome.parked += 1
+    return "parked"
+
+
+def _work_of(job: Job, prd: Prd, row: TaskRow, place: _Place) -> Work:
+    """All that the cycle needs to know."""
+    store, states = job.store, job.store.states(prd.id)
+    tasks = job.plans[prd.id].tasks
+    earlier = [entry.result for entry in store.results_for(row.id, row.fingerprint)]
+    return Work(
+        task=row.task,
+        prd=prd,
+        repository=place.repository.path,
+        base=place.repository.tree(place.branch),
+        python=place.python,
+        config=job.config,
+        first_attempt=row.attempts + 1,
+        own_suite=bool(prd.target.repo),
+        builds_on=tuple(path for other in tasks if other.id in row.task.depends_on for path in other.files),
+        earlier=tuple(attempt for result in earlier for attempt in result.attempts),
+        written=_locked_before(row.task, earlier),
+        done=tuple(other for other in tasks if states.get(other.id) == "done"),
+        revealed=frozenset(name for result in earlier for name in result.revealed),
+        quarantined=frozenset(item.test for item in store.quarantined() if item.until > now()),
+    )
+
+
+def _locked_before(task: Task, earlier: list[CycleResult]) -> tuple[Change, ...]:
+    """Tests for prose criteria that an earlier cycle of the same wording has locked."""
+    locked = [change for result in earlier for change in result.tests if change.path != task.test_file]
+    return tuple(locked[-1:])
+
+
+def _integrate(job: Job, place: _Place, row: TaskRow) -> str:
+    store = job.store
+    entry = store.result(row.id, row.fingerprint)
+    assert entry is not None, "a produced task has a result"
+    try:
+        with durable("commits made"):
+            commits = integrate.integrate(place.repository, place.branch, row.task, entry.result)
+    except integrate.Conflict as conflict:
+        if store.moves(row.id, "conflicted") >= CONFLICTS:
+            store.move(row.id, "gave up", job.run, f"the branch moved on {CONFLICTS + 1} times while it was judged: {conflict}")
+            job.outcome.failed += 1
+            return "gave up"
+        store.move(row.id, "conflicted", job.run, str(conflict))
+        return "conflicted"
+    with durable("task done"):
+        store.integrated(row.id, job.run, entry.result, commits, place.branch.removeprefix("refs/heads/"))
+    store.set_facts(job.run, job.facts)
+    with durable("evidence written"):
+        chain.add(store, row.id)
+    job.outcome.done += 1
+    job.say(f"{row.id}: done: {entry.result.reason}")
+    return "done"
+
+
+def _is_complete(job: Job, prd: Prd) -> bool:
+    states = [state for state in job.store.states(prd.id).values() if state != "retired"]
+    return bool(states) and all(state == "done" for state in states)
+
+
+def _keep_held_out(job: Job, prd: Prd) -> None:
+    """When a PRD is complete, its held-out examples become regression tests; a run that was killed before that is made good."""
+    if not _is_complete(job, prd) or job.store.kept(prd.id):
+        return
+    repository, branch = git.Repository(job.store.repository), f"refs/heads/prd/{prd.id}"
+    rows = [job.store.task(name) for name in job.store.in_state("done", prd.id)]
+    shown, fresh = {}, set()
+    for row in rows:
+        entry = job.store.result(row.id, row.fingerprint)
+        revealed = entry.result.revealed if entry else ()
+        if entry and entry.result.fresh:
+            fresh.add(row.id)
+        shown[row.id] = frozenset(example.id for example in row.task.examples if not example.held_out or example.id in revealed)
+    with durable("held-out kept"):
+        commit = integrate.commit_held_out(repository, branch, prd, tuple(row.task for row in rows), shown, frozenset(fresh))
+        job.store.keep(prd.id, rows[-1].id, commit, branch.removeprefix("refs/heads/"))
+    chain.extend(job.store)
+
+
+# --- save ------------------------------------------------------------------------------------------------------------------
+
+
+def kind(job: Job) -> str:
+    """The outcome of this project's part of the run, from the moves it made."""
+    states = {task: state for task, state, _ in job.store.events(job.run)}
+    for state, word in (("failed", "failed"), ("unclear", "needs a person"), ("parked", "parked")):
+        if state in states.values():
+            return word
+    return "done"
+
+
+def close(job: Job, kind: str) -> None:
+    """The end of the project's part of a run, also of one that was stopped."""
+    if job.begun:
+        job.store.set_facts(job.run, job.facts)
+        summary = written.summary(job.store, job.run, (datetime.now(UTC) - job.started).total_seconds())
+        with durable("run ended"):
+            job.store.end_run(job.run, kind, summary, now())
+        _write_reports(job, at_once=True)
+    else:
+        written.project(job.store, job.root, job.notes)
+    with durable("bundle packed"):
+        chain.pack(job.store)
+
+
+def _write_reports(job: Job, *, at_once: bool = False) -> None:
+    """The run's report and the project's, as things stand; seldom enough that writing them takes a small part of a run."""
+    began = time.monotonic()
+    if not at_once and began - job.reported < REPORT_SHARE * job.reporting:
+        return
+    job.store.set_facts(job.run, job.facts)
+    with durable("run report written"):
+        written.run(job.store, job.run)
+    with durable("project report written"):
+        written.project(job.store, job.root, job.notes)
+    job.reported = time.monotonic()
+    job.reporting = job.reported - began

@@ -1,0 +1,56 @@
+"""The durable steps of a run, in order: after each of them the next run goes on from there, and before it from the one before.
+
+A kill at any moment falls before or after one of these. `TDD_KILL_AT="after turn returned:2"` makes the process end itself with SIGKILL at that
+place (the second time it gets there): the tests of recovery do so at every step, and you can.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+STEPS: dict[str, str] = {
+    "run begun": "the ledger knows that this process works, and whose budget it goes on with",
+    "plan saved": "the PRD, its tasks and what became of their earlier wordings, in one transaction",
+    "task started": "the task is running",
+    "turn reserved": "the turn is booked in the ledger at the most it may use; nothing is sent yet",
+    "turn sent": "the journal says that the turn is about to be sent; from now on it may have been paid",
+    "turn failed": "the journal says that the agent could not answer; the ledger takes the booking back where nothing was paid",
+    "turn returned": "the journal holds the answer and what it changed: it is never asked for again",
+    "turn settled": "the ledger holds what the turn used",
+    "result saved": "result, turns, attempts and the move that follows, in one transaction",
+    "commits made": "the judged trees are commits on the PRD's branch, by one compare-and-swap",
+    "task done": "proofs, commits and the move, in one transaction",
+    "evidence written": "the evidence bundle, and its commit on refs/orchestrator/evidence",
+    "held-out kept": "the held-out examples of a complete PRD are committed as regression tests",
+    "run report written": "the run's report and its JUnit XML",
+    "project report written": "the project's report",
+    "run ended": "the run's outcome and figures",
+    "bundle packed": "the git bundle in artifacts/",
+    "inbox written": "what became of each PRD file",
+    "run closed": "the ledger knows that this process has ended by itself",
+}
+"""Name → what is on the disk once it is over. What a run repeats (tasks, turns) is listed once."""
+
+KILL_AT = "TDD_KILL_AT"
+_reached: Counter[str] = Counter()
+
+
+@contextmanager
+def durable(step: str) -> Iterator[None]:
+    """Around the writing of one step. Raises KeyError for a step that is not listed."""
+    assert step in STEPS, step
+    _passed(f"before {step}")
+    yield
+    _passed(f"after {step}")
+
+
+def _passed(place: str) -> None:
+    wanted, _, times = os.environ.get(KILL_AT, "").partition(":")
+    if wanted == place:
+        _reached[place] += 1
+        if _reached[place] == int(times or 1):
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,327 @@
+"""What spans projects: every turn and what it cost, what breakers look at, and the runs under way. `runs/orchestrator.sqlite`.
+
+Several processes may use it at once, each for a short transaction under an OS lock. A turn is booked at the most it may use before it is sent
+(`reserve`) and at what it used when it has returned (`settle`). One that never returned stays booked at its reservation; it is `lost`.
+
+    reserved ─▶ settled    it returned
+             ─▶ failed     the agent could not answer; booked on where that may have been paid
+             ─▶ lost       the process was gone before it returned, or the turn was stopped
+             ─▶ released   it was never sent
+
+Nothing is kept open between transactions, so that a Ledger travels to a worker.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.config import Budgets, Ceiling
+from orchestrator.errors import AgentError, NoTurn, SetupError, StoreError
+from orchestrator.model import AgentTurn, Usage
+from orchestrator.run import limits
+from orchestrator.run.limits import SCOPES, Spent
+from orchestrator.save.migrations import LEDGER, migrate, refuse_newer
+
+FILE = "orchestrator.sqlite"
+LOCK = "orchestrator.lock"
+
+COUNTED = "state != 'released'"
+_SCOPE_COLUMNS = {"attempt": "task = ? AND fingerprint = ? AND attempt = ?", "task": "task = ? AND fingerprint = ?", "prd": "prd = ?"}
+_SCOPE_COLUMNS |= {"run": "scope = ?", "day": "day = ?"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A turn that is about to be taken: whose it is, and the most it may use."""
+
+    key: str
+    """The same for the same turn of the same cycle, whichever process takes it: `<project>/<journal>/<role> <attempt>.<turn>`."""
+    project: str
+    prd: str
+    task: str
+    fingerprint: str
+    attempt: str
+    """`<role> <number>`."""
+    step: str
+    run: str
+    agent: str
+    kind: str
+    most: Usage
+
+
+@dataclass(frozen=True)
+class Reservation:
+    id: int
+    seconds: float | None
+    """How long the turn may take before a budget of minutes is used up; None: no such budget."""
+    warnings: tuple[str, ...]
+    """Budgets that come to their end, each said once."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    folder: Path
+    """`runs`."""
+    budgets: Budgets
+    scope: str = ""
+    """Of the run: its id, or that of the killed run it goes on with."""
+
+    # --- turns ---------------------------------------------------------------------------------------------------------
+
+    def reserve(self, asked: Asked, ceilings: dict[str, Ceiling], turn_seconds: float, *, sent: bool) -> Reservation:
+        """Book the most a turn may use. Raises NoTurn when that would exceed a budget.
+
+        `sent`: an earlier process had sent this very turn and was gone before it returned; what it booked is lost then, else released.
+        """
+        now = time.time()
+        with self._transaction() as db:
+            state, settled = ("lost", now) if sent else ("released", now)
+            db.execute("UPDATE turns SET state = ?, settled_at = ? WHERE key = ? AND state = 'reserved'", (state, settled, asked.key))
+            day = limits.day_of(now, self.budgets.timezone)
+            spent = {scope: self._spent(db, scope, asked, day) for scope in SCOPES}
+            seconds = limits.seconds_left(ceilings, spent)
+            booked = self._booked(asked, turn_seconds if seconds is None else min(turn_seconds, max(seconds, 0.0)))
+            refused = self._refusal(db, asked, ceilings, spent, booked, now)
+            if refused is None:
+                return self._book(db, asked, ceilings, day, spent, booked, seconds)
+        raise refused
+
+    def refusal(self, asked: Asked, ceilings: dict[str, Ceiling]) -> NoTurn | None:
+        """What stands before a turn that costs next to nothing; None when nothing does. Books nothing."""
+        now = time.time()
+        with self._reading() as db:
+            if db is None:
+                return None
+            spent = {scope: self._spent(db, scope, asked, limits.day_of(now, self.budgets.timezone)) for scope in SCOPES}
+            return self._refusal(db, asked, ceilings, spent, Spent(turns=1), now)
+
+    def _refusal(
+        self, db: sqlite3.Connection, asked: Asked, ceilings: dict[str, Ceiling], spent: dict[str, Spent], booked: Spent, now: float
+    ) -> NoTurn | None:
+        """The breaker or the budget that stands before a turn."""
+        for scope in SCOPES:
+            if why := limits.exceeded(scope, ceilings[scope], spent[scope], booked):
+                return NoTurn(why, hint=_ways(scope), reset_at=limits.next_day(now, self.budgets.timezone) if scope == "day" else None)
+        return None
+
+    def _book(
+        self,
+        db: sqlite3.Connection,
+        asked: Asked,
+        ceilings: dict[str, Ceiling],
+        day: str,
+        spent: dict[str, Spent],
+        booked: Spent,
+        seconds: float | None,
+    ) -> Reservation:
+        now = time.time()
+        row = db.execute(
+            "INSERT INTO turns (key, project, prd, task, fingerprint, attempt, step, run, scope, day, agent, kind, pid, reserved_at, state, "
+            "seconds, tokens, usd) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, ?)",
+            (
+                *(asked.key, asked.project, asked.prd, asked.task, asked.fingerprint, asked.attempt, asked.step, asked.run, self.scope, day),
+                *(asked.agent, asked.kind, os.getpid(), now, booked.seconds, booked.tokens, booked.usd),
+            ),
+        )
+        self._event(db, now, "started", asked)
+        said = []
+        for scope in SCOPES:
+            text = limits.warning(scope, ceilings[scope], spent[scope] + booked, self.budgets.warn_percent)
+            what = f"{scope} {self._value(scope, asked, day)}"
+            if text and db.execute("INSERT OR IGNORE INTO warnings VALUES (?, ?, ?)", (what, text, now)).rowcount:
+                said.append(text)
+        assert row.lastrowid is not None
+        return Reservation(row.lastrowid, seconds, tuple(said))
+
+    def settle(self, key: str, turn: AgentTurn) -> None:
+        """The turn has returned: what it used replaces what was booked. What is unknown stays as booked. Repeating it is harmless."""
+        usage, replay = turn.usage, turn.kind == "recorded"
+        tokens = None if usage.input_tokens is None and usage.output_tokens is None else (usage.input_tokens or 0) + (usage.output_tokens or 0)
+        now = time.time()
+        with self._transaction() as db:
+            row = db.execute("SELECT id, prd, task, step, agent FROM turns WHERE key = ? AND state = 'reserved'", (key,)).fetchone()
+            if row is None:
+                return
+            db.execute(
+                "UPDATE turns SET state = 'settled', settled_at = ?, seconds = ?, tokens = coalesce(?, tokens), usd = coalesce(?, usd), "
+                "model = ?, input_tokens = ?, output_tokens = ?, paid = ? WHERE id = ?",
+                (
+                    *(now, turn.seconds, 0 if replay else tokens, 0.0 if replay else usage.usd),
+                    *(turn.model, usage.input_tokens, usage.output_tokens, usage.usd, row[0]),
+                ),
+            )
+            db.execute(
+                "INSERT INTO events (at, kind, agent, task, step, error, infrastructure) VALUES (?, 'ok', ?, ?, ?, '', 0)",
+                (now, row[4], row[2], row[3]),
+            )
+
+    def fail(self, asked: Asked, error: AgentError, seconds: float) -> int:
+        """The agent could not answer after so many seconds. Returns how often in a row that happened with this agent, this time included."""
+        with self._transaction() as db:
+            if error.paid:
+                db.execute("UPDATE turns SET state = 'failed', settled_at = ?, error = ? WHERE key = ? AND state = 'reserved'", _failed(asked, error))
+            else:
+                db.execute(
+                    "UPDATE turns SET state = 'failed', settled_at = ?, error = ?, tokens = 0, usd = 0, sent = 0, seconds = ? "
+                    "WHERE key = ? AND state = 'reserved'",
+                    (*_failed(asked, error)[:2], seconds, asked.key),
+                )
+            self._event(db, time.time(), "failed", asked, type(error).__name__, infrastructure=error.infrastructure)
+            last = "SELECT coalesce(max(id), 0) FROM events WHERE agent = ?1 AND kind IN ('ok', 'reset')"
+            (failures,) = db.execute(f"SELECT count(*) FROM events WHERE agent = ?1 AND kind = 'failed' AND id > ({last})", (asked.agent,)).fetchone()
+            return int(failures)
+
+    def lose(self, key: str) -> None:
+        """The turn was stopped before it returned: it stays booked at its reservation."""
+        with self._transaction() as db:
+            db.execute("UPDATE turns SET state = 'lost', settled_at = ? WHERE key = ? AND state = 'reserved'", (time.time(), key))
+
+    def _booked(self, asked: Asked, seconds: float) -> Spent:
+        most = asked.most
+        known = most.input_tokens is not None and most.output_tokens is not None
+        tokens = (most.input_tokens or 0) + (most.output_tokens or 0) if known else self.budgets.turn_tokens
+        return Spent(seconds, tokens, self.budgets.turn_usd if most.usd is None else most.usd, 1)
+
+    def _spent(self, db: sqlite3.Connection, scope: str, asked: Asked, day: str) -> Spent:
+        values = {"attempt": (asked.task, asked.fingerprint, asked.attempt), "task": (asked.task, asked.fingerprint), "prd": (asked.prd,)}
+        values |= {"run": (self.scope,), "day": (day,)}
+        return _sum(db, _SCOPE_COLUMNS[scope], values[scope])
+
+    def _value(self, scope: str, asked: Asked, day: str) -> str:
+        of_task = f"{asked.task}@{asked.fingerprint}"
+        return {"attempt": f"{of_task} {asked.attempt}", "task": of_task, "prd": asked.prd, "run": self.scope, "day": day}[scope]
+
+    def _event(self, db: sqlite3.Connection, at: float, kind: str, asked: Asked, error: str = "", *, infrastructure: bool = False) -> None:
+        db.execute(
+            "INSERT INTO events (at, kind, agent, task, step, error, infrastructure) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (at, kind, asked.agent, asked.task, asked.step, error, infrastructure),
+        )
+
+    # --- runs ----------------------------------------------------------------------------------------------------------
+
+    def begin_run(self, name: str) -> str:
+        """A run over all projects begins. Returns the scope of its budget: its own name, or that of the killed run that it goes on with."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT id, scope, pid, began FROM runs WHERE ended_at IS NULL ORDER BY rowid DESC").fetchall()
+            killed = [row for row in rows if not _alive(row[2], row[3])]
+            db.executemany("UPDATE runs SET ended_at = ?, killed = 1 WHERE id = ?", [(time.time(), row[0]) for row in killed])
+            scope = killed[0][1] if killed else name
+            pid = os.getpid()
+            db.execute("INSERT INTO runs (id, scope, pid, began, started_at) VALUES (?, ?, ?, ?, ?)", (name, scope, pid, _birth(pid), time.time()))
+            return str(scope)
+
+    def end_run(self, name: str) -> None:
+        with self._transaction() as db:
+            db.execute("UPDATE runs SET ended_at = ? WHERE id = ?", (time.time(), name))
+
+    # --- reading -------------------------------------------------------------------------------------------------------
+
+    def spent_by(self, scope: str, *value: str) -> Spent:
+        """What stands against a budget: `day`, date; `run`, scope of the run; `prd`, id; `task`, id and fingerprint; all of it with `all`."""
+        with self._reading() as db:
+            return Spent() if db is None else _sum(db, _SCOPE_COLUMNS.get(scope, "1"), value)
+
+    def unknown(self) -> tuple[int, int]:
+        """(turns whose tokens, turns whose price the agent did not say): they count as booked."""
+        with self._reading() as db:
+            if db is None:
+                return 0, 0
+            where = "state = 'settled' AND kind NOT IN ('recorded', 'scripted')"
+            row = db.execute(f"SELECT total(input_tokens IS NULL AND output_tokens IS NULL), total(paid IS NULL) FROM turns WHERE {where}").fetchone()
+            return int(row[0]), int(row[1])
+
+    def states(self) -> dict[str, int]:
+        """State of turns → how many."""
+        with self._reading() as db:
+            return {} if db is None else dict(db.execute("SELECT state, count(*) FROM turns GROUP BY state").fetchall())
+
+    def last_scope(self) -> str:
+        """The budget scope of the newest run, '' when there was none."""
+        with self._reading() as db:
+            row = None if db is None else db.execute("SELECT scope FROM runs ORDER BY rowid DESC LIMIT 1").fetchone()
+            return str(row[0]) if row else ""
+
+    # --- the file ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One short transaction under the lock of the file. Raises StoreError when it cannot be read."""
+        try:
+            import fcntl
+        except ImportError:
+            raise SetupError("running PRDs needs Linux", hint="on Windows use WSL2; `check`, `plan`, `status` and `site` work here") from None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            db = self._open("rwc")
+            try:
+                db.execute("PRAGMA synchronous = FULL")
+                migrate(db, LEDGER)
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+            finally:
+                db.close()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.folder / FILE} cannot be read or written: {error}", hint="`orchestrator doctor --rebuild` mends it") from None
+        finally:
+            os.close(lock)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """For readers, without the lock; None when there is no file yet."""
+        if not (self.folder / FILE).exists():
+            yield None
+            return
+        try:
+            db = self._open("ro")
+            try:
+                refuse_newer(db, LEDGER)
+                yield db
+            finally:
+                db.close()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.folder / FILE} cannot be read: {error}", hint="`orchestrator doctor --rebuild` mends it") from None
+
+    def _open(self, mode: str) -> sqlite3.Connection:
+        return sqlite3.connect(f"{(self.folder / FILE).resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30)
+
+
+def _sum(db: sqlite3.Connection, where: str, values: tuple[str, ...]) -> Spent:
+    row = db.execute(f"SELECT total(seconds), total(tokens), total(usd), total(sent) FROM turns WHERE {COUNTED} AND {where}", values).fetchone()
+    return Spent(row[0], int(row[1]), row[2], int(row[3]))
+
+
+def _failed(asked: Asked, error: AgentError) -> tuple[float, str, str]:
+    return time.time(), f"{type(error).__name__}: {error.message}"[:1000], asked.key
+
+
+def _ways(scope: str) -> str:
+    if scope == "day":
+        return "it goes on when the next day begins; `budgets.day` sets it"
+    if scope == "run":
+        return "the next run goes on; `budgets.run` sets it"
+    return f"raise `budgets.{scope}`" + (" or the PRD's `budget`" if scope == "prd" else "")
+
+
+def _birth(pid: int) -> str:
+    """When a process began, as the kernel counts it: the same number is another process when it is another time. '' where that is not known."""
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _alive(pid: int, began: str) -> bool:
+    return bool(began) and _birth(pid) == began
