@@ -145,6 +145,69 @@ class Tidy(Section):
     """The same statements twice, over at least so many lines, ask for it."""
 
 
+class StepBreaker(Section):
+    """Of one step of one task: opened when it could not be carried out so often in a row. After each pause one probe decides."""
+
+    enabled: bool = True
+    """False: never opens."""
+    failures: int = Field(3, ge=0)
+    """So many failures in a row open it; 0: never opens."""
+    pause_seconds: float = Field(300.0, gt=0)
+    """Open for so long, then one probe."""
+
+
+class AgentBreaker(Section):
+    """Of one agent: opened by infrastructure failures in a row."""
+
+    enabled: bool = True
+    """False: never opens."""
+    failures: int = Field(3, ge=0)
+    """So many failures in a row open it; 0: never opens."""
+    pause_seconds: float = Field(300.0, gt=0)
+    """Open for so long, then one probe."""
+    extensions: int = Field(3, ge=0)
+    """So often a probe that fails extends the pause; the next that fails leaves it open until it is reset."""
+
+
+class SystemBreaker(Section):
+    """Of everything: opened when many agents are failing at once, by infrastructure."""
+
+    enabled: bool = True
+    """False: never opens."""
+    share: float = Field(0.5, gt=0, le=1)
+    """Share of the agents that must be failing."""
+    least: int = Field(2, ge=0)
+    """And at least so many of them; 0: never opens."""
+    window_seconds: float = Field(300.0, gt=0)
+    """An agent is failing until it answers, or until its last failure is older than this."""
+    pause_seconds: float = Field(600.0, gt=0)
+    """Open for so long, then one probe."""
+    drain_seconds: float = Field(60.0, ge=0)
+    """Turns that are under way when it opens may go on for so long."""
+
+
+class Flapping(Section):
+    """A breaker that closes and opens again and again pauses longer."""
+
+    opens: int = Field(3, ge=0)
+    """With more openings than this within the time below, each doubles the pause once more; 0: never."""
+    seconds: float = Field(3600.0, gt=0)
+    """The time in which openings are counted."""
+    longest_pause_seconds: float = Field(3600.0, gt=0)
+    """Doubling ends here. It never makes a pause shorter than it is configured."""
+
+
+class BreakerRules(Section):
+    """When turns are held back because they could not be carried out ([what counts](breakers.md)). Not asked yet: events are not recorded."""
+
+    probe_seconds: float = Field(900.0, gt=0)
+    """A probe without an end is given up as failed after this long. Longer than `limits.turn_seconds`."""
+    step: StepBreaker = StepBreaker()
+    agent: AgentBreaker = AgentBreaker()
+    system: SystemBreaker = SystemBreaker()
+    flapping: Flapping = Flapping()
+
+
 class SandboxConfig(Section):
     """How strongly code of an agent is shut in."""
 
@@ -251,6 +314,7 @@ class Config(Section):
     budgets: Budgets = Budgets()
     gates: GatesConfig = GatesConfig()
     tidy: Tidy = Tidy()
+    breakers: BreakerRules = BreakerRules()
     sandbox: SandboxConfig = SandboxConfig()
     schedule: Schedule | None = None
     """A time at which `watch` runs the pipeline although no file changed."""

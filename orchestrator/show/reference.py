@@ -108,21 +108,25 @@ def parts() -> Iterator[Part]:
     """Every key there is, the top level first, then the sections in the order of Config."""
     from orchestrator.config import Config
 
-    scalars, sections = [], []
-    for name, field in Config.model_fields.items():
+    yield from _parts("Top level", "", "", Config)
+
+
+def _parts(title: str, text: str, path: str, section: type[BaseModel]) -> Iterator[Part]:
+    """The keys of a section, then the sections below it. `path`: what stands before each key, with its dot."""
+    scalars, below = [], []
+    for name, field in section.model_fields.items():
         if models := tuple(_models(field.annotation)):
-            sections += [(name, field, model) for model in models]
+            below += [(f"{path}{name}", field, model) for model in models]
         else:
-            scalars.append(_key(name, field))
-    yield Part("Top level", "", tuple(scalars))
-    for name, field, model in sections:
-        text = (model.__doc__ or field.description or "").strip()
+            scalars.append(_key(f"{path}{name}", field))
+    yield Part(title, text, tuple(scalars))
+    for place, field, model in below:
+        said = (model.__doc__ or field.description or "").strip()
         if "type" in model.model_fields:
             kind = typing.get_args(model.model_fields["type"].annotation)[0]
-            title, path = f"`{name}.<name>` of type `{kind}`", f"{name}.<name>"
+            yield from _parts(f"`{place}.<name>` of type `{kind}`", said, f"{place}.<name>.", model)
         else:
-            title, path = f"`{name}`", name
-        yield Part(title, text, tuple(_key(f"{path}.{inner}", field) for inner, field in model.model_fields.items()))
+            yield from _parts(f"`{place}`", said, f"{place}.", model)
 
 
 def _table(part: Part) -> str:
