@@ -85,8 +85,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--quick", action="store_true", help="hashes and git only: nothing is executed")
     command.add_argument("--json", action="store_true", help="machine-readable")
 
-    command = add("status", _status, "say where every project stands")
+    command = add("status", _status, "say where every project stands, what was spent, and what holds back turns")
+    command.epilog = "Ends with 0, or with 1 when a task is in a state that --fail-on names."
     command.add_argument("--json", action="store_true", help="machine-readable")
+    command.add_argument("--watch", action="store_true", help="again every two seconds, until Ctrl-C")
+    command.add_argument("--fail-on", metavar="STATES", default="", help="states of tasks, for example `failed,unclear,parked`")
+
+    breakers = commands.add_parser("breakers", help="show or reset the circuit breakers", description="The circuit breakers.")
+    breakers.set_defaults(command=_breakers)
+    breakers.add_argument("--json", action="store_true", help="machine-readable")
+    parts = breakers.add_subparsers(title="commands", metavar="COMMAND")
+    command = add("reset", _breakers_reset, "close breakers by hand", parts)
+    command.add_argument("names", nargs="*", metavar="NAME", help="agents, tasks (`loans#R2`), or `system` (default: every breaker)")
 
     command = add("doctor", _doctor, "say how strongly code of agents is shut in on this machine, and what would raise it")
     command.add_argument("--json", action="store_true", help="machine-readable")
@@ -294,18 +304,58 @@ def _verify(options: argparse.Namespace) -> Exit:
 
 
 def _status(options: argparse.Namespace) -> Exit:
-    from orchestrator.show import terminal
+    import json
+    import time
+
+    from orchestrator.run.lifecycle import STATES
+    from orchestrator.save.ledger import ledger_of
+    from orchestrator.save.overview import overview
+    from orchestrator.show import status
 
     root, config = _folder(options)
-    reports = project_reports(root, config)
-    if options.json:
-        import json
+    fail_on = {name.strip() for name in options.fail_on.split(",") if name.strip()}
+    if unknown := fail_on - {*STATES}:
+        raise UsageError(f"--fail-on {options.fail_on}: no such state: {', '.join(sorted(unknown))}", hint=f"states: {', '.join(STATES)}")
+    while True:
+        found = overview(root, config, ledger_of(root, config))
+        if options.watch and sys.stdout.isatty():
+            print("\033[H\033[2J", end="")
+        print(json.dumps(status.as_json(found), indent=None if options.watch else 2) if options.json else status.text(found), flush=True)
+        if not options.watch:
+            break
+        time.sleep(2)
+    return Exit.TASK_FAILED if any(project.states.get(state) for project in found.projects for state in fail_on) else Exit.DONE
 
-        print(json.dumps([report.model_dump(mode="json") for report in reports], indent=2))
+
+def _breakers(options: argparse.Namespace) -> Exit:
+    import json
+    import time
+
+    from orchestrator.save.ledger import ledger_of
+    from orchestrator.show import breakers, terminal
+
+    root, config = _folder(options)
+    ledger = ledger_of(root, config)
+    standing, now = ledger.standing(), time.time()
+    if options.json:
+        print(json.dumps(breakers.as_json(standing, now) | {"trips": list(ledger.trips())}, indent=2))
     else:
-        print(terminal.table(reports))
-        if questions := terminal.questions(reports):
-            print(f"\n{questions}")
+        print(terminal.safe("\n".join(breakers.lines(standing, now))))
+    return Exit.DONE
+
+
+def _breakers_reset(options: argparse.Namespace) -> Exit:
+    from orchestrator.save.ledger import ledger_of
+
+    root, config = _folder(options)
+    ledger = ledger_of(root, config)
+    standing = ledger.standing()
+    chosen = tuple(breaker for breaker in standing if not options.names or {breaker.name, breaker.name.rpartition(" ")[0]} & {*options.names})
+    if missing := [name for name in options.names if not any(name in (item.name, item.name.rpartition(" ")[0]) for item in chosen)]:
+        raise UsageError(f"no breaker is called {', '.join(missing)}", hint="`orchestrator breakers` names them")
+    ledger.reset(chosen)
+    for breaker in chosen:
+        print(f"{breaker.scope} {breaker.name}: closed" + ("" if breaker.state == "closed" else f" (was {breaker.state}: {breaker.reason})"))
     return Exit.DONE
 
 

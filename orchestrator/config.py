@@ -198,7 +198,7 @@ class Flapping(Section):
 
 
 class BreakerRules(Section):
-    """When turns are held back because they could not be carried out ([what counts](breakers.md)). Not asked yet: events are not recorded."""
+    """When turns are held back because they could not be carried out ([what counts](breakers.md))."""
 
     probe_seconds: float = Field(900.0, gt=0)
     """A probe without an end is given up as failed after this long. Longer than `limits.turn_seconds`."""

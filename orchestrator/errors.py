@@ -76,6 +76,8 @@ class AgentError(OrchestratorError):
     """It counts for the breakers of the agent and of the system: the agent is not there, or does not work."""
     paid = False
     """The turn may have cost although nothing came of it: it stays booked at its reservation."""
+    counts = True
+    """It is a failure at all: a limit that says when to come back is none."""
     passes = False
     """It may pass by itself: the task is tried again after a while. Otherwise the next run tries it again."""
 

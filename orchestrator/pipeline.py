@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from orchestrator.plan import graph, outline
 from orchestrator.run import git, sandboxes
 from orchestrator.run.durable import durable
 from orchestrator.save import receipts
-from orchestrator.save.ledger import Ledger
+from orchestrator.save.ledger import Ledger, ledger_of
 from orchestrator.save.reports import InboxReport
 from orchestrator.save.store import Store
 
@@ -34,7 +35,8 @@ def run(root: Path, config: Config, say: Say = lambda line: None) -> Outcome:
     found = scan(root, config, receipts.known(runs))
     complete = _complete_prds(root, config)
     with durable("run begun"):
-        ledger = Ledger(runs, config.budgets, Ledger(runs, config.budgets).begin_run(name))
+        ledger = ledger_of(root, config)
+        ledger = replace(ledger, scope=ledger.begin_run(name))
     try:
         for project, prds in _projects(found):
             _project(root, config, project, prds, found, outcome, ledger, complete, say)

@@ -13,6 +13,7 @@ Nothing is kept open between transactions, so that a Ledger travels to a worker.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -20,11 +21,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from orchestrator.config import Budgets, Ceiling
+from orchestrator.config import BreakerRules, Budgets, Ceiling, Config
 from orchestrator.errors import AgentError, NoTurn, SetupError, StoreError
 from orchestrator.model import AgentTurn, Usage
-from orchestrator.run import limits
+from orchestrator.run import breakers, limits
 from orchestrator.run.limits import SCOPES, Spent
 from orchestrator.save.migrations import LEDGER, migrate, refuse_newer
 
@@ -32,6 +34,9 @@ FILE = "orchestrator.sqlite"
 LOCK = "orchestrator.lock"
 
 COUNTED = "state != 'released'"
+EVENT = "INSERT INTO events (at, kind, agent, task, step, error, infrastructure) VALUES (?, ?, ?, ?, ?, ?, ?)"
+REMEMBERED = 5000
+"""So many of the last events decide about breakers."""
 _SCOPE_COLUMNS = {"attempt": "task = ? AND fingerprint = ? AND attempt = ?", "task": "task = ? AND fingerprint = ?", "prd": "prd = ?"}
 _SCOPE_COLUMNS |= {"run": "scope = ?", "day": "day = ?"}
 
@@ -71,6 +76,9 @@ class Ledger:
     budgets: Budgets
     scope: str = ""
     """Of the run: its id, or that of the killed run it goes on with."""
+    rules: BreakerRules = BreakerRules()  # noqa: RUF009 frozen
+    agents: tuple[str, ...] = ()
+    """Names of all that may be asked."""
 
     # --- turns ---------------------------------------------------------------------------------------------------------
 
@@ -105,6 +113,10 @@ class Ledger:
         self, db: sqlite3.Connection, asked: Asked, ceilings: dict[str, Ceiling], spent: dict[str, Spent], booked: Spent, now: float
     ) -> NoTurn | None:
         """The breaker or the budget that stands before a turn."""
+        if breaker := breakers.refuses(_events(db), asked.agent, asked.task, _step(asked), (*self.agents, asked.agent), now, self.rules):
+            what = "the system's breaker" if breaker.scope == "system" else f"the breaker of {breaker.name}"
+            hint = "`orchestrator breakers` says more; `orchestrator breakers reset` closes it now"
+            return NoTurn(f"{what} is {breaker.state}: {breaker.reason}", hint=hint, reset_at=breaker.until)
         for scope in SCOPES:
             if why := limits.exceeded(scope, ceilings[scope], spent[scope], booked):
                 return NoTurn(why, hint=_ways(scope), reset_at=limits.next_day(now, self.budgets.timezone) if scope == "day" else None)
@@ -125,7 +137,7 @@ class Ledger:
             "INSERT INTO turns (key, project, prd, task, fingerprint, attempt, step, run, scope, day, agent, kind, pid, reserved_at, state, "
             "seconds, tokens, usd) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'reserved', ?, ?, ?)",
             (
-                *(asked.key, asked.project, asked.prd, asked.task, asked.fingerprint, asked.attempt, asked.step, asked.run, self.scope, day),
+                *(asked.key, asked.project, asked.prd, asked.task, asked.fingerprint, asked.attempt, _step(asked), asked.run, self.scope, day),
                 *(asked.agent, asked.kind, os.getpid(), now, booked.seconds, booked.tokens, booked.usd),
             ),
         )
@@ -145,7 +157,7 @@ class Ledger:
         tokens = None if usage.input_tokens is None and usage.output_tokens is None else (usage.input_tokens or 0) + (usage.output_tokens or 0)
         now = time.time()
         with self._transaction() as db:
-            row = db.execute("SELECT id, prd, task, step, agent FROM turns WHERE key = ? AND state = 'reserved'", (key,)).fetchone()
+            row = db.execute("SELECT id, agent, task, step FROM turns WHERE key = ? AND state = 'reserved'", (key,)).fetchone()
             if row is None:
                 return
             db.execute(
@@ -156,10 +168,7 @@ class Ledger:
                     *(turn.model, usage.input_tokens, usage.output_tokens, usage.usd, row[0]),
                 ),
             )
-            db.execute(
-                "INSERT INTO events (at, kind, agent, task, step, error, infrastructure) VALUES (?, 'ok', ?, ?, ?, '', 0)",
-                (now, row[4], row[2], row[3]),
-            )
+            db.execute(EVENT, (now, "ok", row[1], row[2], row[3], "", False))
 
     def fail(self, asked: Asked, error: AgentError, seconds: float) -> int:
         """The agent could not answer after so many seconds. Returns how often in a row that happened with this agent, this time included."""
@@ -172,10 +181,23 @@ class Ledger:
                     "WHERE key = ? AND state = 'reserved'",
                     (*_failed(asked, error)[:2], seconds, asked.key),
                 )
-            self._event(db, time.time(), "failed", asked, type(error).__name__, infrastructure=error.infrastructure)
-            last = "SELECT coalesce(max(id), 0) FROM events WHERE agent = ?1 AND kind IN ('ok', 'reset')"
-            (failures,) = db.execute(f"SELECT count(*) FROM events WHERE agent = ?1 AND kind = 'failed' AND id > ({last})", (asked.agent,)).fetchone()
+            kind = "failed" if error.counts else "ok"
+            self._event(db, time.time(), kind, asked, f"{type(error).__name__}: {error.message}", infrastructure=error.infrastructure)
+            if error.counts:
+                self._note_trips(db, asked)
+            last = "SELECT coalesce(max(id), 0) FROM turns WHERE agent = ?1 AND state = 'settled'"
+            (failures,) = db.execute(f"SELECT count(*) FROM turns WHERE agent = ?1 AND state = 'failed' AND id > ({last})", (asked.agent,)).fetchone()
             return int(failures)
+
+    def _note_trips(self, db: sqlite3.Connection, asked: Asked) -> None:
+        """Keep why a breaker has just opened."""
+        events, now = _events(db), time.time()
+        names = (*self.agents, asked.agent)
+        found = (breakers.system(events, names, now, self.rules), breakers.agent(events, asked.agent, now, self.rules))
+        for breaker in (*found, breakers.step(events, asked.task, _step(asked), now, self.rules)):
+            if breaker.state == "open" and breaker.opened_at == events[-1].at:
+                snapshot = json.dumps(breakers.snapshot(events, breaker, now))
+                db.execute("INSERT INTO trips (at, scope, name, snapshot) VALUES (?, ?, ?, ?)", (now, breaker.scope, breaker.name, snapshot))
 
     def lose(self, key: str) -> None:
         """The turn was stopped before it returned: it stays booked at its reservation."""
@@ -198,10 +220,30 @@ class Ledger:
         return {"attempt": f"{of_task} {asked.attempt}", "task": of_task, "prd": asked.prd, "run": self.scope, "day": day}[scope]
 
     def _event(self, db: sqlite3.Connection, at: float, kind: str, asked: Asked, error: str = "", *, infrastructure: bool = False) -> None:
-        db.execute(
-            "INSERT INTO events (at, kind, agent, task, step, error, infrastructure) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (at, kind, asked.agent, asked.task, asked.step, error, infrastructure),
-        )
+        db.execute(EVENT, (at, kind, asked.agent, asked.task, _step(asked), error[:500], infrastructure))
+
+    # --- breakers ------------------------------------------------------------------------------------------------------
+
+    def standing(self) -> tuple[breakers.Breaker, ...]:
+        """The system's, every agent's that is configured or was asked, and those of the steps that are not closed."""
+        with self._reading() as db:
+            events = [] if db is None else _events(db)
+        asked = (event.agent for event in events if event.agent)
+        found = breakers.all_of(events, tuple(dict.fromkeys((*self.agents, *asked))), time.time(), self.rules)
+        return tuple(breaker for breaker in found if breaker.scope != "step" or breaker.state != "closed" or breaker.flapping)
+
+    def reset(self, found: tuple[breakers.Breaker, ...]) -> None:
+        """Close breakers by hand; the events say so."""
+        with self._transaction() as db:
+            for breaker in found:
+                event = breakers.reset(breaker, time.time())
+                db.execute(EVENT, (event.at, event.kind, event.agent, event.task, event.step, "", False))
+
+    def trips(self, most: int = 20) -> tuple[dict[str, Any], ...]:
+        """Why breakers opened, newest first."""
+        with self._reading() as db:
+            rows = [] if db is None else db.execute("SELECT snapshot FROM trips ORDER BY id DESC LIMIT ?", (most,)).fetchall()
+        return tuple(json.loads(snapshot) for (snapshot,) in rows)
 
     # --- runs ----------------------------------------------------------------------------------------------------------
 
@@ -298,9 +340,26 @@ class Ledger:
         return sqlite3.connect(f"{(self.folder / FILE).resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30)
 
 
+def ledger_of(root: Path, config: Config) -> Ledger:
+    """The ledger of a working folder."""
+    return Ledger(config.folder(root, "runs"), config.budgets, "", config.breakers, tuple(config.agents))
+
+
 def _sum(db: sqlite3.Connection, where: str, values: tuple[str, ...]) -> Spent:
     row = db.execute(f"SELECT total(seconds), total(tokens), total(usd), total(sent) FROM turns WHERE {COUNTED} AND {where}", values).fetchone()
     return Spent(row[0], int(row[1]), row[2], int(row[3]))
+
+
+def _events(db: sqlite3.Connection) -> list[breakers.Event]:
+    """What breakers look at, oldest first."""
+    columns = "at, kind, agent, task, step, error, infrastructure"
+    rows = db.execute(f"SELECT {columns} FROM (SELECT id, {columns} FROM events ORDER BY id DESC LIMIT ?) ORDER BY id", (REMEMBERED,))
+    return [breakers.Event(at, kind, agent, task, step, error, bool(infrastructure)) for at, kind, agent, task, step, error, infrastructure in rows]
+
+
+def _step(asked: Asked) -> str:
+    """Another agent's failures are not the step's."""
+    return f"{asked.step}/{asked.agent}"
 
 
 def _failed(asked: Asked, error: AgentError) -> tuple[float, str, str]:

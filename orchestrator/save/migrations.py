@@ -86,6 +86,10 @@ def m003_waiting(db: sqlite3.Connection) -> None:
     columns = "id, at, run, task, move, source, target, reason"
     for statement in (
         "ALTER TABLE tasks ADD COLUMN parked_until TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE tasks ADD COLUMN criteria INTEGER NOT NULL DEFAULT 0",
+        """UPDATE tasks SET criteria = (SELECT total(json_array_length(requirement.value, '$.criteria'))
+            FROM json_each(tasks.task, '$.requirements') AS requirement)""",
+        "CREATE INDEX tasks_by_state ON tasks (state, prd, position)",
         f"""CREATE TABLE events_of_all_moves (
             id INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, task TEXT NOT NULL, move TEXT NOT NULL, source TEXT NOT NULL,
             target TEXT NOT NULL, reason TEXT NOT NULL, CHECK (source || ' > ' || move || ' > ' || target IN ({moves}))

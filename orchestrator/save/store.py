@@ -214,12 +214,14 @@ class Store:
                 question = to_json(task.question) if task.question else None
                 if before is None:
                     self.db.execute(
-                        "INSERT INTO tasks (id, prd, position, state, fingerprint, task, question) VALUES (?, ?, ?, 'pending', ?, ?, ?)",
-                        (task.id, prd.id, position, task.fingerprint, to_json(task), question),
+                        "INSERT INTO tasks (id, prd, position, state, fingerprint, task, question, criteria) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?)",
+                        (task.id, prd.id, position, task.fingerprint, to_json(task), question, len(task.criteria)),
                     )
                     continue
                 asked = before.task.question
-                self.db.execute("UPDATE tasks SET position = ?, task = ? WHERE id = ?", (position, to_json(task), task.id))
+                self.db.execute(
+                    "UPDATE tasks SET position = ?, task = ?, criteria = ? WHERE id = ?", (position, to_json(task), len(task.criteria), task.id)
+                )
                 if before.state == "retired":
                     self._move(task.id, "returned", run, "its requirement is in the text again")
                 elif before.fingerprint != task.fingerprint or (asked and asked.text) != (task.question and task.question.text):

@@ -48,13 +48,14 @@ def table(projects: Iterable[ProjectReport]) -> str:
                 *(str(levels[level]) for level in levels_shown),
                 str(sum(run.turns for run in project.runs)),
                 " + ".join(kinds) or ("live" if any(run.turns for run in project.runs) else "–"),
-                _state(states),
+                state_words(states),
             )
         )
     return columns(rows) if len(rows) > 1 else "no project yet"
 
 
-def _state(states: Counter[str]) -> str:
+def state_words(states: Counter[str]) -> str:
+    """What is not done yet, most pressing first; `done` when all is."""
     words = (("failed", "failed"), ("unclear", "needs a person"), ("parked", "parked"), ("skipped", "skipped"), ("ready", "waiting"))
     parts = [f"{states[state]} {word}" if states[state] > 1 else word for state, word in words if states[state]]
     return ", ".join(parts) or "done"

@@ -101,6 +101,7 @@ class RateLimited(AgentError):
     """No failure of the agent: it says when to come back."""
 
     passes = True
+    counts = False
 
 
 class ContextTooLong(AgentError):
