@@ -152,9 +152,9 @@ def _standing(store: Store) -> ProjectStanding:
 
 
 def _task(row: tuple[Any, ...]) -> TaskStanding:
-    *head, question = row
-    asked = json.loads(question) if question and row[3] == "unclear" else {}
-    return TaskStanding(*head, asked.get("text", ""), tuple(asked.get("lines", ())))
+    name, prd, path, state, reason, attempts, since, until, question = row
+    asked = json.loads(question) if question and state == "unclear" else {}
+    return TaskStanding(name, prd, path, state, reason, attempts, since, until, asked.get("text", ""), tuple(asked.get("lines", ())))
 
 
 def holder(folder: Path) -> int | None:

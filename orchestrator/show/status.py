@@ -91,9 +91,7 @@ def _spending(found: Overview) -> list[str]:
         about = {"day": f"today ({account.name})", "run": "last run", "prd": f"PRD {account.name}", "all": account.name}[account.scope]
         lines.append(f"{about}: {_spent(account.spent)}" + "".join(f"; {_left(measure)}" for measure in account.measures))
     if found.unknown_tokens or found.unknown_usd:
-        lines.append(
-            f"of these, {found.unknown_tokens} turns with unknown tokens and {found.unknown_usd} with an unknown price; they count as booked"
-        )
+        lines.append(f"of these, {found.unknown_tokens} with unknown tokens and {found.unknown_usd} with an unknown price; they count as booked")
     if lost := found.turns.get("lost", 0):
         lines.append(f"{lost} turn{'s' * (lost != 1)} never returned; they count as booked")
     return lines
