@@ -156,20 +156,21 @@ def _tools() -> dict[str, str]:
 
 
 def retry(root: Path, config: Config, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Make failed tasks ready with all their attempts; `names` are tasks, PRDs or projects, none means all. Raises UsageError for a name
-    that is no failed task's. What was refused before is remembered: the same answer is not tested again."""
+    """Make failed tasks ready with all their attempts, and parked ones without waiting; `names` are tasks, PRDs or projects, none means all.
+    Raises UsageError for a name that is of no such task. What was refused before is remembered: the same answer is not tested again."""
     chosen: list[str] = []
     unknown = set(names)
     for path in sorted(config.folder(root, "runs").glob("*/project.sqlite")):
         with Store(path.parent) as store:
-            for row in store.tasks():
+            for name in (*store.in_state("failed"), *store.in_state("parked")):
+                row = store.task(name)
                 wanted = {row.id, row.prd, path.parent.name} & set(names)
-                if row.state == "failed" and (wanted or not names):
+                if wanted or not names:
                     store.retry(row.id)
                     chosen.append(row.id)
                     unknown -= wanted
     if unknown:
-        raise UsageError(f"no failed task is called {', '.join(sorted(unknown))}", hint="`orchestrator status` names them")
+        raise UsageError(f"no failed or parked task is called {', '.join(sorted(unknown))}", hint="`orchestrator status` names them")
     return tuple(chosen)
 
 

@@ -310,8 +310,12 @@ class Store:
             self.db.execute("UPDATE tasks SET question = ? WHERE id = ?", (to_json(question), task))
 
     def retry(self, task: str) -> None:
-        """A failed task gets all its attempts again; its answers stay known."""
+        """A failed task gets all its attempts again; its answers stay known. A parked one waits no longer."""
         with self.transaction():
+            (state,) = self.db.execute("SELECT state FROM tasks WHERE id = ?", (task,)).fetchone()
+            if state == "parked":
+                self._move(task, "resumed", "", "asked for by a person")
+                return
             self._move(task, "retried", "", "asked for by a person")
             self.db.execute("UPDATE tasks SET attempts = 0 WHERE id = ?", (task,))
 
