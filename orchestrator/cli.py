@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("names", nargs="*", metavar="NAME", help="tasks (`loans#R2`), PRDs, projects or runs (default: everything that is done)")
     command.add_argument("--bundle", type=Path, metavar="FILE", help="verify this git bundle, with nothing else of the run at hand")
     command.add_argument("--quick", action="store_true", help="hashes and git only: nothing is executed")
+    command.add_argument("--reopen", action="store_true", help="what no longer holds when it is executed is done again by the next run")
     command.add_argument("--json", action="store_true", help="machine-readable")
 
     command = add("status", _status, "say where every project stands, what was spent, and what holds back turns")
@@ -285,21 +286,29 @@ def _retry(options: argparse.Namespace) -> Exit:
 
 
 def _verify(options: argparse.Namespace) -> Exit:
+    from orchestrator import pipeline
     from orchestrator.show import terminal, verdicts
     from orchestrator.verify import verify
 
     root, config = _folder(options)
-    found = []
+    if options.reopen and (options.quick or options.bundle):
+        raise UsageError("--reopen needs to execute what is in `runs`", hint="leave out --quick and --bundle")
+    found: list[verdicts.ProjectVerdict] = []
+    reopened: list[str] = []
     for project in verify(root, config, tuple(options.names), bundle=options.bundle, quick=options.quick):
         found.append(project)
         if not options.json:
             print(terminal.safe("\n".join(verdicts.lines(project))))
+        if options.reopen:
+            reopened += pipeline.reopen(root, config, project.project, verdicts.regressed(project))
     if options.json:
         import json
 
         print(json.dumps(verdicts.as_json(tuple(found)), indent=2))
     else:
         print(terminal.safe(verdicts.summary(tuple(found))))
+        for task in reopened:
+            print(f"{task}: ready, the next run does it again")
     return Exit.DONE if all(project.holds for project in found) else Exit.TASK_FAILED
 
 

@@ -144,6 +144,7 @@ def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
             break
     for prd in prds:
         _say_parked(job, prd)
+    job.outcome.parked += list({task: state for task, state, _ in store.events(job.run)}.values()).count("parked")
     if store.events(job.run):
         job.begin()
 
@@ -176,8 +177,10 @@ def _stay(job: Job, prds: tuple[Prd, ...]) -> bool:
 def _say_parked(job: Job, prd: Prd) -> None:
     waits = sorted((until, name) for name, until in job.store.parked(prd.id) if until)
     for until, name in waits[:1]:
-        reason = job.store.reason(name).splitlines()[0]
-        job.outcome.wait(prd, "parked", f"{name} is parked until {until}: {reason}", "a run after that goes on; `orchestrator retry` goes on now")
+        message = f"{name} is parked until {until}: {job.store.reason(name).splitlines()[0]}"
+        hint = "a run after that goes on; `orchestrator retry` goes on now"
+        if job.outcome.wait(prd, "parked", message, hint):
+            job.say(f"{message}\n  → {hint}")
 
 
 def _settle(job: Job, prd: Prd) -> None:
@@ -306,7 +309,6 @@ def _cycle(job: Job, prd: Prd, row: TaskRow, place: _Place, ladder: tuple[Agent,
     job.say(f"{row.id}: {result.verdict}{until}: {result.reason}")
     job.outcome.failed += move == "gave up"
     job.outcome.needs_person += move == "needs a person"
-    job.outcome.parked += move == "parked"
     return move
 
 
@@ -315,7 +317,6 @@ def _park(job: Job, row: TaskRow, refused: NoTurn) -> str:
     job.store.move(row.id, "parked", job.run, str(refused), until=refused.reset_at)
     until = f" (until {stamp(refused.reset_at)})" if refused.reset_at else ""
     job.say(f"{row.id}: parked{until}: {refused}")
-    job.outcome.parked += 1
     return "parked"
 
 

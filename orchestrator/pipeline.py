@@ -174,6 +174,17 @@ def retry(root: Path, config: Config, names: tuple[str, ...]) -> tuple[str, ...]
     return tuple(chosen)
 
 
+def reopen(root: Path, config: Config, project: str, regressed: dict[str, str]) -> tuple[str, ...]:
+    """Make done tasks ready that no longer hold: task → why. The next run does them again, on the branch as it is."""
+    if not regressed:
+        return ()
+    with Store(project_folder(root, config, project)) as store:
+        names = tuple(name for name in store.in_state("done") if name in regressed)
+        for name in names:
+            store.regress(name, regressed[name])
+    return names
+
+
 def task_states(root: Path, config: Config) -> dict[str, tuple[str, str]]:
     """Task → (state, fingerprint) over all projects, read without their locks."""
     found: dict[str, tuple[str, str]] = {}

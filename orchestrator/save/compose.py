@@ -73,7 +73,10 @@ def run_report(store: Store, run: str) -> RunReport:
     rows = {task.id: task for task in store.tasks()}
     paths = {prd.id: prd.path for prd, _ in store.prds()}
     ended = {task: (state, reason) for task, state, reason in store.events(run)}
-    tasks = [_task_run(store, rows[entry.result.task], entry, ended, paths) for entry in store.results_of(run) if entry.result.task in rows]
+    results = store.results_of(run)
+    last = {entry.result.task: entry for entry in results}
+    told = [entry for entry in results if entry.result.task in rows and (entry is last[entry.result.task] or _has_something(entry.result))]
+    tasks = [_task_run(store, rows[entry.result.task], entry, ended, paths) for entry in told]
     worked = {task.id for task in tasks}
     for name, (state, reason) in ended.items():
         if name in rows and name not in worked and state in ("unclear", "skipped", "retired"):
@@ -99,6 +102,11 @@ def run_report(store: Store, run: str) -> RunReport:
         replayed=any(turn.kind == "recorded" for turn in turns),
         scripted=any(turn.kind == "scripted" for turn in turns),
     )
+
+
+def _has_something(result: CycleResult) -> bool:
+    """A cycle that only waited, and was followed by another one in the same run, is not worth telling."""
+    return bool(result.attempts or result.written or result.verdict != "parked")
 
 
 def _turns(task: TaskRunReport) -> list[TurnReport]:

@@ -319,12 +319,20 @@ class Store:
             self._move(task, "retried", "", "asked for by a person")
             self.db.execute("UPDATE tasks SET attempts = 0 WHERE id = ?", (task,))
 
+    def regress(self, task: str, reason: str) -> None:
+        """A done task no longer holds: it is done again, with all its attempts."""
+        with self.transaction():
+            self._move(task, "regressed", "", reason)
+            self.db.execute("UPDATE tasks SET attempts = 0 WHERE id = ?", (task,))
+
     # --- results -------------------------------------------------------------------------------------------------------
 
     def save_result(
         self, row: TaskRow, run: str, started_at: str, result: CycleResult, trees: tuple[str, str, str], move: str, quarantine_days: float = 14.0
     ) -> None:
         """Result, turns, attempt count, flaky tests and the move that follows, in one transaction. Raises StoreError for a doubled or late result."""
+        if result.verdict == "passed" and not result.red:
+            raise StoreError(f"{row.id}: a result that passed without RED proves nothing and is not recorded")
         with self.transaction():
             now_at = self.db.execute("SELECT fingerprint, cycle FROM tasks WHERE id = ?", (row.id,)).fetchone()
             if now_at is None or now_at[0] != row.fingerprint:

@@ -89,6 +89,12 @@ def summary(found: tuple[ProjectVerdict, ...]) -> str:
     return f"{told}; {wrong} wrong, {len(flaws) - wrong} noticed" + (f"; chain: {heads}" if heads else "")
 
 
+def regressed(project: ProjectVerdict) -> dict[str, str]:
+    """Task → why its code no longer does what it did. What was tampered with is for a person: doing it again would only hide it."""
+    found = {task.task: next((flaw.message for flaw in task.flaws if flaw.code == "not-green"), "") for task in project.tasks}
+    return {task: message for task, message in found.items() if message}
+
+
 def as_json(found: tuple[ProjectVerdict, ...]) -> dict[str, Any]:
     """Everything, for `--json`."""
     projects = [

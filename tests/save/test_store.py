@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.config import Budgets, Limits
 from orchestrator.errors import LockedError, StoreError
-from orchestrator.model import AgentTurn, Attempt, Budget, Change, CycleResult, Plan, Prd, Question, Task, Usage
+from orchestrator.model import AgentTurn, Attempt, Budget, Change, CycleResult, Observation, Plan, Prd, Question, Task, Usage
 from orchestrator.run import lifecycle, limits
 from orchestrator.run.bench import Request
 from orchestrator.save import files
@@ -41,7 +41,8 @@ def plan(*tasks: Task) -> tuple[Prd, Plan]:
 
 def result(of: Task, number: int = 1) -> CycleResult:
     attempt = Attempt(number, (TURN,), (Change("a.py", "x"),), "", "passed", (), ())
-    return CycleResult(of.id, of.fingerprint, "0" * 40, "passed", "fine", (), (), (), (), (attempt,), (), (), 0.0, "bwrap")
+    red = Observation("check_red", "base", "pytest", 1, (), "", 0.1, "full")
+    return CycleResult(of.id, of.fingerprint, "0" * 40, "passed", "fine", (), (), (red,), (), (attempt,), (), (), 0.0, "full")
 
 
 @pytest.fixture
