@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench docs wheel clean
+.PHONY: help run test lint bench soak docs wheel clean
 
 help:            ## this list
 	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ lint: $(VENV)/developing  ## format check, lint, types
 
 bench: $(VENV)/developing  ## measure; prints JSON
 	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/developing  ## kill runs at hundreds of random moments, and compare the ends; prints JSON
+	$(BIN)/python -m tests.recovery.soak
 
 docs: $(VENV)/installed  ## regenerate docs/configuration.md and docs/guide/gates.md from the code, and build the site
 	$(BIN)/python -m orchestrator.show.reference docs

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from orchestrator.config import Budgets
 from orchestrator.model import (
     AgentTurn,
     Attempt,
@@ -29,6 +30,7 @@ from orchestrator.run.mutants import score
 from orchestrator.save import mutation_report
 from orchestrator.save.evidence import path_of
 from orchestrator.save.files import keep, write_atomically
+from orchestrator.save.ledger import Ledger
 from orchestrator.save.reports import (
     AttemptReport,
     CommitReport,
@@ -49,6 +51,7 @@ from orchestrator.save.reports import (
     RequirementReport,
     RunReport,
     RunSummary,
+    SpendingReport,
     TaskReport,
     TaskRunReport,
     TidyingReport,
@@ -325,7 +328,18 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
         runs=[_summary(store, row) for row in runs],
         sandbox_reasons=latest.get("sandbox_reasons", []),
         quarantine=[QuarantineReport(**asdict(item)) for item in store.quarantined()],
+        spending=_spending(Ledger(store.folder.parent, Budgets()), store.folder.name),
     )
+
+
+def _spending(ledger: Ledger, project: str) -> SpendingReport | None:
+    spent = ledger.spent_by("project", project)
+    if not spent.turns and not spent.seconds:
+        return None
+    tokens, usd = ledger.unknown(project)
+    lost = ledger.states(project).get("lost", 0)
+    minutes, dollars = round(spent.seconds / 60, 2), round(spent.usd, 4)
+    return SpendingReport(turns=spent.turns, tokens=spent.tokens, usd=dollars, minutes=minutes, lost=lost, unknown_tokens=tokens, unknown_usd=usd)
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -389,6 +403,7 @@ def _task(row: TaskRow, paths: dict[str, str], measured: Mutation | None) -> Tas
         last_run=row.last_run,
         question=_question(row.question if row.state == "unclear" else None, paths.get(row.prd, "")),
         mutation=_percent(measured) if measured else None,
+        parked_until=row.parked_until,
     )
 
 

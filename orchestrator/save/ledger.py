@@ -38,7 +38,7 @@ EVENT = "INSERT INTO events (at, kind, agent, task, step, error, infrastructure)
 REMEMBERED = 5000
 """So many of the last events decide about breakers."""
 _SCOPE_COLUMNS = {"attempt": "task = ? AND fingerprint = ? AND attempt = ?", "task": "task = ? AND fingerprint = ?", "prd": "prd = ?"}
-_SCOPE_COLUMNS |= {"run": "scope = ?", "day": "day = ?"}
+_SCOPE_COLUMNS |= {"run": "scope = ?", "day": "day = ?", "project": "project = ?"}
 
 
 @dataclass(frozen=True)
@@ -265,23 +265,25 @@ class Ledger:
     # --- reading -------------------------------------------------------------------------------------------------------
 
     def spent_by(self, scope: str, *value: str) -> Spent:
-        """What stands against a budget: `day`, date; `run`, scope of the run; `prd`, id; `task`, id and fingerprint; all of it with `all`."""
+        """What stands against a budget: `day`, date; `run`, scope of the run; `prd`, id; `task`, id and fingerprint; `project`; or `all` of it."""
         with self._reading() as db:
             return Spent() if db is None else _sum(db, _SCOPE_COLUMNS.get(scope, "1"), value)
 
-    def unknown(self) -> tuple[int, int]:
-        """(turns whose tokens, turns whose price the agent did not say): they count as booked."""
+    def unknown(self, project: str | None = None) -> tuple[int, int]:
+        """(turns whose tokens, turns whose price the agent did not say): they count as booked. Of one project, or of all."""
         with self._reading() as db:
             if db is None:
                 return 0, 0
-            where = "state = 'settled' AND kind NOT IN ('recorded', 'scripted')"
-            row = db.execute(f"SELECT total(input_tokens IS NULL AND output_tokens IS NULL), total(paid IS NULL) FROM turns WHERE {where}").fetchone()
+            where = "state = 'settled' AND kind NOT IN ('recorded', 'scripted') AND (?1 IS NULL OR project = ?1)"
+            columns = "total(input_tokens IS NULL AND output_tokens IS NULL), total(paid IS NULL)"
+            row = db.execute(f"SELECT {columns} FROM turns WHERE {where}", (project,)).fetchone()
             return int(row[0]), int(row[1])
 
-    def states(self) -> dict[str, int]:
-        """State of turns → how many."""
+    def states(self, project: str | None = None) -> dict[str, int]:
+        """State of turns → how many. Of one project, or of all."""
+        query = "SELECT state, count(*) FROM turns WHERE ?1 IS NULL OR project = ?1 GROUP BY state"
         with self._reading() as db:
-            return {} if db is None else dict(db.execute("SELECT state, count(*) FROM turns GROUP BY state").fetchall())
+            return {} if db is None else dict(db.execute(query, (project,)).fetchall())
 
     def last_scope(self) -> str:
         """The budget scope of the newest run, '' when there was none."""

@@ -120,6 +120,7 @@ def l001_first(db: sqlite3.Connection) -> None:
         "CREATE INDEX turns_by_prd ON turns (prd)",
         "CREATE INDEX turns_by_scope ON turns (scope)",
         "CREATE INDEX turns_by_day ON turns (day)",
+        "CREATE INDEX turns_by_project ON turns (project)",
         """CREATE TABLE events (
             id INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('started', 'ok', 'failed', 'reset')),
             agent TEXT NOT NULL, task TEXT NOT NULL, step TEXT NOT NULL, error TEXT NOT NULL, infrastructure INTEGER NOT NULL

@@ -342,6 +342,8 @@ class TaskReport(Report):
     question: QuestionReport | None
     mutation: float | None = None
     """Percent of the mutants of what it changed that its tests noticed; None where there was none."""
+    parked_until: str = ""
+    """When a parked task is tried again, ISO 8601 in UTC; '' at the next run."""
 
 
 class RunSummary(Report):
@@ -355,6 +357,20 @@ class RunSummary(Report):
     turns: int
     replayed: bool
     scripted: bool
+
+
+class SpendingReport(Report):
+    """What the turns of a project used, as it is counted: what is unknown or never returned counts what was booked for it."""
+
+    turns: int
+    tokens: int
+    usd: float
+    minutes: float
+    lost: int
+    """Turns that never returned."""
+    unknown_tokens: int
+    """Turns whose agent did not say what they used."""
+    unknown_usd: int
 
 
 class ProjectReport(Report):
@@ -374,6 +390,7 @@ class ProjectReport(Report):
     quarantine: list[QuarantineReport] = []
     mutation: float | None = None
     """The same over all tasks that are done."""
+    spending: SpendingReport | None = None
 
 
 SCHEMAS: dict[str, type[Report]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport}

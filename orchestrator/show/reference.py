@@ -160,7 +160,7 @@ def _words(annotation: Any) -> str:
             return " or ".join(f"`{value}`" for value in inner)
         case typing.Union | types.UnionType:
             return " or ".join("nothing" if each is type(None) else _words(each) for each in inner)
-        case origin if origin is list:
+        case origin if origin in (list, tuple):
             return f"list of {_words(inner[0])}s"
         case origin if origin is dict:
             return "keys and values"
