@@ -391,8 +391,9 @@ def _keep_held_out(job: Job, prd: Prd) -> None:
         if entry and entry.result.fresh:
             fresh.add(row.id)
         shown[row.id] = frozenset(example.id for example in row.task.examples if not example.held_out or example.id in revealed)
-    with durable("held-out kept"):
+    with durable("held-out committed"):
         commit = integrate.commit_held_out(repository, branch, prd, tuple(row.task for row in rows), shown, frozenset(fresh))
+    with durable("held-out kept"):
         job.store.keep(prd.id, rows[-1].id, commit, branch.removeprefix("refs/heads/"))
     chain.extend(job.store)
 

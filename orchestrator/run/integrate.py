@@ -79,9 +79,11 @@ def commit_held_out(
             changes.append(Change(task.test_file, examples.test_file(task, prd.path, task.examples, fresh=task.id in fresh)))
     head = repository.resolve(branch)
     tree = repository.write_tree(repository.tree(head), tuple(changes))
+    subject = f"test({prd.id}): keep the held-out examples as regression tests"
     if not changes or tree == repository.tree(head):
-        return None
-    message = f"test({prd.id}): keep the held-out examples as regression tests\n\nPRD: {prd.id}\nEvidence: tree {tree}\n"
+        made = [commit for commit in repository.commits_with(branch, f"Evidence: tree {tree}") if repository.subject(commit) == subject]
+        return _commit(repository, made[-1]) if changes and made else None
+    message = f"{subject}\n\nPRD: {prd.id}\nEvidence: tree {tree}\n"
     commit = repository.commit(tree, (head,), message)
     if not repository.move(branch, commit, head):
         raise Conflict(f"{branch} moved while it was written")

@@ -31,12 +31,23 @@ def project(store: Store, root: Path, notes: dict[str, tuple[Problem, ...]]) -> 
 
 def killed_runs(store: Store, current: str) -> None:
     """Runs whose process is gone: what they had recorded stands in their reports, whatever they had still to write."""
-    for row in store.runs():
+    rows = store.runs()
+    if rows and rows[0]["ended_at"] and not _tells_its_end(store, rows[0]):
+        run(store, rows[0]["id"])
+    for row in rows:
         if not row["ended_at"] and row["id"] != current:
             ended_at = store.last_event(row["id"]) or row["started_at"]
             seconds = (datetime.fromisoformat(ended_at) - datetime.fromisoformat(row["started_at"])).total_seconds()
             store.end_run(row["id"], "interrupted", summary(store, row["id"], seconds), ended_at)
             run(store, row["id"])
+
+
+def _tells_its_end(store: Store, row: dict[str, Any]) -> bool:
+    """A run may be killed between its end and its report."""
+    try:
+        return f'"ended_at": "{row["ended_at"]}"' in (store.folder / "reports" / f"{row['id']}.json").read_text(encoding="utf-8")
+    except OSError:
+        return False
 
 
 def summary(store: Store, name: str, seconds: float) -> dict[str, Any]:
