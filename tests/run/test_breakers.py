@@ -275,26 +275,28 @@ def test_a_breaker_that_is_switched_off_stops_nothing(off: dict[str, Any]) -> No
 
 
 def test_the_example_of_the_page_holds() -> None:
-    events = [*failures(10, 20), *failures(30)]
+    of_a = {"agent": "a", "step": "write_code/a"}
+    events = failures(10, 20, 30, **of_a)
 
     def until(now: float) -> list[float | None]:
-        return [breakers.system(events, ("a", "b"), now, RULES).until, agent(events, now).until, step(events, now).until]
+        found = breakers.step(events, "shop#R1", "write_code/a", now, RULES)
+        return [breakers.system(events, ("a", "b"), now, RULES).until, agent(events, now).until, found.until]
 
     def refused(now: float, who: str, task: str) -> str:
-        found = breakers.refuses(events, who, task, "write_code", ("a", "b"), now, RULES)
+        found = breakers.refuses(events, who, task, f"write_code/{who}", ("a", "b"), now, RULES)
         return found.scope if found else ""
 
     assert until(30) == [None, 330, 330]
-    assert [refused(31, *turn) for turn in (("a", "shop#R2"), ("b", "shop#R1"), ("b", "shop#R2"))] == ["agent", "step", ""]
-    events += failures(40, agent="b", task="shop#R2")
+    assert [refused(31, *turn) for turn in (("a", "shop#R2"), ("b", "shop#R1"), ("b", "shop#R2"))] == ["agent", "", ""]
+    events += failures(40, agent="b", task="shop#R2", step="write_code/b")
     assert until(40) == [640, 330, 330]
     assert [refused(now, "b", "shop#R2") for now in (639, 640)] == ["system", ""]
-    events.append(event("started", 641))
+    events.append(event("started", 641, **of_a))
     assert [refused(642, *turn) for turn in (("a", "shop#R2"), ("b", "shop#R2"))] == ["system", "system"]
     before = [*events]
-    events.append(event("ok", 650))
+    events.append(event("ok", 650, **of_a))
     assert {breaker.state for breaker in breakers.all_of(events, ("a", "b"), 650, RULES)} == {"closed"}
-    events = [*before, event("failed", 650)]
+    events = [*before, event("failed", 650, **of_a)]
     assert until(650) == [1250, 950, 950]
 
 
