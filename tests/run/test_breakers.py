@@ -75,6 +75,12 @@ def test_an_answer_between_failures_starts_the_count_again(breaker: Any) -> None
     events = [*failures(10, 20), *turn("ok", 30), *failures(40, 50)]
     assert (breaker(events, 60).state, breaker(events, 60).failures) == ("closed", 2)
     assert breaker([*events, *failures(60)], 60).state == "open"
+    assert (breaker(events[:6], 30).failures, breaker(events[:6], 30).reason) == (0, "")
+
+
+def test_the_first_failure_may_open() -> None:
+    strict = rules(step={"failures": 1}, agent={"failures": 1}, system={"least": 1, "share": 0.25})
+    assert {breaker.state for breaker in breakers.all_of(failures(10), ("a",), 10, strict)} == {"open"}
 
 
 def test_only_infrastructure_counts_for_agent_and_system_and_everything_for_the_step() -> None:
@@ -88,6 +94,10 @@ def test_a_failure_that_is_not_of_infrastructure_neither_counts_nor_closes() -> 
     assert agent(between, 30).state == "open"
     probed = [*THREE, *turn("failed", 400, ours=True)]
     assert (agent(probed, 400).state, agent(probed, 400).extensions, agent(probed, 400).until) == ("half-open", 0, None)
+
+
+def test_a_turn_for_no_task_is_none_of_a_steps_business() -> None:
+    assert step(failures(10, 20, 30, task="") + failures(40, 50, 60, step=""), 60) == Breaker("step", "shop#R1 write_code")
 
 
 def test_the_probe_closes_or_extends() -> None:
@@ -168,6 +178,7 @@ def test_the_system_recovers_after_600_seconds_and_gives_60_for_work_under_way()
     assert breakers.work_until(opened, RULES) == 80
     assert breakers.work_until(system(events, 620), RULES) is None
     assert breakers.work_until(agent(THREE, 30), RULES) is None
+    assert (system(events, 619).failures, system(events, 619).reason) == (2, opened.reason), "why it opened, although that is long ago"
     assert system(events, 620).state == "half-open"
     probe = [*events, event("started", 700, agent="c")]
     assert system([*probe, event("ok", 710, agent="c")], 710) == Breaker("system", "system")
@@ -222,6 +233,20 @@ def test_a_reset_closes_what_it_names_and_nothing_else(reset: tuple[str, str, st
     assert {breaker.name for breaker in after if breaker.state == "closed"} == closed
 
 
+def test_all_breakers_are_the_systems_the_agents_and_the_steps_that_turns_were_for() -> None:
+    events = [event("ok", 1, agent="gone"), event("ok", 2, task="", step="plan"), event("ok", 3, task="", step=""), Event(4, "reset", "", "x", "y")]
+    found = breakers.all_of(events, ("b", "a", "b"), 5, RULES)
+    assert [(breaker.scope, breaker.name) for breaker in found] == [
+        ("system", "system"), ("agent", "b"), ("agent", "a"), ("step", "shop#R1 write_code"), ("step", " plan"),
+    ]  # fmt: skip
+
+
+def test_a_reset_names_what_its_breaker_is_about() -> None:
+    assert breakers.reset(Breaker("system", "system"), 9) == Event(9, "reset", "", "", "")
+    assert breakers.reset(Breaker("agent", "a"), 9) == Event(9, "reset", "a", "", "")
+    assert breakers.reset(Breaker("step", "shop 2#R1 write_code"), 9) == Event(9, "reset", "", "shop 2#R1", "write_code")
+
+
 def test_the_event_that_resets_a_breaker_closes_it() -> None:
     events = [*THREE, *failures(40, 50, 60, agent="b", task="shop 2#R2")]
     for breaker in breakers.all_of(events, ("a", "b"), 60, RULES):
@@ -250,26 +275,28 @@ def test_a_breaker_that_is_switched_off_stops_nothing(off: dict[str, Any]) -> No
 
 
 def test_the_example_of_the_page_holds() -> None:
-    events = [*failures(10, 20), *failures(30)]
+    of_a = {"agent": "a", "step": "write_code/a"}
+    events = failures(10, 20, 30, **of_a)
 
     def until(now: float) -> list[float | None]:
-        return [breakers.system(events, ("a", "b"), now, RULES).until, agent(events, now).until, step(events, now).until]
+        found = breakers.step(events, "shop#R1", "write_code/a", now, RULES)
+        return [breakers.system(events, ("a", "b"), now, RULES).until, agent(events, now).until, found.until]
 
     def refused(now: float, who: str, task: str) -> str:
-        found = breakers.refuses(events, who, task, "write_code", ("a", "b"), now, RULES)
+        found = breakers.refuses(events, who, task, f"write_code/{who}", ("a", "b"), now, RULES)
         return found.scope if found else ""
 
     assert until(30) == [None, 330, 330]
-    assert [refused(31, *turn) for turn in (("a", "shop#R2"), ("b", "shop#R1"), ("b", "shop#R2"))] == ["agent", "step", ""]
-    events += failures(40, agent="b", task="shop#R2")
+    assert [refused(31, *turn) for turn in (("a", "shop#R2"), ("b", "shop#R1"), ("b", "shop#R2"))] == ["agent", "", ""]
+    events += failures(40, agent="b", task="shop#R2", step="write_code/b")
     assert until(40) == [640, 330, 330]
     assert [refused(now, "b", "shop#R2") for now in (639, 640)] == ["system", ""]
-    events.append(event("started", 641))
+    events.append(event("started", 641, **of_a))
     assert [refused(642, *turn) for turn in (("a", "shop#R2"), ("b", "shop#R2"))] == ["system", "system"]
     before = [*events]
-    events.append(event("ok", 650))
+    events.append(event("ok", 650, **of_a))
     assert {breaker.state for breaker in breakers.all_of(events, ("a", "b"), 650, RULES)} == {"closed"}
-    events = [*before, event("failed", 650)]
+    events = [*before, event("failed", 650, **of_a)]
     assert until(650) == [1250, 950, 950]
 
 
@@ -307,6 +334,19 @@ def test_flapping_doubles_again_up_to_an_hour_and_ends_an_hour_after_the_last_op
     assert not agent(events, at + 3600).flapping
 
 
+def test_openings_count_for_an_hour_to_the_second() -> None:
+    events = openings(3)
+    assert agent([*events, *failures(3628, 3629, 3630)], 3630).flapping
+    assert not agent([*events, *failures(3629, 3630, 3631)], 3631).flapping
+    closed = [*openings(4)[:-2], *turn("ok", 1900)]
+    assert [agent(closed, 1230 + after) for after in (3600, 3601)] == [Breaker("agent", "a", flapping=True), Breaker("agent", "a")]
+
+
+def test_flapping_can_be_switched_off() -> None:
+    found = agent(openings(6)[:-2], 2030, rules=rules(flapping={"opens": 0}))
+    assert (found.flapping, found.until) == (False, 2030 + 300)
+
+
 def test_the_longest_pause_never_makes_a_pause_shorter() -> None:
     short = rules(flapping={"longest_pause_seconds": 10})
     assert agent(openings(4)[:-2], 1230, rules=short).until == 1230 + 300
@@ -321,21 +361,23 @@ def test_health_says_whether_work_can_go_on() -> None:
     assert health(failures(10, 20), 20) == "healthy"
     assert health(THREE, 30) == "degraded"
     assert health(failures(10, 20, 30, ours=True), 30) == "degraded", "the step's alone"
-    assert health(openings(4), 1600) == "degraded", "closed, and flapping"
+    assert health([*openings(4)[:-2], *turn("ok", 1900)], 1900) == "degraded", "closed, and flapping"
     assert health(THREE, 30, ("a",)) == "unhealthy", "every agent"
     assert health(halted, 20) == "unhealthy"
     assert health(halted, 620) == "degraded"
 
 
 def test_the_snapshot_says_why_as_plain_data() -> None:
-    events = [*turn("ok", 5), *THREE, *failures(40, agent="b", task="shop#R2")]
+    events = [*turn("ok", 5), *failures(6, ours=True, agent="d", task="shop#R3"), *THREE, *failures(40, agent="b", task="shop#R2")]
     found = breakers.snapshot(events, system(events, 40), 40)
     assert json.loads(json.dumps(found)) == found
     assert (found["scope"], found["state"], found["until"], found["at"]) == ("system", "open", 640, 40)
     assert (found["agents"], found["errors"]) == ({"a": 3, "b": 1}, {"connection refused": 4})
-    assert [each["at"] for each in found["events"]] == [10, 20, 30, 40]
+    assert [(each["at"], each["error"]) for each in found["events"]] == [(at, "connection refused") for at in (10, 20, 30, 40)]
     of_agent = breakers.snapshot(events, agent(events, 40), 40)
     assert ([each["kind"] for each in of_agent["events"]], of_agent["agents"]) == (["ok", "failed", "failed", "failed"], {"a": 3})
+    answered = [*turn("ok", 5), *failures(10, ours=True)]
+    assert breakers.snapshot(answered, agent(answered, 10), 10)["agents"] == {}
     of_step = breakers.snapshot(failures(10, 20, 30, ours=True), step(failures(10, 20, 30, ours=True), 30), 30)
     assert (of_step["agents"], of_step["errors"]) == ({"a": 3}, {"connection refused": 3})
 
@@ -351,6 +393,11 @@ def test_a_long_error_is_cut_in_reason_and_snapshot() -> None:
     assert all(len(error) == 200 for error in breakers.snapshot(events, agent(events, 3), 3)["errors"])
 
 
+def test_a_failure_without_an_error_says_so() -> None:
+    events = [Event(at, "failed", "a", "t", "s", infrastructure=True) for at in (1.0, 2.0, 3.0)]
+    assert agent(events, 3).reason == "3 failures in a row, the last: no error was given"
+
+
 def test_a_clock_that_went_back_never_keeps_a_breaker_open() -> None:
     ahead = failures(1e9 + 10, 1e9 + 20, 1e9 + 30)
     assert agent(ahead, 1e9 + 30 - CLOCK_BACK).state == "open", "as two processes may read it"
@@ -364,6 +411,7 @@ def test_a_probe_of_a_clock_that_was_ahead_is_forgotten_and_not_counted() -> Non
     found = agent(events, 1000)
     assert (found.state, found.until, found.extensions) == ("half-open", None, 0)
     assert agent([*events, event("started", 1000)], 1001).until == 1900
+    assert agent(events, 1e9 - CLOCK_BACK).until == 1e9 + 900, "as two processes may read it"
 
 
 def test_events_out_of_order_are_folded_as_they_were_recorded() -> None:
