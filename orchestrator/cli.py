@@ -363,7 +363,7 @@ def _breakers_reset(options: argparse.Namespace) -> Exit:
     if missing := [name for name in options.names if not any(name in (item.name, item.name.rpartition(" ")[0]) for item in chosen)]:
         raise UsageError(f"no breaker is called {', '.join(missing)}", hint="`orchestrator breakers` names them")
     ledger.reset(chosen)
-    for breaker in chosen:
+    for breaker in standing if any(item.scope == "system" for item in chosen) else chosen:
         print(f"{breaker.scope} {breaker.name}: closed" + ("" if breaker.state == "closed" else f" (was {breaker.state}: {breaker.reason})"))
     return Exit.DONE
 

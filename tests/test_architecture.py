@@ -243,4 +243,4 @@ def test_reading_commands_work_where_platform_bound_modules_are_absent(place: Wo
     for arguments in (("check",), ("plan",), ("status",), ("site", "build")):
         done = command(*arguments)
         assert done.returncode == 0, (arguments, done.stderr)
-    assert "running PRDs needs Linux" in command("run", "--no-site").stdout, "what is absent is really absent, and a lock needs it"
+    assert "running PRDs needs Linux" in command("run", "--no-site").stderr, "what is absent is really absent, and a lock needs it"

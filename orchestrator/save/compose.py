@@ -82,7 +82,7 @@ def run_report(store: Store, run: str) -> RunReport:
     tasks = [_task_run(store, rows[entry.result.task], entry, ended, paths) for entry in told]
     worked = {task.id for task in tasks}
     for name, (state, reason) in ended.items():
-        if name in rows and name not in worked and state in ("unclear", "skipped", "retired"):
+        if name in rows and name not in worked and state in ("unclear", "skipped", "retired", "parked", "failed", "done"):
             tasks.append(_unworked(rows[name], state, reason, row["started_at"], paths))
     turns = [turn for task in tasks for turn in _turns(task)]
     return RunReport(
@@ -166,7 +166,8 @@ def _task_run(store: Store, row: TaskRow, entry: ResultRow, ended: dict[str, tup
 
 
 def _unworked(row: TaskRow, state: str, reason: str, started_at: str, paths: dict[str, str]) -> TaskRunReport:
-    """A task that moved without a cycle: it needs a person, or waits behind one that does."""
+    """A task that moved without a cycle: it needs a person, waits behind one that does or for a budget; or it was judged by a run that was killed
+    before it could commit it, whose report has all of it."""
     task = row.task
     return TaskRunReport(
         id=task.id,

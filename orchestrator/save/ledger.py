@@ -35,8 +35,8 @@ LOCK = "orchestrator.lock"
 
 COUNTED = "state != 'released'"
 EVENT = "INSERT INTO events (at, kind, agent, task, step, error, infrastructure) VALUES (?, ?, ?, ?, ?, ?, ?)"
-REMEMBERED = 5000
-"""So many of the last events decide about breakers."""
+REMEMBERED = 2000
+"""So many of the last events of everything, and of each agent and step by itself, decide about breakers: what others do forgets nothing."""
 _SCOPE_COLUMNS = {"attempt": "task = ? AND fingerprint = ? AND attempt = ?", "task": "task = ? AND fingerprint = ?", "prd": "prd = ?"}
 _SCOPE_COLUMNS |= {"run": "scope = ?", "day": "day = ?", "project": "project = ?"}
 
@@ -113,7 +113,9 @@ class Ledger:
         self, db: sqlite3.Connection, asked: Asked, ceilings: dict[str, Ceiling], spent: dict[str, Spent], booked: Spent, now: float
     ) -> NoTurn | None:
         """The breaker or the budget that stands before a turn."""
-        if breaker := breakers.refuses(_events(db), asked.agent, asked.task, _step(asked), (*self.agents, asked.agent), now, self.rules):
+        if breaker := breakers.refuses(
+            _events(db, asked.agent, asked.task, _step(asked)), asked.agent, asked.task, _step(asked), (*self.agents, asked.agent), now, self.rules
+        ):
             what = "the system's breaker" if breaker.scope == "system" else f"the breaker of {breaker.name}"
             hint = "`orchestrator breakers` says more; `orchestrator breakers reset` closes it now"
             return NoTurn(f"{what} is {breaker.state}: {breaker.reason}", hint=hint, reset_at=breaker.until)
@@ -191,7 +193,7 @@ class Ledger:
 
     def _note_trips(self, db: sqlite3.Connection, asked: Asked) -> None:
         """Keep why a breaker has just opened."""
-        events, now = _events(db), time.time()
+        events, now = _events(db, asked.agent, asked.task, _step(asked)), time.time()
         names = (*self.agents, asked.agent)
         found = (breakers.system(events, names, now, self.rules), breakers.agent(events, asked.agent, now, self.rules))
         for breaker in (*found, breakers.step(events, asked.task, _step(asked), now, self.rules)):
@@ -226,11 +228,14 @@ class Ledger:
 
     def standing(self) -> tuple[breakers.Breaker, ...]:
         """The system's, every agent's that is configured or was asked, and those of the steps that are not closed."""
+        now = time.time()
         with self._reading() as db:
             events = [] if db is None else _events(db)
-        asked = (event.agent for event in events if event.agent)
-        found = breakers.all_of(events, tuple(dict.fromkeys((*self.agents, *asked))), time.time(), self.rules)
-        return tuple(breaker for breaker in found if breaker.scope != "step" or breaker.state != "closed" or breaker.flapping)
+            asked = [] if db is None else [agent for (agent,) in db.execute("SELECT DISTINCT agent FROM events WHERE agent != ''")]
+            each = [breakers.agent(_events(db, name), name, now, self.rules) for name in dict.fromkeys((*self.agents, *asked)) if db is not None]
+        whole = breakers.system(events, self.agents or asked, now, self.rules)
+        steps = (found for found in breakers.all_of(events, (), now, self.rules) if found.scope == "step")
+        return (whole, *each, *(found for found in steps if found.state != "closed" or found.flapping))
 
     def reset(self, found: tuple[breakers.Breaker, ...]) -> None:
         """Close breakers by hand; the events say so."""
@@ -352,10 +357,16 @@ def _sum(db: sqlite3.Connection, where: str, values: tuple[str, ...]) -> Spent:
     return Spent(row[0], int(row[1]), row[2], int(row[3]))
 
 
-def _events(db: sqlite3.Connection) -> list[breakers.Event]:
-    """What breakers look at, oldest first."""
+def _events(db: sqlite3.Connection, agent: str = "", task: str = "", step: str = "") -> list[breakers.Event]:
+    """What breakers look at, oldest first: the last of everything, of that agent, and of that step."""
     columns = "at, kind, agent, task, step, error, infrastructure"
-    rows = db.execute(f"SELECT {columns} FROM (SELECT id, {columns} FROM events ORDER BY id DESC LIMIT ?) ORDER BY id", (REMEMBERED,))
+    wanted = ["SELECT id FROM (SELECT id FROM events ORDER BY id DESC LIMIT :most)", "SELECT id FROM events WHERE kind = 'reset'"]
+    if agent:
+        wanted.append("SELECT id FROM (SELECT id FROM events WHERE agent = :agent ORDER BY id DESC LIMIT :most)")
+    if task:
+        wanted.append("SELECT id FROM (SELECT id FROM events WHERE task = :task AND step = :step ORDER BY id DESC LIMIT :most)")
+    values = {"most": REMEMBERED, "agent": agent, "task": task, "step": step}
+    rows = db.execute(f"SELECT {columns} FROM events WHERE id IN ({' UNION '.join(wanted)}) ORDER BY id", values)
     return [breakers.Event(at, kind, agent, task, step, error, bool(infrastructure)) for at, kind, agent, task, step, error, infrastructure in rows]
 
 

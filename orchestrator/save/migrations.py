@@ -127,6 +127,7 @@ def l001_first(db: sqlite3.Connection) -> None:
         ) STRICT""",
         "CREATE INDEX events_by_agent ON events (agent)",
         "CREATE INDEX events_by_step ON events (task, step)",
+        "CREATE INDEX events_by_kind ON events (id) WHERE kind = 'reset'",
         "CREATE TABLE trips (id INTEGER PRIMARY KEY, at REAL NOT NULL, scope TEXT NOT NULL, name TEXT NOT NULL, snapshot TEXT NOT NULL) STRICT",
         """CREATE TABLE runs (
             id TEXT PRIMARY KEY, scope TEXT NOT NULL, pid INTEGER NOT NULL, began TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL,

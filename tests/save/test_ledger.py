@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.config import Budgets, Ceiling
+from orchestrator.config import BreakerRules, Budgets, Ceiling
 from orchestrator.errors import NoTurn
 from orchestrator.model import AgentTurn, Budget, Usage
 from orchestrator.run import limits
 from orchestrator.run.agents import Overloaded, TimedOut
-from orchestrator.save.ledger import Asked, Ledger
+from orchestrator.save.ledger import EVENT, REMEMBERED, Asked, Ledger
 from tests.conftest import clean_environment
 
 LONG = 600.0
@@ -164,6 +166,25 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert ledger.begin_run("beside it") == "beside it", "a run that is alive is nobody's to go on with"
     ledger.end_run("second")
     assert ledger.begin_run("third") == "third"
+
+
+def test_an_agent_that_stays_open_until_it_is_reset_is_not_forgotten_over_what_others_do(tmp_path: Path) -> None:
+    rules = BreakerRules.model_validate({"agent": {"extensions": 0, "pause_seconds": 0.001}, "step": {"enabled": False}})
+    ledger = Ledger(tmp_path, Budgets(), "r1", rules, ("a", "b"))
+    for number in range(4):
+        take(ledger, asked(f"down {number}"))
+        ledger.fail(asked(f"down {number}"), TimedOut("late"), 0.0)
+        time.sleep(0.01)
+    with pytest.raises(NoTurn, match="the breaker of a is open"):
+        take(ledger, asked("refused"))
+    with sqlite3.connect(tmp_path / "orchestrator.sqlite") as db:
+        db.executemany(EVENT, [(time.time(), "ok", "b", "p#R9", "write_code/b", "", 0)] * (REMEMBERED + 10))
+    db.close()
+    with pytest.raises(NoTurn, match="only a reset closes it"):
+        take(ledger, asked("refused again"))
+    assert {(found.name, found.state) for found in ledger.standing()} == {("system", "closed"), ("a", "open"), ("b", "closed")}
+    ledger.reset(tuple(found for found in ledger.standing() if found.name == "a"))
+    take(ledger, asked("let through"))
 
 
 EVENTS = st.lists(st.tuples(st.sampled_from(["take", "lose", "fail", "replay"]), st.integers(0, 120), st.sampled_from("pq")), max_size=25)
