@@ -50,7 +50,7 @@ class Marked:
     modules: tuple[str, ...]
     """Of the standard library that the files import."""
     alone: frozenset[tuple[str, str]]
-    """(path, function) of new functions that no code of these files names: nothing else depends on them."""
+    """(path, function) of new functions and methods that no code of these files names: nothing else depends on them."""
 
 
 PRELUDE = """
@@ -123,18 +123,21 @@ def _imported(tree: ast.Module | None) -> Iterator[str]:
 
 
 def _alone(after: dict[str, str], functions: set[tuple[str, str]], before: dict[str, str | None]) -> frozenset[tuple[str, str]]:
-    """Functions of a module that no code names, decorates or had before."""
+    """Functions, and methods of classes without a base, that no code names, decorates or had before."""
     trees = [tree for path in after if path.endswith(".py") and (tree := parsed(after[path])) is not None]
     named = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
     named |= {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     named |= {alias.name for tree in trees for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names}
     named |= {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     named |= {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, Function) and node.decorator_list}
-    return frozenset(
-        (path, function)
-        for path, function in functions
-        if function.isidentifier() and function not in named and not function.startswith("__") and f"def {function}(" not in (before.get(path) or "")
-    )
+    plain = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and not node.bases and not node.keywords}
+    found = set()
+    for path, function in functions:
+        within, _, name = function.rpartition(".")
+        free = not within or within in plain
+        if function and free and name not in named and not name.startswith("__") and f"def {name}(" not in (before.get(path) or ""):
+            found.add((path, function))
+    return frozenset(found)
 
 
 @dataclass

@@ -112,7 +112,8 @@ def cover(
         answer = child.ask(asked, within)
     told = answer.get("answers") if answer else None
     lists = [item.get("ran") for item in told if isinstance(item, dict)] if isinstance(told, list) else []
-    found = [frozenset(n for n in ran if isinstance(n, int)) if isinstance(ran, list) else None for ran in lists][: len(questions)]
+    numbers = range(len(marked.marks))
+    found = [frozenset(n for n in ran if isinstance(n, int) and n in numbers) if isinstance(ran, list) else None for ran in lists][: len(questions)]
     return (*found, *(None for _ in questions[len(found) :]))
 
 

@@ -146,6 +146,7 @@ def tried(place: Workplace, case: Case, checked: str) -> Tried:
     for each in (*entries, *answers):
         for seen in each.get("red", each.get("observations", ())):
             seconds[seen["what"]] = seconds.get(seen["what"], 0.0) + seen["seconds"]
+    seconds["covered"] = sum(entry["coverage"]["seconds"] for entry in entries if entry["coverage"])
     return Tried(
         case.name,
         _became(case, done, levels, notices),

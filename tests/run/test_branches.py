@@ -129,4 +129,7 @@ def test_blocks_for_the_type_checker_and_for_scripts_need_none() -> None:
 
 def test_functions_that_nothing_names_stand_alone() -> None:
     code = "def a():\n    return b()\ndef b():\n    return 1\ndef c():\n    return 1\n@d\ndef e():\n    return 1\ndef __getattr__(n):\n    return 1\n"
-    assert marked(code).alone == {("shop.py", "a"), ("shop.py", "c")}
+    code += (
+        "class A:\n    def f(self):\n        return self.g()\n    def g(self):\n        return 1\nclass B(A):\n    def h(self):\n        return 1\n"
+    )
+    assert marked(code).alone == {("shop.py", "a"), ("shop.py", "c"), ("shop.py", "A.f")}

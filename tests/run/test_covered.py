@@ -111,6 +111,16 @@ def test_examples_share_nothing_and_one_that_never_ends_keeps_no_other_from_bein
     assert found.coverage.asked
 
 
+def test_forged_answers_are_numbers_of_marks_or_nothing(tmp_path: Path, python: Path) -> None:
+    line = '{"ran": [99999, -5, "x", [], 1e9]}\\nnonsense\\n{"ran": 7}\\n[]\\n'
+    code = (
+        f"def f(n):\n    with open('../../answers', 'a') as stream:\n        stream.write('{line}')\n    if n > 5:\n        return 1\n    return n\n"
+    )
+    found = judge(tmp_path, python, code, *calls("f(1)", "f(2)"))
+    assert 0 <= found.coverage.ran <= found.coverage.counted
+    assert all(finding.severity == "notice" for finding in found.findings)
+
+
 def test_what_could_not_be_asked_in_time_lowers_everything(tmp_path: Path, python: Path) -> None:
     code = "import time\ndef f(n):\n    time.sleep(n)\n    return n\n"
     found = judge(tmp_path, python, code, *calls("f(0.6)", "f(0)"), seconds=0.3)
