@@ -47,6 +47,8 @@ class Marked:
     name: str
     texts: dict[str, str]
     marks: tuple[Mark, ...]
+    unmarked: tuple[str, ...]
+    """Paths of files in which no marks could be set."""
     modules: tuple[str, ...]
     """Of the standard library that the files import."""
     alone: frozenset[tuple[str, str]]
@@ -93,25 +95,23 @@ def marked(before: dict[str, str | None], after: dict[str, str], name: str) -> M
     A file that does not parse, or would not with marks in it, stays as it is.
     """
     found: list[_File] = []
+    unmarked: list[str] = []
     count = 0
-    for path in sorted(after):
-        tree = parsed(after[path]) if path.endswith(".py") else None
-        if tree is None:
-            continue
+    for path in sorted(path for path in after if path.endswith(".py")):
         file = _File(path, after[path], name, count)
         try:
-            _module(file, tree, parsed(before.get(path) or "") or ast.Module([], []))
+            _module(file, ast.parse(file.source), parsed(before.get(path) or "") or ast.Module([], []))
             ast.parse(file.text(0))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
+            unmarked.append(path)
             continue
         found.append(file)
         count += len(file.marks)
     alone = _alone(after, {(mark.path, mark.function) for file in found for mark in file.marks}, before)
     names = {name for path in after if path.endswith(".py") for name in _imported(parsed(after[path]))}
     modules = tuple(sorted(names & sys.stdlib_module_names - {"__future__"}))
-    return Marked(
-        name, {file.path: file.text(count) for file in found if file.marks}, tuple(mark for file in found for mark in file.marks), modules, alone
-    )
+    texts = {file.path: file.text(count) for file in found if file.marks}
+    return Marked(name, texts, tuple(mark for file in found for mark in file.marks), tuple(unmarked), modules, alone)
 
 
 def _imported(tree: ast.Module | None) -> Iterator[str]:

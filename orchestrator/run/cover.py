@@ -16,8 +16,8 @@ from orchestrator.run import branches, oracle, stubs
 from orchestrator.run.bench import Bench, End
 from orchestrator.run.gates import covered, writable
 
-LONGEST, EACH = 3, 0.5
-"""How many of the longest examples (`limits.example_seconds`) all of it may take, and seconds more for each example."""
+SLOWER, EACH = 3, 0.5
+"""How much longer than usual an example may take with marks in the code, and seconds for each in all of it, beyond two of the longest."""
 
 PYTEST = (
     'cd "$SANDBOX_ROOT" && python -P -s -B -m pytest -q -c /dev/null --rootdir . --import-mode=importlib --noconftest '
@@ -33,14 +33,14 @@ def measure(bench: Bench, changes: tuple[Change, ...]) -> covered.Covered | None
         return None
     began = time.monotonic()
     marked = branches.marked({path: bench.read_base(path) for path in sources}, sources, f"_x{secrets.token_hex(6)}")
-    if not marked.marks:
+    if not marked.marks and not marked.unmarked:
         return None
     code = (*changes, *(Change(path, text) for path, text in marked.texts.items()))
     own = (*bench.shown, *bench.hidden)
     asked = [(frozenset({bench.criteria[example.id]}), oracle.question(example)) for example in own]
     asked += [(frozenset(), oracle.question(example)) for example in _of_finished_tasks(bench, changes)]
-    ran = _ask(bench, code, tests=False, asked=asked, marked=marked) if asked else ()
-    if bench.named:
+    ran = _ask(bench, code, tests=False, asked=asked, marked=marked) if asked and marked.marks else ()
+    if bench.named and marked.marks:
         ran = (*ran, *_ask(bench, code, tests=True, asked=[(frozenset(), _suite(bench))], marked=marked))
     return covered.judge(marked, ran, frozenset(criterion.id for criterion in bench.work.task.criteria), time.monotonic() - began)
 
@@ -95,8 +95,8 @@ def _ask(
 ) -> tuple[covered.Ran, ...]:
     root = bench.graft((*code, *bench.tests)) if tests else bench.without_tests(code)
     bounds = bench.work.config.limits
-    each = bounds.test_seconds if tests else bounds.example_seconds
+    each = SLOWER * (bounds.test_seconds if tests else bounds.example_seconds)
     questions = tuple(question | {"seconds": each} for _, question in asked)
-    seconds = each if tests else LONGEST * each + EACH * len(asked)
+    seconds = each if tests else 2 * each + EACH * len(asked)
     ran = oracle.cover(root, questions, marked, python=bench.work.python, limits=bounds, seconds=seconds)
     return tuple((criteria, numbers) for (criteria, _), numbers in zip(asked, ran, strict=True))

@@ -93,6 +93,10 @@ def test_a_file_that_does_not_parse_or_has_no_functions_stays_as_it_is() -> None
     assert branches.marked({}, {"a.py": "def f(:\n", "b.txt": "def f(): return 1\n", "c.py": "X = 1\nprint(X)\n"}, NAME).texts == {}
 
 
+def test_a_file_that_is_nested_too_deep_is_named() -> None:
+    assert marked(f"def f(n):\n    return {'+'.join('n' * 3000)}\n").unmarked == ("shop.py",)
+
+
 @pytest.mark.parametrize(
     ("body", "found"),
     [

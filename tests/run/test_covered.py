@@ -128,6 +128,12 @@ def test_what_could_not_be_asked_in_time_lowers_everything(tmp_path: Path, pytho
     assert "in time" in found.findings[-1].message
 
 
+def test_a_file_in_which_nothing_can_be_seen_lowers_everything() -> None:
+    deep = f"def f(n):\n    return {'+'.join('n' * 3000)}\n"
+    found = covered.judge(branches.marked({}, {"shop.py": deep}, "_xtest"), (), CRITERIA)
+    assert (found.criteria, len(found.findings)) == (CRITERIA, 1)
+
+
 @pytest.mark.parametrize(("ran", "threshold", "said"), [(3, 75, ""), (3, 76, "3 of 4 branches of the code, 75 %, and 76 %"), (0, None, "")])
 def test_a_share_that_is_asked_for(ran: int, threshold: int | None, said: str) -> None:
     found = covered.below(Coverage(4, ran, (), 0.0), threshold)

@@ -53,6 +53,10 @@ def judge(marked: Marked, ran: tuple[Ran, ...], criteria: frozenset[str], second
     if not asked and counted:
         capped |= criteria
         findings.append(Finding(GATE, "not all examples could be asked in time what they run of the code: the level is at most `oracle`", "notice"))
+    if marked.unmarked:
+        capped |= criteria
+        paths = ", ".join(marked.unmarked)
+        findings.append(Finding(GATE, f"what examples run of {paths} could not be seen: the level is at most `oracle`", "notice"))
     if len(findings) > SHOWN:
         findings = [*findings[:SHOWN], Finding(GATE, f"… and in {len(findings) - SHOWN} more functions", "notice")]
     return Covered(Coverage(counted, counted - len(missed), tuple(unrun), seconds, asked), tuple(findings), frozenset(capped))
