@@ -378,15 +378,13 @@ class Mutation:
 
 @dataclass(frozen=True)
 class Unrun:
-    """What no example runs, of one function."""
+    """What no example runs, of one function ('': the module itself), in words: `no example gets through lines 12–14`."""
 
     path: str
     function: str
-    """Qualified name; '' for the module itself."""
     line: int
     end_line: int
     what: str
-    """In words, for example `nothing runs lines 12–14`, `nothing in line 9 makes `n > 100` true`."""
 
 
 @dataclass(frozen=True)
