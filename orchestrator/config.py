@@ -124,6 +124,8 @@ class GatesConfig(Section):
     """Most mutants of one task; 0 makes none."""
     mutation_seconds: float = Field(30.0, gt=0)
     """Mutants of one task that are not run by then are left out, and counted."""
+    coverage: int | None = Field(None, ge=0, le=100)
+    """Percent of the changed code's branches that examples must run. Left out: the share is reported and refuses nothing. A PRD may only raise it."""
     quarantine_days: float = Field(14.0, ge=0)
     """A test that failed by chance refuses nothing for so many days."""
 

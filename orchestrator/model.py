@@ -376,6 +376,30 @@ class Mutation:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Unrun:
+    """What no example runs, of one function ('': the module itself), in words: `no example gets through lines 12–14`."""
+
+    path: str
+    function: str
+    line: int
+    end_line: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What examples run of the code that a task adds or changes: statements, and both outcomes of each condition."""
+
+    counted: int
+    """All of them, but for what does nothing but raise."""
+    ran: int
+    unrun: tuple[Unrun, ...]
+    seconds: float
+    asked: bool = True
+    """False: not all examples could be asked in time, so that `unrun` may be too much."""
+
+
 Verdict = Literal["passed", "already satisfied", "gave up", "needs a person", "parked"]
 
 ProofLevel = Literal["held-out", "oracle", "human test", "agent test", "none"]
@@ -470,6 +494,7 @@ class CycleResult:
     """The project's own suite at the base, before any turn; None where there is none."""
     tidying: Tidying | None = None
     mutation: Mutation | None = None
+    coverage: Coverage | None = None
     flaky: tuple[Flaky, ...] = ()
     fresh: bool = False
     """The code's modules remember something from call to call: each generated test begins with fresh ones."""

@@ -222,6 +222,10 @@ def _check_configured(entry: _Entry, prd: Prd, root: Path, config: Config) -> No
     if held_out is not None and held_out < config.gates.held_out:
         message = f"`gates.held_out` may only be raised: the configured {config.gates.held_out} stays"
         entry.say("not-tighter", message, line=entry.line_of("gates.held_out"), error=False)
+    for key, asked, set_to in (("coverage", prd.gates.coverage, config.gates.coverage), ("mutation", prd.gates.mutation, config.gates.mutation)):
+        if asked is not None and set_to is not None and asked < set_to:
+            message = f"`gates.{key}` may only be raised: the configured {set_to} stays"
+            entry.say("not-tighter", message, line=entry.line_of(f"gates.{key}"), error=False)
     for key, said in _not_honoured(prd):
         hint = "it changes nothing; the PRD runs without it"
         entry.say("not-honoured", f"`{key}` is {said} in this version", hint, entry.line_of(key), error=False)
@@ -238,7 +242,6 @@ def _not_honoured(prd: Prd) -> list[tuple[str, str]]:
     said = [
         (prd.schedule != "", "schedule", "not scheduled by"),
         (prd.start not in ("", "now"), "start", "not waited for"),
-        (prd.gates.coverage is not None, "gates.coverage", "not measured"),
         (ladders, "agents", "read as its first agent only; ladders are not climbed"),
         (planners and not ladders, "agents", "not asked to plan"),
     ]

@@ -14,6 +14,7 @@ from orchestrator.model import (
     AgentTurn,
     Attempt,
     Change,
+    Coverage,
     Criterion,
     Example,
     Finding,
@@ -144,6 +145,8 @@ class Bench:
     flaky: dict[str, Flaky] = field(default_factory=dict)
     tidying: Tidying | None = None
     mutation: Mutation | None = None
+    coverage: Coverage | None = None
+    """What examples run of the candidate that was judged last."""
     grafts: int = 0
 
     def read_base(self, path: str) -> str | None:

@@ -12,9 +12,9 @@ from typing import Any
 
 from orchestrator.errors import SetupError
 from orchestrator.model import Change, Example, Finding, Observation, Step
-from orchestrator.run import evidence, layout, oracle, stubs, suites
+from orchestrator.run import cover, evidence, layout, oracle, stubs, suites
 from orchestrator.run.bench import Bench
-from orchestrator.run.gates import claims, cold, green, red, scan, special_casing, writable
+from orchestrator.run.gates import claims, cold, covered, green, red, scan, special_casing, writable
 from orchestrator.run.suites import Variant
 
 COLD_CLOCK = 3653 * 86400 + 7 * 3600.0
@@ -110,7 +110,8 @@ def check_green(bench: Bench, changes: tuple[Change, ...], step: Step = "check_g
     found = found.and_then(judged.observations, judged.findings)
     claimed = claims.judge(changes, scanned, bench.work.task, bench.visible, bench.hidden)
     bench.capped |= claimed.criteria
-    return found.and_then((), claimed.findings)
+    cover.note(bench, seen.covered)
+    return found.and_then((), (*claimed.findings, *(seen.covered.findings if seen.covered else ())))
 
 
 def _errors(findings: tuple[Finding, ...]) -> bool:
@@ -190,6 +191,7 @@ class _Seen:
     """The oracle, cold, each question asked again and again."""
     near: tuple[dict[str, Any], ...]
     """Answers to `special_casing.probes`."""
+    covered: covered.Covered | None
 
 
 def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step) -> _Seen:
@@ -211,8 +213,9 @@ def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step) -> _Seen:
         (lambda: _run(bench, step, (whole,), seconds=bounds.suite_seconds)) if whole else None,
         lambda: _run(bench, step, (cold_tests,), hash_seed=COLD_SEED, clock_shift=COLD_CLOCK),
         (lambda: oracle.probe(code, near, python=python, limits=bounds)) if near else None,
+        lambda: cover.measure(bench, changes),
     )
-    return _Seen(answers[1][0], answers[2][0] if whole else None, answers[3][0], answers[0], answers[4] or ())
+    return _Seen(answers[1][0], answers[2][0] if whole else None, answers[3][0], answers[0], answers[4] or (), answers[5])
 
 
 def _run(

@@ -4,10 +4,10 @@
          ▲  findings │               ▲  findings │             └─ worse? dropped, the candidate stays
          └───────────┘               └───────────┘   bounded by attempts, budget and repetition
 
-After that, mutants of what was changed say whether the tests would notice.
+After that, mutants of what was changed say whether the tests would notice. What no example runs was seen on the way, and a share may be asked for.
 
 It works in a throwaway folder, never sees the database, never changes the working directory. Its one side channel is the journal.
-write_tests.py, checks.py, write_code.py, tidy.py and mutate.py hold the steps, bench.py what they share.
+write_tests.py, checks.py, write_code.py, tidy.py, mutate.py and cover.py hold the steps, bench.py what they share.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from orchestrator.errors import SetupError
 from orchestrator.model import CycleResult, Proof
 from orchestrator.plan.held_out import call_form, outcome_kind
-from orchestrator.run import checks, environment, examples, layout, mutate, sandboxes, tidy, write_code, write_tests
+from orchestrator.run import checks, cover, environment, examples, layout, mutate, sandboxes, tidy, write_code, write_tests
 from orchestrator.run.agents import Agent, workspace
 from orchestrator.run.bench import Bench, End, Journal, Work
 from orchestrator.run.gates import writable
@@ -62,6 +62,7 @@ def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_age
         baseline=bench.baseline if work.own_suite else None,
         tidying=bench.tidying,
         mutation=bench.mutation,
+        coverage=bench.coverage,
         flaky=tuple(bench.flaky.values()),
         fresh=bench.fresh,
     )
@@ -111,7 +112,7 @@ def _steps(bench: Bench, ladder: tuple[Agent, ...], tests_agent: Agent | None, j
     if end.verdict == "passed":
         passed_by = bench.attempts[-1].turns[-1].agent if bench.attempts[-1].turns else ladder[0].name
         tidy.after(bench, next((agent for agent in ladder if agent.name == passed_by), ladder[0]), journal, end.code)
-        end = mutate.after(bench, tests_agent, journal, end)
+        end = cover.after(bench, mutate.after(bench, tests_agent, journal, end))
     return end
 
 

@@ -65,13 +65,16 @@ def generate(before: dict[str, str | None], after: dict[str, str]) -> tuple[Muta
     """
     found: list[Mutant] = []
     for path in sorted(after):
-        tree = _parsed(after[path]) if path.endswith(".py") else None
+        tree = parsed(after[path]) if path.endswith(".py") else None
         if tree is not None:
-            old = _parsed(before.get(path) or "")
-            known = Counter((name, _shape(node)) for name, node in _functions(old)) if old else Counter()
-            fresh = [(name, node) for name, node in _functions(tree) if not known[name, _shape(node)]]
-            found += _numbered(path, _lines(after[path]), fresh)
+            found += _numbered(path, _lines(after[path]), changed_functions(tree, parsed(before.get(path) or "")))
     return tuple(found)
+
+
+def changed_functions(tree: ast.Module, old: ast.Module | None) -> list[tuple[str, Function]]:
+    """Outermost functions and methods of `tree` that are not in `old` as they are, with their qualified names."""
+    known = Counter((name, _shape(node)) for name, node in _functions(old)) if old else Counter()
+    return [(name, node) for name, node in _functions(tree) if not known[name, _shape(node)]]
 
 
 def choose(mutants: tuple[Mutant, ...], cap: int) -> tuple[Mutant, ...]:
@@ -122,7 +125,7 @@ def _in_turns(queues: Iterable[list[Mutant]]) -> Iterator[Mutant]:
             yield queue.pop(0)
 
 
-def _parsed(source: str) -> ast.Module | None:
+def parsed(source: str) -> ast.Module | None:
     try:
         return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -136,11 +139,11 @@ def _functions(tree: ast.AST, within: str = "") -> Iterator[tuple[str, Function]
             yield within + node.name, node
         elif isinstance(node, ast.ClassDef):
             yield from _functions(node, f"{within}{node.name}.")
-        elif not _is_aside(node):
+        elif not is_aside(node):
             yield from _functions(node, within)
 
 
-def _is_aside(node: ast.AST) -> bool:
+def is_aside(node: ast.AST) -> bool:
     """A block for the type checker, or what runs only as a script."""
     return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING", "__name__ == '__main__'")
 
@@ -250,7 +253,7 @@ def _walk(node: ast.AST, parent: ast.AST, name: str) -> Iterator[tuple[str, Chan
     if isinstance(node, Function):
         yield from _changes(node, f"{name}.{node.name}")
         return
-    if _is_text(node) or _is_aside(node) or _is_log(node):
+    if _is_text(node) or is_aside(node) or is_log(node):
         return
     if isinstance(node, ast.ClassDef):
         name = f"{name}.{node.name}"
@@ -399,7 +402,7 @@ def _is_sequence(node: ast.AST) -> bool:
     )
 
 
-def _is_log(node: ast.AST) -> bool:
+def is_log(node: ast.AST) -> bool:
     """`logger.info(…)` and its like."""
     if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute)):
         return False

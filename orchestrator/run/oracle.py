@@ -21,6 +21,7 @@ from typing import Any
 from orchestrator.config import Limits
 from orchestrator.model import Example, Incident, Observation, Step, TestOutcome
 from orchestrator.run import evidence, sandboxes
+from orchestrator.run.branches import Marked
 from orchestrator.run.sandboxes import Mount
 from orchestrator.run.suites import PROJECT, limits_inside
 
@@ -48,7 +49,7 @@ def ask(
     output = ""
     with _Child(root, python, limits, hash_seed, clock_shift) as child:
         for example in examples:
-            answer = child.ask(_question(example, rounds), limits.example_seconds)
+            answer = child.ask(question(example, rounds), limits.example_seconds)
             if answer is None and not child.answered and child.said():
                 output += child.said()
                 outcomes += [TestOutcome(item.id, "not run", "", "the sandbox ended before it answered") for item in examples[len(outcomes) :]]
@@ -96,6 +97,26 @@ def probe(
     return (*answers, *({"answer": "not asked"} for _ in calls[len(answers) :]))
 
 
+def cover(
+    root: Path, questions: tuple[dict[str, object], ...], marked: Marked, *, python: Path, limits: Limits, seconds: float
+) -> tuple[frozenset[int] | None, ...]:
+    """Which of the marks in the code under `root` each question sets; None for one that time did not suffice for.
+
+    `questions`: as `question` makes them, with the `seconds` that each may take. They are asked in one start of the sandbox, each in a fork.
+    Nothing is judged: code can forge the marks.
+    """
+    within = seconds + limits.example_seconds
+    asked = {"kind": "cover", "questions": questions, "files": [], "seconds": seconds, "within": within}
+    asked |= {"name": marked.name, "size": len(marked.marks), "modules": marked.modules}
+    with _Child(root, python, limits, "0", 0.0) as child:
+        answer = child.ask(asked, within)
+    told = answer.get("answers") if answer else None
+    lists = [item.get("ran") for item in told if isinstance(item, dict)] if isinstance(told, list) else []
+    numbers = range(len(marked.marks))
+    found = [frozenset(n for n in ran if isinstance(n, int) and n in numbers) if isinstance(ran, list) else None for ran in lists][: len(questions)]
+    return (*found, *(None for _ in questions[len(found) :]))
+
+
 class _Child:
     """The process in the sandbox that answers questions, one line each."""
 
@@ -140,9 +161,9 @@ class _Child:
             self.process.stdin.write(json.dumps(value).encode() + b"\n")
             self.process.stdin.flush()
 
-    def ask(self, question: object, seconds: float) -> dict[str, Any] | None:
+    def ask(self, asked: object, seconds: float) -> dict[str, Any] | None:
         """The answer, or None when the sandbox ended instead."""
-        self.send(question)
+        self.send(asked)
         try:
             answer = _receive(self.process.stdout, seconds + 10)
         except EOFError:
@@ -188,7 +209,7 @@ def _receive(stream: Any, seconds: float) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {"answer": "died"}
 
 
-def _question(example: Example, rounds: int) -> dict[str, object]:
+def question(example: Example, rounds: int = 1) -> dict[str, object]:
     return {
         "rounds": rounds,
         "kind": "console" if example.compare == "console" else "call",

@@ -43,14 +43,14 @@ def _propose(
     diff = bench.diff(proposed, code)
     if not metrics.better(before, metrics.smells(tidied, work.config.tidy)):
         return Tidying(triggers, False, "dropped: the figures are no better", (turn,), proposed, diff, notices)
-    capped, flaky = set(bench.capped), dict(bench.flaky)
+    capped, flaky, coverage = set(bench.capped), dict(bench.flaky), bench.coverage
     try:
         judged = checks.check_green(bench, tidied, "check_still_green")
     except SetupError as error:
         return Tidying(triggers, False, f"dropped: it could not be checked: {error}", (turn,), proposed, diff, notices)
     kept = not judged.refused
     if not kept:
-        bench.capped, bench.flaky = capped, flaky
+        bench.capped, bench.flaky, bench.coverage = capped, flaky, coverage
     first = next((finding.message for finding in judged.findings if finding.severity == "error"), "")
     reason = "kept: every gate passed and the figures are better" if kept else f"dropped: {first}"
     return Tidying(triggers, kept, reason, (turn,), proposed, diff, (*notices, *judged.findings), judged.observations)

@@ -12,6 +12,7 @@ from orchestrator.config import Budgets
 from orchestrator.model import (
     AgentTurn,
     Attempt,
+    Coverage,
     Criterion,
     CycleResult,
     Finding,
@@ -25,6 +26,7 @@ from orchestrator.model import (
     Tidying,
 )
 from orchestrator.plan.outline import slug
+from orchestrator.run.gates import covered
 from orchestrator.run.git import Repository
 from orchestrator.run.mutants import score
 from orchestrator.save import mutation_report
@@ -34,6 +36,7 @@ from orchestrator.save.ledger import Ledger
 from orchestrator.save.reports import (
     AttemptReport,
     CommitReport,
+    CoverageReport,
     CriterionReport,
     FindingReport,
     FlakyReport,
@@ -56,6 +59,7 @@ from orchestrator.save.reports import (
     TaskRunReport,
     TidyingReport,
     TurnReport,
+    UnrunReport,
 )
 from orchestrator.save.store import ResultRow, Store, TaskRow
 
@@ -150,6 +154,7 @@ def _task_run(store: Store, row: TaskRow, entry: ResultRow, ended: dict[str, tup
         tidied_tree=entry.tidied_tree,
         tidying=_tidying(result.tidying, folder) if result.tidying else None,
         mutation=_mutation(result.mutation, result, folder, entry.cycle) if result.mutation else None,
+        coverage=_coverage(result.coverage) if result.coverage else None,
         flaky=[FlakyReport(test=item.test, detail=item.detail) for item in result.flaky],
         attempts=[_attempt(item, folder) for item in result.attempts],
         proofs=[_proof(item) for item in result.proofs],
@@ -267,6 +272,18 @@ def _mutation(item: Mutation, result: CycleResult, folder: Path, cycle: int) -> 
         write_atomically(folder / path, json.dumps(mutation_report.report(item, sources, tests), indent=1) + "\n")
     mutants = [MutantReport(**asdict(mutant) | {"killed_by": list(mutant.killed_by)}) for mutant in item.mutants]
     return MutationReport(score=_percent(item), left_out=item.left_out, seconds=round(item.seconds, 3), mutants=mutants, elements=path)
+
+
+def _coverage(item: Coverage) -> CoverageReport:
+    found = covered.share(item)
+    return CoverageReport(
+        share=None if found is None else round(100 * found, 1),
+        counted=item.counted,
+        ran=item.ran,
+        seconds=round(item.seconds, 3),
+        asked=item.asked,
+        unrun=[UnrunReport(**asdict(unrun)) for unrun in item.unrun],
+    )
 
 
 def _percent(item: Mutation) -> float | None:

@@ -169,6 +169,29 @@ class MutationReport(Report):
     """Path of the mutation-testing-elements JSON, relative to the project's folder."""
 
 
+class UnrunReport(Report):
+    path: str
+    function: str
+    """'' for the module itself."""
+    line: int
+    end_line: int
+    what: str
+    """In words."""
+
+
+class CoverageReport(Report):
+    """What the examples run of the code that the task adds or changes: statements, and both outcomes of each condition."""
+
+    share: float | None
+    """Percent; None when there is nothing that an example would have to run."""
+    counted: int
+    ran: int
+    seconds: float
+    asked: bool
+    """False: not all examples could be asked in time."""
+    unrun: list[UnrunReport]
+
+
 class FlakyReport(Report):
     test: str
     detail: str
@@ -246,6 +269,7 @@ class TaskRunReport(Report):
     """The project's own suite at the base."""
     tidying: TidyingReport | None = None
     mutation: MutationReport | None = None
+    coverage: CoverageReport | None = None
     flaky: list[FlakyReport] = []
     evidence: str = ""
     """Path of the task's evidence bundle, relative to the project's folder; '' until it is done."""

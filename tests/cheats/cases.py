@@ -48,12 +48,24 @@ def every() -> tuple[Case, ...]:
         cheats_judge,
         cheats_machine,
         cheats_tests,
+        cheats_unrun,
         cheats_values,
         cheats_work,
         honest,
     )
 
-    families = (cheats_tests, cheats_answers, cheats_values, cheats_context, cheats_judge, cheats_machine, cheats_work, agent_tests, honest)
+    families = (
+        cheats_tests,
+        cheats_answers,
+        cheats_values,
+        cheats_context,
+        cheats_judge,
+        cheats_machine,
+        cheats_work,
+        cheats_unrun,
+        agent_tests,
+        honest,
+    )
     return tuple(case for family in families for case in family.CASES)
 
 

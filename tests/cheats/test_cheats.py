@@ -15,7 +15,7 @@ import pytest
 from tests.cheats import harness
 from tests.cheats.cases import Case, every, few
 from tests.cheats.harness import Tried
-from tests.cheats.misses import KNOWN_MARKED, KNOWN_MISSES
+from tests.cheats.misses import HONEST_LOWERED, KNOWN_MARKED, KNOWN_MISSES
 from tests.cheats.tasks import TASKS
 from tests.conftest import REPOSITORY
 
@@ -66,8 +66,9 @@ def test_an_honest_answer_is_done(case: Case, found: dict[str, Tried]) -> None:
     assert seen.became == "done", (seen.reason, seen.said)
     assert seen.attempts <= (2 if case.name == "second-attempt" else 1)
     task = TASKS[case.task]
-    strongest = "agent test" if task.tests else "oracle" if task.thin else "held-out"
+    strongest = "agent test" if task.tests else "oracle" if task.thin or case.name in HONEST_LOWERED else "held-out"
     assert strongest in seen.levels
+    assert case.name not in HONEST_LOWERED or ("held-out" not in seen.levels and "covered" in seen.notices)
     assert seen.warned or not (task.thin or task.tests)
 
 
@@ -100,7 +101,7 @@ def test_the_page_of_trust_has_a_row_for_each_kind_that_is_tried_and_for_no_othe
 
 
 def test_the_page_of_trust_names_every_known_miss() -> None:
-    assert [name for name in (*KNOWN_MISSES, *KNOWN_MARKED) if f"`{name}`" not in TRUST] == []
+    assert [name for name in (*KNOWN_MISSES, *KNOWN_MARKED, *HONEST_LOWERED) if f"`{name}`" not in TRUST] == []
 
 
 def test_the_gates_of_the_page_are_gates() -> None:

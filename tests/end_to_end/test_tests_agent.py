@@ -197,3 +197,12 @@ def test_a_threshold_that_is_missed_needs_a_person(place: Workplace) -> None:
     question = place.project("bell")["tasks"][0]["question"]
     assert "95 %" in question["text"]
     assert "`minutes < 0` became `minutes <= 0`" in question["text"]
+
+
+def test_what_only_an_agents_test_runs_is_run(place: Workplace) -> None:
+    code = "def refuse(n):\n    print(n)\n    raise ValueError(n)\n\n\ndef strokes(n):\n    if n < 0:\n        refuse(n)\n    return n // 30\n"
+    place.prd("bell", PRD)
+    agent(place, GOOD, code=code)
+    assert place.run().returncode == 0
+    coverage = place.task("bell", "bell#R1")["coverage"]
+    assert (coverage["share"], coverage["unrun"]) == (100.0, [])

@@ -147,6 +147,9 @@ def test_front_matter_that_would_loosen_a_limit_is_noted_and_stops_nothing(tmp_p
     found = scanned(tmp_path, {"a.md": front(budget="{attempts: 9}", gates="{held_out: 0.1}")})
     assert [(each.line, each.code, each.severity) for each in found.problems] == [(2, "not-tighter", "note"), (3, "not-tighter", "note")]
     assert len(found.prds) == 1
+    gates = {"coverage": 20, "mutation": 20}
+    lower = scanned(tmp_path / "lower", {"b.md": front(gates="{coverage: 10, mutation: 10}")}, gates=gates)
+    assert [each.code for each in lower.problems] == ["not-tighter", "not-tighter"]
 
 
 def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
@@ -239,6 +242,6 @@ def test_prds_of_one_project_share_one_target(tmp_path: Path) -> None:
 
 
 def test_what_this_version_does_not_act_on_is_noted(tmp_path: Path) -> None:
-    found = scanned(tmp_path, {"a.md": front(schedule='"0 2 * * *"', gates="{coverage: 80}")})
+    found = scanned(tmp_path, {"a.md": front(schedule='"0 2 * * *"', start="schedule")})
     assert [(each.line, each.code) for each in found.problems if each.code == "not-honoured"] == [(2, "not-honoured"), (3, "not-honoured")]
     assert errors(found) == []

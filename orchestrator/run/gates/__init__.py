@@ -21,5 +21,6 @@ GATES: dict[str, str] = {
     "cold run": "all of it holds once more in a fresh interpreter, with another hash seed and the clock ten years ahead",
     "repeatable": "the same question gets the same answer when it is asked again",
     "special casing": "inputs near the examples' are not all answered alike; where they are, the proof level is at most `oracle`",
+    "covered": "examples run every branch of the code; what none runs is named, and the proof level is at most `oracle`",
     "mutation": "the tests notice when the code is changed; survivors are named",
 }

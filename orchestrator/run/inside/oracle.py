@@ -2,13 +2,16 @@
 
 First line of standard input: {"box": {...}, "limits": {...}, "root", "seconds": 10, "clock_shift": 0}; box and limits are those of supervise.py.
 Then one question per line; its answer is printed before the next one is read, so that no fork holds another example. Only exact builtin types
-cross as values; anything else crosses as type name and repr. A question is a call, a console command, or many calls to probe in one fork.
+cross as values; anything else crosses as type name and repr. A question is a call, a console command, many calls to probe in one fork, or many
+questions of which it is only told what of the code they run.
 """
 
 import ast
+import importlib
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -151,6 +154,53 @@ def probe(question, folder):
             stream.flush()
 
 
+def cover(question, folder):
+    """For each of the questions, asked in a fork of its own: which of the `size` marks in the code it set, a list on a line of `answers`."""
+    name, size = question["name"], question["size"]
+    os.environ[name] = f"{folder}/{name}"
+    for module in question["modules"]:
+        try:
+            importlib.import_module(module)
+        except Exception:
+            continue
+    with open(os.environ[name], "wb+") as marks, open(folder + "/answers", "w", encoding="utf-8") as stream:
+        deadline = time.monotonic() + question["seconds"]
+        for number, item in enumerate(question["questions"]):
+            if time.monotonic() > deadline:
+                break
+            marks.truncate(0)
+            marks.truncate(size)
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    _run(item, f"{folder}/{number}")
+                finally:
+                    os._exit(0)
+            _await(pid, min(item["seconds"], deadline - time.monotonic()))
+            stream.write(json.dumps({"ran": [place for place, byte in enumerate(os.pread(marks.fileno(), size, 0)) if byte]}) + "\n")
+            stream.flush()
+
+
+def _run(item, place):
+    """As an example is asked: once, and again in the same process in another folder."""
+    os.mkdir(place)
+    enter(item, place + "/cwd")
+    if item["kind"] == "console":
+        console(item, place)
+        return
+    evaluate(item)
+    enter(item, place + "/cwd-2")
+    evaluate(item)
+
+
+def _await(pid, seconds):
+    descriptor = os.pidfd_open(pid)
+    if not select.select([descriptor], [], [], max(0.0, seconds))[0]:
+        os.kill(pid, signal.SIGKILL)
+    os.close(descriptor)
+    os.waitpid(pid, 0)
+
+
 def _is_expression(source):
     try:
         ast.parse(source.strip(), mode="eval")
@@ -203,6 +253,8 @@ def child(question, folder, fork, clock_shift):
         clock.shift(clock_shift)
     if question["kind"] == "probe":
         return probe(question, folder)
+    if question["kind"] == "cover":
+        return cover(question, folder)
     answer = console(question, folder) if question["kind"] == "console" else evaluate(question)
     said = printed()
     if question["rounds"] > 1 and answer["answer"] in ("value", "raise"):
@@ -217,7 +269,7 @@ def child(question, folder, fork, clock_shift):
 
 def found(question, folder, code):
     """What the fork that ended with `code` wrote, as far as it can be read."""
-    if question["kind"] == "probe":
+    if question["kind"] in ("probe", "cover"):
         lines = limits.tail(folder + "/answers", 8 * SIZE).splitlines()
         return {"answer": "probe", "answers": [answer for line in lines if (answer := _read(line))], "exit": code}
     answer = _read(limits.tail(folder + "/answer", 8 * SIZE)) if code == 0 else None
@@ -251,7 +303,7 @@ def main():
                 os._exit(0)
             except BaseException:
                 os._exit(70)
-        ended = fork.wait(request["seconds"])
+        ended = fork.wait(question.get("within", request["seconds"]))
         answer = found(question, folder, ended.code) | {"incidents": ended.incidents, "seconds": time.monotonic() - started}
         limits.clear(box["private"], box["home"])
         answers.write(json.dumps(answer) + "\n")
