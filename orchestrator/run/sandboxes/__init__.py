@@ -197,7 +197,7 @@ def _sentences(held: Sequence[str]) -> tuple[str, ...]:
 def _probe(how: How) -> tuple[tuple[str, ...], str]:
     """(words of PARTS that held, what went wrong). The inside is asked, and what it may have done outside is looked at."""
     python = Path(sys.executable)
-    with tempfile.TemporaryDirectory(prefix="orchestrator-probe-") as name, contextlib.ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="orchestrator-probe-", dir=_short_place()) as name, contextlib.ExitStack() as stack:
         outside = Path(name).resolve()
         other = outside / "other"
         other.mkdir()
@@ -231,6 +231,13 @@ def _probe(how: How) -> tuple[tuple[str, ...], str]:
         if _got_something(udp):
             held.discard("udp")
     return tuple(word for word in PARTS if word in held), ""
+
+
+def _short_place() -> str | None:
+    """A folder whose path leaves room for a socket's, of which the kernel takes 107 bytes; None is the usual temporary folder."""
+    if len(os.fsencode(tempfile.gettempdir())) <= 70:
+        return None
+    return next((place for place in ("/tmp", "/var/tmp", "/dev/shm") if os.access(place, os.W_OK)), None)
 
 
 _SOCKETS = (
