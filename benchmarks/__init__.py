@@ -4,7 +4,8 @@
 
 benches     the measurements, one function each, with what they are compared with and how quick they should be
 inputs      generated PRDs, scripts and reports
-inside      one command of the orchestrator in a process of its own, with a stopwatch on its sandboxes and a look at its memory
+inside      one command of the orchestrator in a process of its own, with stopwatches inside and a look at its memory
+gates       all gates of one small task together, and what each part takes
 mutation    mutants per second beside other tools
 cheats      cheating and honest agents: caught, marked for a person, missed, refused, and what each gate costs
 measure     runs → lowest, median, highest; a result as JSON and as a line

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cheats, inputs, mutation
+from benchmarks import cheats, gates, inputs, mutation
 from benchmarks.measure import Result, Sample, python, repeated, result, run
 
 HASHING = "import sys, hashlib, pathlib; [hashlib.sha256(path.read_bytes()).hexdigest() for path in pathlib.Path('prds').iterdir()]"
@@ -54,7 +54,7 @@ def overhead(runs: int) -> Result:
             turns = sum(turn["seconds"] for task in tasks for attempt in task["attempts"] for turn in attempt["turns"])
             seen = [item for task in tasks for item in (*task["red"], *(item for attempt in task["attempts"] for item in attempt["observations"]))]
             gates = sum(item["seconds"] for item in seen)
-            pytest, _ = run(_pytest(root), root)
+            pytest, _ = run(inputs.pytest(root), root)
         parts = {
             "of it starting sandboxes and pytest": (cost["sandboxes"] - gates) / cycles,
             "of it git": cost["git"] / cycles,
@@ -68,13 +68,6 @@ def overhead(runs: int) -> Result:
 
     what = f"`orchestrator run` of {cycles} one-task PRDs, per cycle, without the seconds of the agent, of test runs and of the oracle"
     return result("overhead", what, repeated(runs, sample), baseline="one run of pytest", target=0.5)
-
-
-def _pytest(root: Path) -> list[str]:
-    """A run of pytest on one empty test, with the interpreter of a project."""
-    (root / "test_one.py").write_text("def test_one():\n    pass\n")
-    interpreter = next(inputs.ENVIRONMENTS.glob("*/bin/python"))
-    return [str(interpreter), "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_one.py"]
 
 
 def memory(runs: int) -> Result:
@@ -116,6 +109,7 @@ BENCHES: dict[str, tuple[Callable[[int], Result], int]] = {
     "help": (help_, 15),
     "check": (check, 5),
     "overhead": (overhead, 3),
+    "gates": (gates.gates, 5),
     "memory": (memory, 2),
     "site": (site, 3),
     "mutation": (mutation.rate, 3),

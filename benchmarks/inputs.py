@@ -168,6 +168,63 @@ Module: {module}.py
 """
 
 
+def ferry(root: Path) -> Path:
+    """A working folder with one task of thirteen small examples, ten of them shown, and a script that answers it at once and rightly."""
+    _configure(root, agents={"script": {"type": "scripted", "script": "script.yaml"}}, gates={"mutants": 0})
+    (root / "prds" / "ferry.md").write_text(FERRY, encoding="utf-8")
+    code = "def fare(age):\n    if age < 0:\n        raise ValueError(f'no such age: {age}')\n    return 0 if age < 4 else 3 if age < 16 else 7\n"
+    script = {"turns": [{"task": "ferry#R1", "files": {"ferry.py": code}, "text": "done"}]}
+    (root / "script.yaml").write_text(yaml.safe_dump(script), encoding="utf-8")
+    return root
+
+
+FERRY = """\
+# Ferry
+
+What a passenger pays to be taken over.
+
+## Requirements
+
+### R1: Charge a passenger
+Module: ferry.py
+
+`fare(age)` is what a passenger of that age pays.
+
+- AC1: by age
+
+  | `fare(age)` | => |
+  |---|---|
+  | 0 | 0 |
+  | 1 | 0 |
+  | 3 | 0 |
+  | 4 | 3 |
+  | 9 | 3 |
+  | 12 | 3 |
+  | 15 | 3 |
+  | 16 | 7 |
+  | 17 | 7 |
+  | 40 | 7 |
+  | 64 | 7 |
+  | 99 | 7 |
+
+- AC2: nobody is younger than nothing
+
+  ```python
+  >>> from ferry import fare
+  >>> fare(-1)
+  Traceback (most recent call last):
+  ValueError: no such age: -1
+  ```
+"""
+
+
+def pytest(root: Path) -> list[str]:
+    """A run of pytest on one empty test, with the interpreter of a project."""
+    (root / "test_one.py").write_text("def test_one():\n    pass\n")
+    interpreter = next(ENVIRONMENTS.glob("*/bin/python"))
+    return [str(interpreter), "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_one.py"]
+
+
 def history(root: Path, runs: int) -> Path:
     """A working folder whose project has that many runs of three tasks each, as the tests of the site make them."""
     from tests.show.reports_fixture import project_report, save, summary

@@ -1,6 +1,7 @@
 """`python -m benchmarks.inside COMMAND…`: one command of the orchestrator in this process; what it cost as one JSON line on standard output.
 
-{"seconds": of the command, "sandboxes": of its suites and oracles, "git": of its git processes, "peak": bytes of memory, "exit": code}
+{"seconds": of the command, "sandboxes": of its suites and oracles, "git": of its git processes, "peak": bytes of memory, "exit": code,
+"spent": {"cycle", "turn", "red", "oracle", "suites": seconds}}
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any
 
 
 def main() -> None:
-    from orchestrator import cli
-    from orchestrator.run import git, oracle, suites
+    from orchestrator import cli, job
+    from orchestrator.run import checks, git, oracle, suites, turns
 
     sandboxes: list[float] = []
     gits: list[float] = []
@@ -32,11 +33,16 @@ def main() -> None:
         return call
 
     suites.run, oracle.ask, git.run = timed(suites.run, sandboxes), timed(oracle.ask, sandboxes), timed(git.run, gits)
+    spent: dict[str, list[float]] = {"cycle": [], "turn": [], "red": [], "oracle": [], "suites": []}
+    job.run_cycle, turns.take = timed(job.run_cycle, spent["cycle"]), timed(turns.take, spent["turn"])
+    checks.observe_red = timed(checks.observe_red, spent["red"])
+    checks._ask_oracle, checks._run_all = timed(checks._ask_oracle, spent["oracle"]), timed(checks._run_all, spent["suites"])
     started = time.perf_counter()
     with contextlib.redirect_stdout(sys.stderr):
         code = cli.main(sys.argv[1:])
     seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "sandboxes": sum(sandboxes), "git": sum(gits), "peak": peak(), "exit": code}))
+    cost = {"seconds": seconds, "sandboxes": sum(sandboxes), "git": sum(gits), "peak": peak(), "exit": code}
+    print(json.dumps(cost | {"spent": {name: sum(waits) for name, waits in spent.items()}}))
 
 
 def peak() -> int:

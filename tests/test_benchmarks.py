@@ -34,6 +34,18 @@ def test_the_json_can_go_to_a_file(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "numbers.json").read_text())["machine"]["python"]
 
 
+def test_the_seconds_of_the_gates_are_the_sum_of_their_parts() -> None:
+    """The bench itself looks whether every gate was asked about ten tests."""
+    done = benchmarks("gates", "--runs", "1")
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    assert (result["target"], result["baseline_what"]) == (1.5, "one cold run of pytest")
+    parts = {name: seconds for name, seconds in result["parts"].items() if not name.startswith("besides")}
+    assert list(parts) == ["RED", "GREEN: the oracle", "GREEN: suites and the cold run, side by side", "git and folders"]
+    assert all(seconds > 0 for seconds in parts.values())
+    assert abs(sum(parts.values()) - result["median"]) < 0.001
+
+
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     done = benchmarks("helm")
     assert done.returncode == 2

@@ -58,12 +58,16 @@ class Repository:
 
     def materialise(self, tree: str, folder: Path) -> None:
         """The tree's files in an existing folder, without any `.git`."""
+        if tree == EMPTY_TREE:
+            return
         with self._index() as env:
             self.git("read-tree", tree, env=env)
             run("--git-dir", str(self.path), "--work-tree", str(folder), "checkout-index", "--all", "--force", env=env, cwd=folder)
 
     def write_tree(self, base: str, changes: tuple[Change, ...]) -> str:
-        """Tree id of `base` with the changes applied."""
+        """Tree id of `base`, a tree's id, with the changes applied."""
+        if not changes:
+            return base
         lines = []
         for change in changes:
             if change.text is None:
@@ -72,9 +76,9 @@ class Repository:
                 blob = self.git("hash-object", "-w", "--stdin", stdin=change.text.encode("utf-8")).decode().strip()
                 lines.append(f"{'100755' if change.executable else '100644'} {blob}\t{change.path}\0")
         with self._index() as env:
-            self.git("read-tree", base, env=env)
-            if lines:
-                self.git("update-index", "-z", "--index-info", stdin="".join(lines).encode("utf-8"), env=env)
+            if base != EMPTY_TREE:
+                self.git("read-tree", base, env=env)
+            self.git("update-index", "-z", "--index-info", stdin="".join(lines).encode("utf-8"), env=env)
             return self.git("write-tree", env=env).decode().strip()
 
     def commit(self, tree: str, parents: tuple[str, ...], message: str) -> str:

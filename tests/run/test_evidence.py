@@ -41,12 +41,12 @@ MORE = {
 }
 
 
-def observe(folder: Path, python: Path, *tests: str) -> tuple[Observation, ...]:
+def observe(folder: Path, python: Path, *tests: str, tracebacks: bool = True, seconds: float = 1.5) -> tuple[Observation, ...]:
     variants = []
     for number, text in enumerate(tests):
         root = project(folder / str(number), shop=SHOP, tests__test_a=text)
-        variants.append(suites.Variant(str(number), root, ("tests/test_a.py",)))
-    return suites.run("check_red", tuple(variants), python=python, limits=LIMITS.model_copy(update={"test_seconds": 1.5}))
+        variants.append(suites.Variant(str(number), root, ("tests/test_a.py",), tracebacks=tracebacks))
+    return suites.run("check_red", tuple(variants), python=python, limits=LIMITS.model_copy(update={"test_seconds": seconds}))
 
 
 def test_every_word_arises_from_a_real_run(tmp_path: Path, python: Path) -> None:
@@ -54,6 +54,18 @@ def test_every_word_arises_from_a_real_run(tmp_path: Path, python: Path) -> None
     assert {word: [item.outcome for item in each.outcomes] for word, each in zip(WORDS, seen, strict=True)} == {word: [word] for word in WORDS}
     wanted = ("tests/test_a.py::test_a",)
     assert [word for word, each in zip(WORDS, seen, strict=True) if not evidence.passed_exactly(each, wanted)] == ["passed"]
+
+
+def test_without_tracebacks_the_words_are_the_same_and_a_line_says_what_was_raised(tmp_path: Path, python: Path) -> None:
+    asked = {word: text for word, text in WORDS.items() if word != "timeout"}
+    whole, short = (observe(tmp_path / str(wanted), python, *asked.values(), tracebacks=wanted, seconds=20) for wanted in (True, False))
+    assert [[(item.id, item.outcome, item.kind, item.where) for item in each.outcomes] for each in short] == [
+        [(item.id, item.outcome, item.kind, item.where) for item in each.outcomes] for each in whole
+    ]
+    long, line = (seen[list(asked).index("raised")].output for seen in (whole, short))
+    assert "raise KeyError('x')" in long and "1 failed" in long
+    assert "shop.py:4: KeyError: 'x'" in line and "1 failed" in line
+    assert "raise KeyError('x')" not in line
 
 
 def test_the_same_word_for_another_way_to_get_there(tmp_path: Path, python: Path) -> None:

@@ -100,7 +100,9 @@ def test_the_clock_is_the_one_asked_for(shift: float, level: str, tmp_path: Path
 
 
 STATEFUL = """
+import os
 import random
+import tempfile
 calls = 0
 
 def bomb():
@@ -125,6 +127,29 @@ def thing():
 def writes():
     with open("x", "x") as stream:
         stream.write("once")
+    return 1
+
+def finds():
+    found = os.listdir()
+    with open("left", "w"):
+        pass
+    return found
+
+def wanders():
+    found = os.listdir()
+    os.makedirs("below")
+    os.chdir("below")
+    return found
+
+def moves_out():
+    found = os.listdir()
+    os.chdir(tempfile.mkdtemp())
+    with open("left", "w"):
+        pass
+    return found
+
+def vanishes():
+    os.rmdir(os.getcwd())
     return 1
 
 def raises():
@@ -191,3 +216,23 @@ def test_questions_beyond_the_time_are_not_asked(tmp_path: Path, python: Path) -
     assert len(answers) == 100
     assert answers[0]["answer"] == "value"
     assert answers[-1] == {"answer": "not asked"}
+
+
+def test_each_question_is_asked_in_an_empty_folder(level: str, tmp_path: Path, python: Path) -> None:
+    root = project(tmp_path / "code", stateful=STATEFUL)
+    imports = ("from stateful import *",)
+    asked = [example(f"{name}()", "[]", setup=imports, id=name) for name in ("finds", "wanders", "moves_out")]
+    asked.append(example("vanishes()", "1", setup=imports, id="vanishes"))
+    assert [(item.outcome, item.message) for item in ask(root, python, *asked, rounds=1000).outcomes] == [("passed", "")] * 4
+
+
+def test_what_one_example_imports_is_not_there_for_the_next(level: str, tmp_path: Path, python: Path) -> None:
+    """What the text names is: it takes long to compile, and nothing has bytecode there."""
+    named = "from fractions import Fraction\n\ndef half():\n    return Fraction(1, 2).denominator\n"
+    root = project(tmp_path / "code", named=named, quiet="def load():\n    return __import__('statis' + 'tics').mean([2, 4])\n")
+    asked = [
+        example("load()", "3", setup=("from quiet import load",), id="load"),
+        example("'statistics' in sys.modules, 'fractions' in sys.modules", "(False, True)", setup=("import sys",), id="loaded"),
+        example("half()", "2", setup=("from named import half",), id="half"),
+    ]
+    assert [(item.outcome, item.message) for item in ask(root, python, *asked).outcomes] == [("passed", "")] * 3

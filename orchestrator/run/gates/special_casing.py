@@ -12,6 +12,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.model import Example, Finding
@@ -39,6 +40,7 @@ class Special:
     """Ids of the examples whose call form is answered so: their level is at most `oracle`."""
 
 
+@lru_cache(maxsize=1)
 def probes(examples: tuple[Example, ...]) -> tuple[Probe, ...]:
     """Calls near those of the examples: one literal argument at a time a little other, or taken from another example."""
     found: list[Probe] = []

@@ -8,6 +8,7 @@ AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
+LIBC.prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
 
 _X86_64 = """
 ptrace 101 process_vm_readv 310 process_vm_writev 311 mount 165 umount2 166 pivot_root 155 chroot 161 move_mount 429 open_tree 428 fsopen 430
@@ -60,8 +61,7 @@ def system_call(number, *arguments):
 
 
 def prctl(option, *arguments):
-    values = [ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4]]
-    return checked(LIBC.prctl(ctypes.c_int(option), *values))
+    return checked(LIBC.prctl(option, *(*arguments, 0, 0, 0, 0)[:4]))
 
 
 def checked(answer):

@@ -67,6 +67,7 @@ def _drop_capabilities():
 
 
 def _landlock(box, read, write):
+    """Made by the process that they hold: what `/proc/self` is, is settled here."""
     abi = box["abi"]
     handled = HANDLED.get(abi, (1 << 16) - 1)
     network = 3 if box["profile"] == "code" and not box["alone"] and abi >= 4 else 0

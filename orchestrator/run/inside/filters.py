@@ -109,7 +109,17 @@ def _any(argument, values, then, otherwise):
 
 
 def program(box, listen):
-    """The filter as bytes, or b'' on a machine whose calls are not known here."""
+    """The filter as bytes, or b'' on a machine whose calls are not known here. It is made once for each way to be shut in."""
+    key = (*map(box.get, ("profile", "alone", "abi")), listen)
+    if key not in _made:
+        _made[key] = _program(box, listen)
+    return _made[key]
+
+
+_made = {}
+
+
+def _program(box, listen):
     if not calls.NUMBERS:
         return b""
     lines = [_load(4), _jump(0x15, calls.AUDIT_ARCH[calls.MACHINE], 1, 0), _answer(KILL), _load(0)]

@@ -7,7 +7,9 @@ questions of which it is only told what of the code they run.
 """
 
 import ast
+import functools
 import importlib
+import itertools
 import json
 import os
 import re
@@ -31,6 +33,15 @@ AGAIN = 0.02
 PROBE = 0.25
 """Seconds that one probed call may take."""
 PROBE_SIZE = SIZE >> 5
+STANDARD = frozenset(
+    """
+abc bisect calendar collections contextlib copy csv dataclasses datetime decimal difflib enum fractions functools heapq inspect itertools math
+numbers operator pathlib random re statistics string textwrap types typing unicodedata
+""".split()
+)
+"""Modules that look at no clock when they are imported, and do nothing else then."""
+READ = 200
+"""Files that are read for the names of modules, at most."""
 
 
 def tagged(value, depth=0):
@@ -77,16 +88,16 @@ def evaluate(question):
     names = {"__name__": "__main__", "__builtins__": __builtins__}
     for source in question["setup"]:
         try:
-            exec(compile(source, "<set-up>", "single" if _is_expression(source) else "exec"), names)
+            exec(_compiled(source, "<set-up>", "single" if _is_expression(source) else "exec"), names)
         except BaseException as error:
             return {"answer": "set-up", "source": source, **raised(error)}
     empty_output()
     call = question["call"]
     try:
         if _is_expression(call):
-            value = eval(compile(call.strip(), "<example>", "eval"), names)
+            value = eval(_compiled(call.strip(), "<example>", "eval"), names)
         else:
-            exec(compile(call, "<example>", "exec"), names)
+            exec(_compiled(call, "<example>", "exec"), names)
             value = None
     except BaseException as error:
         return {"answer": "raise", **raised(error)}
@@ -108,16 +119,30 @@ def printed():
 def again(question, folder, first):
     """{"round", "repr"} of the first round, of at most `rounds`, in which the same question has another answer; None when there is none."""
     known = comparable(first, printed())
+    place = folder + "/cwd"
     started = time.monotonic()
     for number in range(2, question["rounds"] + 1):
         if time.monotonic() - started > AGAIN:
             break
-        enter(question, f"{folder}/cwd-{number}")
+        if _is_used(place, question):
+            place = f"{folder}/cwd-{number}"
+            enter(question, place)
         answer = evaluate(question)
         if comparable(answer, printed()) != known:
             text = answer["repr"] if answer["answer"] == "value" else f"{answer['type']}: {answer['message']}"
             return {"round": number, "repr": text[:SIZE]}
     return None
+
+
+def _is_used(place, question):
+    """Whether a working folder is not as good as a new one any more. If it is, it is the working folder again."""
+    try:
+        if question["files"] or os.listdir(place):
+            return True
+        os.chdir(place)
+    except OSError:
+        return True
+    return False
 
 
 def comparable(answer, output):
@@ -201,6 +226,10 @@ def _await(pid, seconds):
     os.waitpid(pid, 0)
 
 
+_compiled = functools.cache(compile)
+
+
+@functools.cache
 def _is_expression(source):
     try:
         ast.parse(source.strip(), mode="eval")
@@ -232,6 +261,11 @@ def console(question, folder):
 def enter(question, place):
     """A working folder with the question's files and nothing else."""
     os.mkdir(place)
+    fill(question, place)
+
+
+def fill(question, place):
+    """The question's files in an empty folder, which becomes the working folder."""
     os.chdir(place)
     for name, text in question["files"]:
         if os.path.dirname(name):
@@ -240,12 +274,29 @@ def enter(question, place):
             stream.write(text)
 
 
-def child(question, folder, fork, clock_shift):
-    output = os.open(folder + "/output", os.O_CREAT | os.O_RDWR | os.O_APPEND)
-    os.dup2(output, 1)
-    os.dup2(os.open("/dev/null", os.O_WRONLY), 2)
-    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-    enter(question, folder + "/cwd")
+class Place:
+    """What a fork finds: a folder with an empty working folder in it, and standard streams. Made outside, where no call is looked at."""
+
+    def __init__(self, tmp):
+        self.folder = tempfile.mkdtemp(prefix="example-", dir=tmp)
+        os.mkdir(self.folder + "/cwd")
+        self.streams = [os.open("/dev/null", os.O_RDONLY), os.open(self.folder + "/output", os.O_CREAT | os.O_RDWR | os.O_APPEND)]
+        self.streams.append(os.open("/dev/null", os.O_WRONLY))
+
+    def take(self):
+        for number, stream in enumerate(self.streams):
+            os.dup2(stream, number)
+        self.leave()
+
+    def leave(self):
+        for stream in self.streams:
+            os.close(stream)
+
+
+def child(question, place, fork, clock_shift):
+    folder = place.folder
+    place.take()
+    fill(question, folder + "/cwd")
     sources = [path for path in (fork.root + "/src", fork.root) if os.path.isdir(path)]
     sys.path[:] = supervise.before_packages(sources)
     supervise.set_up(fork, sources, folder, clock_shift)
@@ -284,27 +335,43 @@ def _read(text):
     return answer if isinstance(answer, dict) else None
 
 
+def preload(root):
+    """Import what the code's text names of STANDARD: a fork that has no bytecode of its own would compile it anew, for every example.
+
+    It is decided by the text alone: what one example does must not be seen by the next.
+    """
+    names = set()
+    paths = (os.path.join(folder, name) for folder, _, found in os.walk(root) for name in found if name.endswith(".py"))
+    for path in itertools.islice(paths, READ):
+        for words in re.findall(r"^[ \t]*(?:from|import)[ \t]+(.*)", limits.tail(path, PROBE_SIZE), re.MULTILINE):
+            names.update(re.findall(r"\w+", words))
+    for name in sorted(names & STANDARD):
+        importlib.import_module(name)
+
+
 def main():
     request = json.loads(sys.stdin.readline())
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     box, root = request["box"], request["root"]
+    preload(root)
     supervise.prepare(box)
     limits.apply(request["limits"], box["alone"])
     for line in iter(sys.stdin.readline, ""):
         question = json.loads(line)
-        folder = tempfile.mkdtemp(prefix="example-", dir=box["tmp"])
+        place = Place(box["tmp"])
         started = time.monotonic()
         fork = supervise.Fork(box, request["limits"], read=[root], root=root)
         if fork.pid == 0:
             try:
                 answers.close()
-                child(question, folder, fork, request["clock_shift"])
+                child(question, place, fork, request["clock_shift"])
                 os._exit(0)
             except BaseException:
                 os._exit(70)
+        place.leave()
         ended = fork.wait(question.get("within", request["seconds"]))
-        answer = found(question, folder, ended.code) | {"incidents": ended.incidents, "seconds": time.monotonic() - started}
+        answer = found(question, place.folder, ended.code) | {"incidents": ended.incidents, "seconds": time.monotonic() - started}
         limits.clear(box["private"], box["home"])
         answers.write(json.dumps(answer) + "\n")
         answers.flush()

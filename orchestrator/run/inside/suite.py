@@ -1,12 +1,14 @@
 """Runs pytest once per variant, each in a fork of this process, and prints one JSON line per variant.
 
-Standard input: {"box": {...}, "limits": {...}, "clock_shift": 0, "runs": [{"name", "root", "paths", "isolated", "seconds"}]}; box and limits
-are those of supervise.py. pytest is imported once, before any fork, and no file of the project is ever imported here.
+Standard input: {"box": {...}, "limits": {...}, "clock_shift": 0, "runs": [{"name", "root", "paths", "isolated", "arguments", "roots", "packages",
+"tracebacks", "seconds"}]}; box and limits are those of supervise.py. pytest is imported once, before any fork, and no file of the project is ever
+imported here.
 
 An isolated run takes nothing from the project but the code under test: an empty ini, no conftest, no plugin, no cache, the project's folders
 *after* the standard library. A run that is not isolated is the project's own suite with its own conftest and ini.
 """
 
+import gc
 import json
 import os
 import sys
@@ -71,6 +73,7 @@ def main():
     request = json.load(sys.stdin)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    gc.disable()  # until all is loaded
     import pytest
 
     preload()
@@ -126,6 +129,14 @@ def forget(packages):
         del sys.modules[name]
 
 
+def flush():
+    """`_exit` does not, and what pytest says at the end would be lost."""
+    try:
+        sys.stdout.flush()
+    except Exception:  # it was closed: nothing is lost then that could be had
+        pass
+
+
 def _child(run, folder, pytest, plugin, fork, clock_shift):
     try:
         output = os.open(folder + "/output", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
@@ -142,7 +153,7 @@ def _child(run, folder, pytest, plugin, fork, clock_shift):
         supervise.set_up(fork, sources, folder, clock_shift)
         if clock_shift:
             clock.shift(clock_shift)
-        arguments = ["-q", "--tb=short", "--color=no", f"--basetemp={folder}/tmp", "--confcutdir", root]
+        arguments = ["-q", "--tb=short" if run["tracebacks"] else "--tb=line", "--color=no", f"--basetemp={folder}/tmp", "--confcutdir", root]
         if run["isolated"]:
             arguments += ["-c", supervise.HERE + "/empty.ini", "--rootdir", root, "--import-mode=importlib"]
             arguments += ["--noconftest", "-p", "no:cacheprovider", "-o", "addopts="]
@@ -151,6 +162,7 @@ def _child(run, folder, pytest, plugin, fork, clock_shift):
         stream = open(folder + "/events", "a", encoding="utf-8")
         code = pytest.main([*arguments, *[os.path.join(root, path).rstrip("/") for path in run["paths"]]], plugins=[plugin(stream, root, fork)])
         stream.flush()
+        flush()
         os._exit(int(code))
     except BaseException:
         import traceback

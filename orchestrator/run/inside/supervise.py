@@ -12,6 +12,7 @@ and disk are counted; and here everything is ended that the fork leaves behind.
 
 import _socket
 import collections
+import gc
 import json
 import os
 import select
@@ -23,6 +24,7 @@ import time
 import answers
 import calls
 import confine
+import filters
 import hook
 import limits as resource_limits
 import processes
@@ -41,7 +43,8 @@ Ended = collections.namedtuple("Ended", "code incidents")
 
 
 def prepare(box):
-    """Once, before the first fork: what is orphaned comes to this process, and nobody reads its memory.
+    """Once, before the first fork: what is orphaned comes to this process, nobody reads its memory, and no fork's collector goes through what
+    was there before it.
 
     A signal to everybody is only ever sent in a pid namespace that is not the orchestrator's.
     """
@@ -49,6 +52,10 @@ def prepare(box):
         sys.exit("the sandbox has no pid namespace of its own")
     calls.prctl(confine.CHILD_SUBREAPER, 1)
     calls.prctl(confine.DUMPABLE, 0)
+    if box["seccomp"]:
+        filters.program(box, box["listen"])  # every fork finds it made
+    gc.freeze()
+    gc.enable()
 
 
 class Fork:

@@ -36,6 +36,8 @@ class Variant:
     """Folders that imports start from, '' for the root itself."""
     packages: tuple[str, ...] = ()
     """Top-level names of the project: taken from it, whatever the runner has loaded under that name."""
+    tracebacks: bool = True
+    """False: one line for each test that failed is enough. Only what is printed differs, and the time it takes."""
 
 
 def run(
@@ -82,7 +84,7 @@ def run(
 
 PROJECT = "/project"
 """Where observations say that the project lay."""
-_ASKED = ("name", "paths", "isolated", "arguments", "roots", "packages")
+_ASKED = ("name", "paths", "isolated", "arguments", "roots", "packages", "tracebacks")
 """What of a Variant the sandbox is told."""
 _PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
