@@ -132,8 +132,9 @@ def programs(examples: list[Example], files: tuple[str, ...]) -> list[tuple[str,
     for example in examples:
         for path in files:
             module = path.removeprefix("src/").removesuffix(".py").removesuffix("/__main__").replace("/", ".")
-            if example.compare == "console" and re.search(rf"(-m\s+{re.escape(module)}|{re.escape(path)})(\s|$)", example.call):
-                found[path] = f"python -m {module}" if "-m" in example.call else f"python {path}"
+            script = rf"(?<!\S)(\./)?({re.escape(path)}|{re.escape(path.removeprefix('src/'))})"
+            if example.compare == "console" and (match := re.search(rf"(-m\s+{re.escape(module)}|{script})(?!\S)", example.call)):
+                found[path] = f"python -m {module}" if match[1].startswith("-m") else f"python {match[1]}"
     return list(found.items())
 
 

@@ -160,7 +160,7 @@ def _ask_oracle(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged
         whole = tuple(full for full, cut in zip(visible, bench.shown, strict=True) if full.id in failed and full != cut)
         if not whole:
             return Judged((seen,), (*findings, *errors))
-        again = oracle.ask(step, "oracle, whole sessions", whole, root, python=work.python, limits=work.config.limits)
+        again = oracle.ask(step, "oracle, whole sessions", whole, root, python=work.python, limits=work.config.limits, roots=bench.roots)
         holds = all(evidence.holds(outcome) for outcome in again.outcomes) and {example.id for example in whole} == failed
         return Judged((seen, replace(again, output="")), (*findings, *errors), needs_sessions=holds)
     if not hidden:
@@ -176,12 +176,12 @@ def _ask_in_halves(bench: Bench, step: Step, what: str, examples: tuple[Example,
     python, bounds = bench.work.python, bench.work.config.limits
     middle = len(examples) // 2
     if middle < ENOUGH:
-        return oracle.ask(step, what, examples, root, python=python, limits=bounds)
+        return oracle.ask(step, what, examples, root, python=python, limits=bounds, roots=bench.roots)
     first: Observation
     second: Observation
     first, second = _at_once(
-        lambda: oracle.ask(step, what, examples[:middle], root, python=python, limits=bounds),
-        lambda: oracle.ask(step, what, examples[middle:], root, python=python, limits=bounds),
+        lambda: oracle.ask(step, what, examples[:middle], root, python=python, limits=bounds, roots=bench.roots),
+        lambda: oracle.ask(step, what, examples[middle:], root, python=python, limits=bounds, roots=bench.roots),
     )
     return replace(
         first,
@@ -201,10 +201,10 @@ def _ask_others(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged
     if not examples:
         return Judged((), ())
     python, bounds = bench.work.python, bench.work.config.limits
-    seen = oracle.ask(step, "oracle, finished tasks", examples, bench.without_tests(changes), python=python, limits=bounds)
+    seen = oracle.ask(step, "oracle, finished tasks", examples, bench.without_tests(changes), python=python, limits=bounds, roots=bench.roots)
     if all(evidence.holds(outcome) for outcome in seen.outcomes):
         return Judged((seen,), ())
-    before = oracle.ask(step, "oracle, finished tasks, base", examples, bench.without_tests(()), python=python, limits=bounds)
+    before = oracle.ask(step, "oracle, finished tasks, base", examples, bench.without_tests(()), python=python, limits=bounds, roots=bench.roots)
     return Judged((seen, before), green.lost_examples(before, seen, examples))
 
 
@@ -236,7 +236,18 @@ def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step) -> _Seen:
     near = tuple((item.setup, item.call) for item in special_casing.probes(bench.work.task.examples))
 
     def ask() -> Observation:
-        return oracle.ask(step, "oracle, cold", asked, code, python=python, limits=bounds, hash_seed=COLD_SEED, clock_shift=COLD_CLOCK, rounds=ROUNDS)
+        return oracle.ask(
+            step,
+            "oracle, cold",
+            asked,
+            code,
+            python=python,
+            limits=bounds,
+            roots=bench.roots,
+            hash_seed=COLD_SEED,
+            clock_shift=COLD_CLOCK,
+            rounds=ROUNDS,
+        )
 
     def ask_people(name: str, **cold: Any) -> Callable[[], Observation] | None:
         return partial(_run_people, bench, step, name, changes, **cold) if bench.people else None
@@ -247,7 +258,7 @@ def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step) -> _Seen:
         (lambda: _run(bench, step, (locked,))) if bench.tests else None,
         (lambda: _run(bench, step, (whole,), seconds=bounds.suite_seconds)) if whole else None,
         (lambda: _run(bench, step, (cold_tests,), hash_seed=COLD_SEED, clock_shift=COLD_CLOCK)) if bench.tests else None,
-        (lambda: oracle.probe(code, near, python=python, limits=bounds)) if near else None,
+        (lambda: oracle.probe(code, near, python=python, limits=bounds, roots=bench.roots)) if near else None,
         lambda: cover.measure(bench, changes),
         ask_people("people's tests"),
         ask_people("people's tests, cold", hash_seed=COLD_SEED, clock_shift=COLD_CLOCK),

@@ -98,5 +98,5 @@ def _ask(
     each = SLOWER * (bounds.test_seconds if tests else bounds.example_seconds)
     questions = tuple(question | {"seconds": each} for _, question in asked)
     seconds = each if tests else 2 * each + EACH * len(asked)
-    ran = oracle.cover(root, questions, marked, python=bench.work.python, limits=bounds, seconds=seconds)
+    ran = oracle.cover(root, questions, marked, python=bench.work.python, limits=bounds, seconds=seconds, roots=bench.roots)
     return tuple((criteria, numbers) for (criteria, _), numbers in zip(asked, ran, strict=True))

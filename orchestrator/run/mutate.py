@@ -58,7 +58,9 @@ def _measure(bench: Bench, code: tuple[Change, ...]) -> Mutation | None:
     work, gates = bench.work, bench.work.config.gates
     root = bench.candidate(code)
     tests = (*bench.test_files, *people.files_of(bench.people))
-    return mutation.run(root, tests, made, python=work.python, limits=work.config.limits, cap=gates.mutants, seconds=gates.mutation_seconds)
+    return mutation.run(
+        root, tests, made, python=work.python, limits=work.config.limits, cap=gates.mutants, seconds=gates.mutation_seconds, roots=bench.roots
+    )
 
 
 def _is_source(path: str) -> bool:
