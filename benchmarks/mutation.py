@@ -7,13 +7,16 @@ makes its own mutants, so scores do not compare, and rates only roughly.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.inputs import ENVIRONMENTS
@@ -234,7 +237,7 @@ def _cosmic_ray() -> float | None:
         (root / "cosmic.toml").write_text(COSMIC_RAY % python, encoding="utf-8")
         tool, extra = str(python.parent / "cosmic-ray"), {"PYTHONPATH": str(root)}
         starting, _ = _timed([tool, "init", "cosmic.toml", "session.sqlite"], root, extra)
-        running, _ = _timed(["timeout", str(PATIENCE), tool, "exec", "cosmic.toml", "session.sqlite"], root, extra, ended=(0, 124))
+        running, _ = _timed([tool, "exec", "cosmic.toml", "session.sqlite"], root, extra, patience=PATIENCE)
         _, listing = _timed([tool, "dump", "session.sqlite"], root, extra)
     return (starting + running) / sum(json.loads(line)[1] is not None for line in listing.splitlines())
 
@@ -258,12 +261,46 @@ def _installed(requirement: str) -> Path | None:
     return place / "bin" / "python"
 
 
-def _timed(argv: list[str], folder: Path, extra: dict[str, str], ended: tuple[int, ...] = (0,)) -> tuple[float, str]:
-    """(wall seconds, output) of a process that must not see this repository. Raises RuntimeError when it ends otherwise than expected."""
-    started = time.perf_counter()
+def _timed(argv: list[str], folder: Path, extra: dict[str, str], patience: float | None = None) -> tuple[float, str]:
+    """(wall seconds, output) of a process that must not see this repository, ended after `patience` seconds. Raises RuntimeError when it fails.
+
+    Whatever it started and left behind, an endless mutant for example, is ended with it: all of its session.
+    """
     kept = {name: value for name, value in environment().items() if name != "PYTHONPATH"}
-    done = subprocess.run(argv, cwd=folder, env=kept | extra, capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - started
-    if done.returncode not in ended:
-        raise RuntimeError(f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return seconds, done.stdout + done.stderr
+    with tempfile.TemporaryFile() as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(argv, cwd=folder, env=kept | extra, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            code = process.wait(patience)
+        except subprocess.TimeoutExpired:
+            code = 0
+        finally:
+            seconds = time.perf_counter() - started
+            end_session(process)
+        output.seek(0)
+        said = output.read().decode("utf-8", "replace")
+    if code:
+        raise RuntimeError(f"{' '.join(argv)} ended with {code}:\n{said[-4000:]}")
+    return seconds, said
+
+
+def end_session(leader: subprocess.Popen[bytes]) -> None:
+    """End every process of the session that a process was started to lead, in whatever process group, and the process itself."""
+    while members := _session(leader.pid):
+        for pid in members:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        leader.poll()
+        time.sleep(0.01)
+    leader.wait()
+
+
+def _session(number: int) -> list[int]:
+    """Processes of a session that have not ended."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, session = place.read_text().rpartition(")")[2].split()[:4]
+            if int(session) == number and state not in "ZX":
+                found.append(int(place.parent.name))
+    return found

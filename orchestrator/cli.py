@@ -75,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     command = add("watch", _watch, "run whenever a PRD changes or the schedule says so, until ended")
     command.add_argument("--agent", metavar="NAME", help="the agent (default: as configured)")
 
-    command = add("retry", _retry, "let failed tasks be tried again by the next run, and parked ones without waiting")
-    command.add_argument("names", nargs="*", metavar="NAME", help="tasks (`loans#R2`), PRDs or projects (default: every failed or parked task)")
+    command = add("retry", _retry, "let tasks that failed or need a person be tried again by the next run, and parked ones without waiting")
+    command.add_argument("names", nargs="*", metavar="NAME", help="tasks (`loans#R2`), PRDs or projects (default: every such task)")
 
     command = add("verify", _verify, "prove again, without any agent, what is done: evidence, reports, history, RED and GREEN")
     command.epilog = "Ends with 0 when all of it holds (or nothing is done), with 1 when anything is wrong."
@@ -281,7 +281,7 @@ def _retry(options: argparse.Namespace) -> Exit:
     for task in tasks:
         print(f"{task}: ready, the next run tries it again")
     if not tasks:
-        print("no task has failed or is parked")
+        print("no task has failed, is parked, or needs a person for what a run found")
     return Exit.DONE
 
 

@@ -17,7 +17,7 @@ from orchestrator.config import Config
 from orchestrator.errors import Exit, NoTurn
 from orchestrator.model import Change, CycleResult, Plan, Prd, Problem, Task
 from orchestrator.plan import outline
-from orchestrator.run import dependencies, environment, git, integrate, layout, lifecycle, limits, sandboxes
+from orchestrator.run import dependencies, environment, examples, git, integrate, layout, lifecycle, limits, sandboxes
 from orchestrator.run.agents import Agent, Unavailable, choose, choose_ladder
 from orchestrator.run.bench import Work
 from orchestrator.run.cycle import run_cycle
@@ -338,9 +338,15 @@ def _work_of(job: Job, prd: Prd, row: TaskRow, place: _Place) -> Work:
         earlier=tuple(attempt for result in earlier for attempt in result.attempts),
         written=_locked_before(row.task, earlier),
         done=tuple(other for other in tasks if states.get(other.id) == "done"),
+        ours=_ours(job, place) if prd.target.repo else frozenset(),
         revealed=frozenset(name for result in earlier for name in result.revealed),
         quarantined=frozenset(item.test for item in store.quarantined() if item.until > now()),
     )
+
+
+def _ours(job: Job, place: _Place) -> frozenset[str]:
+    """Files of the branch that are no person's."""
+    return examples.made_by_us(place.repository.made(place.branch), (task for plan in job.plans.values() for task in plan.tasks))
 
 
 def _locked_before(task: Task, earlier: list[CycleResult]) -> tuple[Change, ...]:

@@ -457,6 +457,19 @@ class Tidying:
 
 
 @dataclass(frozen=True)
+class PersonsTest:
+    """A test of the repository's own suite, written by a person, that names a criterion of the task."""
+
+    criterion: str
+    test: str
+    """pytest node id, without parameters."""
+    where: str
+    """`file:line`."""
+    text: str
+    """The imports at the top of its file, then its source with its decorators."""
+
+
+@dataclass(frozen=True)
 class Flaky:
     """A test that failed and then held on the same tree."""
 
@@ -498,3 +511,5 @@ class CycleResult:
     flaky: tuple[Flaky, ...] = ()
     fresh: bool = False
     """The code's modules remember something from call to call: each generated test begins with fresh ones."""
+    people: tuple[PersonsTest, ...] = ()
+    """Tests of the repository that name a criterion of the task."""

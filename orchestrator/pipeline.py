@@ -156,21 +156,24 @@ def _tools() -> dict[str, str]:
 
 
 def retry(root: Path, config: Config, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Make failed tasks ready with all their attempts, and parked ones without waiting; `names` are tasks, PRDs or projects, none means all.
-    Raises UsageError for a name that is of no such task. What was refused before is remembered: the same answer is not tested again."""
+    """Give tasks that failed, or that a cycle found to need a person, all their attempts, and let parked ones go on without waiting; `names` are
+    tasks, PRDs or projects, none means all. Raises UsageError for a name that is of no such task. What was refused before is remembered: the same
+    answer is not tested again."""
     chosen: list[str] = []
     unknown = set(names)
     for path in sorted(config.folder(root, "runs").glob("*/project.sqlite")):
         with Store(path.parent) as store:
-            for name in (*store.in_state("failed"), *store.in_state("parked")):
+            for name in (*store.in_state("failed"), *store.in_state("parked"), *store.in_state("unclear")):
                 row = store.task(name)
                 wanted = {row.id, row.prd, path.parent.name} & set(names)
-                if wanted or not names:
+                asked = row.state != "unclear" or row.task.question is None
+                if asked and (wanted or not names):
                     store.retry(row.id)
                     chosen.append(row.id)
                     unknown -= wanted
     if unknown:
-        raise UsageError(f"no failed or parked task is called {', '.join(sorted(unknown))}", hint="`orchestrator status` names them")
+        message = f"no task that failed, is parked or needs a person for what a run found is called {', '.join(sorted(unknown))}"
+        raise UsageError(message, hint="`orchestrator status` names them")
     return tuple(chosen)
 
 

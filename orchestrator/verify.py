@@ -412,9 +412,10 @@ def _again(project: _Project, bundle: TaskEvidence, foreign: bool) -> tuple[Seen
     """RED and GREEN once more; and the head of the branch where commits of others are on it."""
     from orchestrator import job
 
-    claim = _claim(
-        bundle, tuple(link.bundle.task for link in project.links if link.name in bundle.finished and isinstance(link.bundle, TaskEvidence))
-    )
+    bundles = {link.name: link.bundle for link in project.links if isinstance(link.bundle, TaskEvidence)}
+    touched = project.repository.made(project.branch(bundle.prd)) if bundle.target else frozenset()
+    ours = examples.made_by_us(touched, (item.task for item in bundles.values()))
+    claim = _claim(bundle, tuple(item.task for name, item in bundles.items() if name in bundle.finished), ours)
     environments = project.config.folder(project.root, "environments")
     made = job.environment_of(project.repository, claim.base, claim.prd, environments)
     seen = reprove.again(claim, project.repository, made.python, project.config)
@@ -432,7 +433,7 @@ def _again(project: _Project, bundle: TaskEvidence, foreign: bool) -> tuple[Seen
     return replace(seen, flaws=()), flaws
 
 
-def _claim(bundle: TaskEvidence, done: tuple[Task, ...]) -> Claim:
+def _claim(bundle: TaskEvidence, done: tuple[Task, ...], ours: frozenset[str]) -> Claim:
     judged = bundle.judged
     target = Target(repo=bundle.target)
     return Claim(
@@ -451,4 +452,5 @@ def _claim(bundle: TaskEvidence, done: tuple[Task, ...]) -> Claim:
         quarantined=bundle.quarantined,
         limits=bundle.limits,
         same_version=bundle.tools.get("orchestrator") == __version__,
+        ours=ours,
     )

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import inputs
+from benchmarks import inputs, mutation
 from orchestrator.inbox.markdown import parse
 from tests.conftest import REPOSITORY, clean_environment
 
@@ -44,6 +44,20 @@ def test_the_seconds_of_the_gates_are_the_sum_of_their_parts() -> None:
     assert list(parts) == ["RED", "GREEN: the oracle", "GREEN: suites and the cold run, side by side", "git and folders"]
     assert all(seconds > 0 for seconds in parts.values())
     assert abs(sum(parts.values()) - result["median"]) < 0.001
+
+
+def test_what_a_measured_tool_left_running_is_ended(tmp_path: Path) -> None:
+    """An endless mutant in a process group of its own, started by a tool that has ended long ago."""
+    endless = "import os, time; os.setpgid(0, 0); open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
+    script = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {endless!r}])\nimport os\nwhile not os.path.exists('pid') or not open('pid').read(): time.sleep(0.01)"
+    seconds, _ = mutation._timed([sys.executable, "-c", script], tmp_path, {})
+    assert seconds < 60
+    stat = Path(f"/proc/{(tmp_path / 'pid').read_text()}/stat")
+    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z", "it is gone, or waits for its parent to notice"
+    slow = [sys.executable, "-c", "import time; print('began', flush=True); time.sleep(600)"]
+    seconds, said = mutation._timed(slow, tmp_path, {}, patience=5.0)
+    assert 5.0 <= seconds < 60
+    assert said == "began\n"
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:

@@ -22,7 +22,7 @@ def notes(prd: Prd, plan: Plan) -> tuple[Problem, ...]:
     for task in plan.tasks:
         forms = _forms(task.examples)
         for requirement in task.requirements:
-            said = [each for each in (_few(requirement, forms), _alike(requirement, forms), _prose(requirement)) if each]
+            said = [each for each in (_few(requirement, forms), _alike(requirement, forms), _prose(requirement, prd)) if each]
             if said:
                 line = min(line for _, _, line in said)
                 message = f"`{requirement.key}` is thin: " + "; ".join(text for text, _, _ in said)
@@ -84,15 +84,15 @@ def _first_forms(requirement: Requirement, criterion: Criterion) -> set[str]:
     return {call_form(example) for each in earlier for example in each.examples}
 
 
-def _prose(requirement: Requirement) -> Said | None:
-    """Criteria that only an agent's own test can prove."""
+def _prose(requirement: Requirement, prd: Prd) -> Said | None:
+    """Criteria that only tests can prove: an agent's, or a person's in a repository that has a suite."""
     bare = [criterion for criterion in requirement.criteria if not criterion.examples]
     if not bare:
         return None
     its = "its test" if len(bare) == 1 else "their tests"
     return (
         f"{_named(bare)}: prose only, so an agent must write {its} and the proof level is `agent test` at most",
-        "add an example to the prose",
+        "add an example to the prose" + (f", or a test to the repository that names it (`{bare[0].id}:`)" if prd.target.repo else ""),
         bare[0].line,
     )
 

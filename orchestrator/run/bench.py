@@ -21,6 +21,7 @@ from orchestrator.model import (
     Flaky,
     Mutation,
     Observation,
+    PersonsTest,
     Prd,
     Question,
     Role,
@@ -31,7 +32,7 @@ from orchestrator.model import (
     Verdict,
 )
 from orchestrator.plan import held_out
-from orchestrator.run import examples, stubs
+from orchestrator.run import examples, people, stubs
 from orchestrator.run.agents import workspace
 from orchestrator.run.environment import Environment
 from orchestrator.run.gates import writable
@@ -100,6 +101,8 @@ class Work:
     """Finished tasks of the project: where a candidate changes their files, their examples are asked again."""
     quarantined: frozenset[str] = frozenset()
     """Node ids of flaky tests whose quarantine has not expired: their failures are noticed, and refuse nothing."""
+    ours: frozenset[str] = frozenset()
+    """Paths at the base that the orchestrator has made or changed: what stands there is no person's word."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,11 @@ class Bench:
     written: tuple[Change, ...] = ()
     """Those of them that the tests agent wrote."""
     named: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Prose criterion id → node ids of the tests that name it."""
+    """Prose criterion id → node ids of the agent's tests that name it."""
+    people: tuple[PersonsTest, ...] = ()
+    """Tests of the repository's own suite that name a criterion of the task: they must pass."""
+    strangers: tuple[Finding, ...] = ()
+    """Tests that name a criterion which is not there."""
     baseline: Observation | None = None
     red: list[Observation] = field(default_factory=list)
     red_findings: list[Finding] = field(default_factory=list)
@@ -181,8 +188,9 @@ class Bench:
 
     @property
     def prose(self) -> tuple[Criterion, ...]:
-        """Criteria without examples: an agent's tests prove them, or nothing does."""
-        return tuple(criterion for criterion in self.work.task.criteria if not criterion.examples)
+        """Criteria with neither an example nor a person's test: an agent's tests prove them, or nothing does."""
+        named = {test.criterion for test in self.people}
+        return tuple(criterion for criterion in self.work.task.criteria if not criterion.examples and criterion.id not in named)
 
     @property
     def prose_keys(self) -> dict[str, str]:
@@ -193,7 +201,7 @@ class Bench:
     @property
     def prose_file(self) -> str:
         """Where the tests for them go."""
-        return f"{self.work.task.test_file.removesuffix('.py')}_prose.py"
+        return examples.prose_file(self.work.task)
 
     @property
     def criteria(self) -> dict[str, str]:
@@ -201,13 +209,19 @@ class Bench:
         task = self.work.task
         found = {example.id: criterion.id for criterion in task.criteria for example in criterion.examples}
         found |= {examples.node_of(task, example): found[example.id] for example in task.examples}
+        found |= {test.test: test.criterion for test in self.people}
         return found | {node: criterion for criterion, nodes in self.named.items() for node in nodes}
 
     @property
-    def wanted(self) -> tuple[str, ...]:
+    def locked(self) -> tuple[str, ...]:
         """Node ids of the locked tests: each must pass exactly once."""
         made = (examples.node_of(self.work.task, example) for example in self.visible)
         return (*made, *(node for nodes in self.named.values() for node in nodes))
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Node ids of every test that must pass: the locked ones, and people's tests that name a criterion."""
+        return (*self.locked, *people.nodes_of(self.people))
 
     @property
     def test_files(self) -> tuple[str, ...]:
@@ -221,6 +235,10 @@ class Bench:
     def subjects(self) -> stubs.Subjects:
         texts = tuple(change.text or "" for change in self.written)
         return stubs.subjects(self.work.task.examples, texts, self.work.task.files, self.read_base, self.roots)
+
+    def subjects_of_people(self) -> stubs.Subjects:
+        assert self.layout is not None, "without a repository of their own there are no tests of people"
+        return people.subjects(self.people, self.work.task, self.layout, self.read_base, self.roots)
 
     def writable(self) -> tuple[str, ...]:
         """Where the code is expected: the task's modules as they lie at the base, for example below `src/`."""

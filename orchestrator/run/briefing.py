@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.model import Brief, Change, Criterion, Example, Finding, Prd, Role, Step, Task
+from orchestrator.model import Brief, Change, Criterion, Example, Finding, PersonsTest, Prd, Role, Step, Task
 from orchestrator.plan import held_out
 from orchestrator.run.agents import ContextTooLong
+from orchestrator.run.people import LONGEST
 
 if TYPE_CHECKING:
     import jinja2
@@ -24,6 +25,8 @@ LINE_END = "\0"
 CONTEXT_CHARACTERS = 6000
 FINDINGS = 8
 FINDING_CHARACTERS = 1500
+PEOPLE_CHARACTERS = 6000
+"""Of the texts of people's tests, all together."""
 
 
 def render(
@@ -41,10 +44,12 @@ def render(
     step: Step = "write_code",
     asks: tuple[str, ...] = (),
     template: str = "",
+    people: tuple[PersonsTest, ...] = (),
 ) -> Brief:
     """The brief of one turn. `findings` are those of the last attempt; `revealed` are ids of held-out examples that became visible.
     `asks`: what the step is about, one line each: the criteria that need a test, what asks for tidying up, what no test noticed.
     `fresh`: another way is asked for, not a mended answer. `template`: its name in briefs/, that of the role when left out.
+    `people`: tests of the repository that name a criterion and must pass.
 
     Raises ValueError for a role that has no template.
     """
@@ -70,6 +75,7 @@ def render(
         programs=programs(visible, task.files),
         writable=writable,
         asks=asks,
+        people=_people(people),
         findings=[_shortened(finding, rules) for finding in sorted(findings, key=lambda finding: finding.severity)][:FINDINGS],
         unsaid=max(0, len(findings) - FINDINGS),
     )
@@ -97,6 +103,20 @@ def shorten(text: str, room: int) -> str:
     return f"{kept}\n\n[… {len(text) - len(kept):,} characters of background left out]".lstrip()
 
 
+def _people(tests: tuple[PersonsTest, ...]) -> list[dict[str, str]]:
+    """The tests with their text, as long as there is room for it."""
+    room = PEOPLE_CHARACTERS
+    found: dict[str, dict[str, str]] = {}
+    for test in tests:
+        if test.test in found:
+            found[test.test]["keys"] += f", {test.criterion}"
+            continue
+        text = test.text if len(test.text) <= min(room, LONGEST) else ""
+        room -= len(text)
+        found[test.test] = {"test": test.test, "keys": test.criterion, "where": test.where, "text": fenced(text, "python") if text else ""}
+    return [*found.values()]
+
+
 def _shortened(finding: Finding, rules: dict[str, str]) -> dict[str, str]:
     key = finding.criterion.rpartition(".")[2]
     message = finding.message.strip()
@@ -112,8 +132,9 @@ def programs(examples: list[Example], files: tuple[str, ...]) -> list[tuple[str,
     for example in examples:
         for path in files:
             module = path.removeprefix("src/").removesuffix(".py").removesuffix("/__main__").replace("/", ".")
-            if example.compare == "console" and re.search(rf"(-m\s+{re.escape(module)}|{re.escape(path)})(\s|$)", example.call):
-                found[path] = f"python -m {module}" if "-m" in example.call else f"python {path}"
+            script = rf"(?<!\S)(\./)?({re.escape(path)}|{re.escape(path.removeprefix('src/'))})"
+            if example.compare == "console" and (match := re.search(rf"(-m\s+{re.escape(module)}|{script})(?!\S)", example.call)):
+                found[path] = f"python -m {module}" if match[1].startswith("-m") else f"python {match[1]}"
     return list(found.items())
 
 

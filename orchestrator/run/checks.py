@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.errors import SetupError
 from orchestrator.model import Change, Example, Finding, Observation, Step
-from orchestrator.run import cover, evidence, layout, oracle, stubs, suites
+from orchestrator.run import cover, evidence, layout, oracle, people, stubs, suites
 from orchestrator.run.bench import Bench
 from orchestrator.run.gates import claims, cold, covered, green, red, scan, special_casing, writable
 from orchestrator.run.suites import Variant
@@ -59,19 +59,44 @@ def check_red(bench: Bench) -> red.Red:
 
 
 def observe_red(bench: Bench) -> tuple[Observation, ...]:
-    """The base (first) and one observation per stub. Raises SetupError when the suite cannot be started at all."""
-    about, secret = bench.subjects(), secrets.token_hex(8)
+    """The base (first) and one observation per stub; then the same for people's tests. Raises SetupError when no suite can be started at all."""
+    secret = secrets.token_hex(8)
+    observations = (*(_observe_locked(bench, secret) if bench.tests else ()), *(_observe_people(bench, secret) if bench.people else ()))
+    for observation in observations:
+        if observation.exit_code == evidence.NOT_STARTED and not observation.outcomes:
+            raise SetupError(f"the test suite could not be started: {observation.output.strip()[-500:]}", hint="is the sandbox intact?")
+    return observations
+
+
+def _observe_locked(bench: Bench, secret: str) -> tuple[Observation, ...]:
+    about = bench.subjects()
     variants = [_isolated(bench, red.BASE, bench.graft(bench.tests))]
     for kind in stubs.KINDS:
         changes = stubs.stub(kind, about, bench.read_base, secret)
         variants.append(replace(_isolated(bench, f"stub {kind}", bench.graft((*changes, *bench.tests))), tracebacks=False))
     halves = (tuple(variants[:3]), tuple(variants[3:]))
     first, second = _at_once(*(partial(_run, bench, "check_red", half) for half in halves))
-    observations = (*first, *second)
-    for observation in observations:
-        if observation.exit_code == evidence.NOT_STARTED and not observation.outcomes:
-            raise SetupError(f"the test suite could not be started: {observation.output.strip()[-500:]}", hint="is the sandbox intact?")
-    return observations
+    return (*first, *second)
+
+
+def _observe_people(bench: Bench, secret: str) -> tuple[Observation, ...]:
+    about = bench.subjects_of_people()
+    looks: dict[str, tuple[Change, ...]] = {red.BASE: ()}
+    looks |= {f"stub {kind}": stubs.stub(kind, about, bench.read_base, secret) for kind in stubs.KINDS}
+    base, *stubbed = _at_once(*(partial(_run_people, bench, "check_red", f"{what}{red.PEOPLE}", changes) for what, changes in looks.items()))
+    return (people.without_subject(base, tuple(stubbed)), *stubbed)
+
+
+def _run_people(bench: Bench, step: Step, name: str, changes: tuple[Change, ...], *, hash_seed: str = "0", clock_shift: float = 0.0) -> Observation:
+    """People's tests that name a criterion, as the project itself runs them; each file by itself, so that one that cannot be read costs no other."""
+    nodes = people.nodes_of(bench.people)
+    runs = []
+    for path in people.files_of(bench.people):
+        only = tuple(node for node in nodes if node.partition("::")[0] == path)
+        runs.append(whole_suite(bench, f"{name}, {path}", bench.candidate(changes), only))
+    variants = tuple(run for run in runs if run)
+    seen = _run(bench, step, variants, seconds=bench.work.config.limits.suite_seconds, hash_seed=hash_seed, clock_shift=clock_shift)
+    return people.together(name, seen, nodes)
 
 
 def _isolated(bench: Bench, name: str, root: Path) -> Variant:
@@ -99,8 +124,11 @@ def check_green(bench: Bench, changes: tuple[Change, ...], step: Step = "check_g
     if found.refused:
         return found
     seen = _run_all(bench, changes, step)
-    findings = (*green.wanted(seen.locked, bench.wanted, bench.criteria), *green.incidents(seen.locked))
-    found = found.and_then((seen.locked,), findings)
+    if seen.locked:
+        findings = (*green.wanted(seen.locked, bench.locked, bench.criteria), *green.incidents(seen.locked))
+        found = found.and_then((seen.locked,), findings)
+    if seen.people:
+        found = found.and_then((seen.people,), green.people(seen.people, people.nodes_of(bench.people), bench.criteria))
     if seen.whole and not found.refused:
         judged = _judge_whole(bench, changes, seen.whole, step)
         found = found.and_then(judged.observations, judged.findings)
@@ -132,7 +160,7 @@ def _ask_oracle(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged
         whole = tuple(full for full, cut in zip(visible, bench.shown, strict=True) if full.id in failed and full != cut)
         if not whole:
             return Judged((seen,), (*findings, *errors))
-        again = oracle.ask(step, "oracle, whole sessions", whole, root, python=work.python, limits=work.config.limits)
+        again = oracle.ask(step, "oracle, whole sessions", whole, root, python=work.python, limits=work.config.limits, roots=bench.roots)
         holds = all(evidence.holds(outcome) for outcome in again.outcomes) and {example.id for example in whole} == failed
         return Judged((seen, replace(again, output="")), (*findings, *errors), needs_sessions=holds)
     if not hidden:
@@ -148,12 +176,12 @@ def _ask_in_halves(bench: Bench, step: Step, what: str, examples: tuple[Example,
     python, bounds = bench.work.python, bench.work.config.limits
     middle = len(examples) // 2
     if middle < ENOUGH:
-        return oracle.ask(step, what, examples, root, python=python, limits=bounds)
+        return oracle.ask(step, what, examples, root, python=python, limits=bounds, roots=bench.roots)
     first: Observation
     second: Observation
     first, second = _at_once(
-        lambda: oracle.ask(step, what, examples[:middle], root, python=python, limits=bounds),
-        lambda: oracle.ask(step, what, examples[middle:], root, python=python, limits=bounds),
+        lambda: oracle.ask(step, what, examples[:middle], root, python=python, limits=bounds, roots=bench.roots),
+        lambda: oracle.ask(step, what, examples[middle:], root, python=python, limits=bounds, roots=bench.roots),
     )
     return replace(
         first,
@@ -173,10 +201,10 @@ def _ask_others(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged
     if not examples:
         return Judged((), ())
     python, bounds = bench.work.python, bench.work.config.limits
-    seen = oracle.ask(step, "oracle, finished tasks", examples, bench.without_tests(changes), python=python, limits=bounds)
+    seen = oracle.ask(step, "oracle, finished tasks", examples, bench.without_tests(changes), python=python, limits=bounds, roots=bench.roots)
     if all(evidence.holds(outcome) for outcome in seen.outcomes):
         return Judged((seen,), ())
-    before = oracle.ask(step, "oracle, finished tasks, base", examples, bench.without_tests(()), python=python, limits=bounds)
+    before = oracle.ask(step, "oracle, finished tasks, base", examples, bench.without_tests(()), python=python, limits=bounds, roots=bench.roots)
     return Judged((seen, before), green.lost_examples(before, seen, examples))
 
 
@@ -184,9 +212,13 @@ def _ask_others(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged
 class _Seen:
     """What was run side by side. Cold: once more in a fresh interpreter, with another hash seed and the clock far ahead."""
 
-    locked: Observation
+    locked: Observation | None
+    """None where people's tests are all there are."""
     whole: Observation | None
-    cold: Observation
+    cold: Observation | None
+    people: Observation | None
+    """People's tests that name a criterion; None where there are none."""
+    people_cold: Observation | None
     asked: Observation | None
     """The oracle, cold, each question asked again and again."""
     near: tuple[dict[str, Any], ...]
@@ -204,18 +236,35 @@ def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step) -> _Seen:
     near = tuple((item.setup, item.call) for item in special_casing.probes(bench.work.task.examples))
 
     def ask() -> Observation:
-        return oracle.ask(step, "oracle, cold", asked, code, python=python, limits=bounds, hash_seed=COLD_SEED, clock_shift=COLD_CLOCK, rounds=ROUNDS)
+        return oracle.ask(
+            step,
+            "oracle, cold",
+            asked,
+            code,
+            python=python,
+            limits=bounds,
+            roots=bench.roots,
+            hash_seed=COLD_SEED,
+            clock_shift=COLD_CLOCK,
+            rounds=ROUNDS,
+        )
+
+    def ask_people(name: str, **cold: Any) -> Callable[[], Observation] | None:
+        return partial(_run_people, bench, step, name, changes, **cold) if bench.people else None
 
     locked = _isolated(bench, "locked tests", tests)
     answers = _at_once(  # the longest first: two at a time are then done soonest
         ask if asked else None,
-        lambda: _run(bench, step, (locked,)),
+        (lambda: _run(bench, step, (locked,))) if bench.tests else None,
         (lambda: _run(bench, step, (whole,), seconds=bounds.suite_seconds)) if whole else None,
-        lambda: _run(bench, step, (cold_tests,), hash_seed=COLD_SEED, clock_shift=COLD_CLOCK),
-        (lambda: oracle.probe(code, near, python=python, limits=bounds)) if near else None,
+        (lambda: _run(bench, step, (cold_tests,), hash_seed=COLD_SEED, clock_shift=COLD_CLOCK)) if bench.tests else None,
+        (lambda: oracle.probe(code, near, python=python, limits=bounds, roots=bench.roots)) if near else None,
         lambda: cover.measure(bench, changes),
+        ask_people("people's tests"),
+        ask_people("people's tests, cold", hash_seed=COLD_SEED, clock_shift=COLD_CLOCK),
     )
-    return _Seen(answers[1][0], answers[2][0] if whole else None, answers[3][0], answers[0], answers[4] or (), answers[5])
+    one, all_, cold = (answer[0] if answer else None for answer in answers[1:4])
+    return _Seen(one, all_, cold, answers[6], answers[7], answers[0], answers[4] or (), answers[5])
 
 
 def _run(
@@ -240,7 +289,7 @@ def _judge_whole(bench: Bench, changes: tuple[Change, ...], after: Observation, 
         return Judged((after,), ())
     before = baseline(bench)
     assert before is not None, "a whole suite at the candidate has one at the base"
-    lost = green.lost(before, after, frozenset(bench.test_files))
+    lost = green.lost(before, after, frozenset(bench.test_files), people.nodes_of(bench.people))
     again = _run_again(bench, changes, lost, step)
     judged = green.regressions(before, after, again, lost, bench.work.quarantined)
     bench.flaky |= {flaky.test: flaky for flaky in judged.flaky}
@@ -290,9 +339,11 @@ def whole_suite(bench: Bench, name: str, root: Path, only: tuple[str, ...] = ())
 def _judge_cold(bench: Bench, seen: _Seen) -> Judged:
     """Nothing changed with the hash seed, the clock, or by asking again; and the code does not tell the examples from everything else."""
     examples = bench.work.task.examples
-    findings = [*cold.tests(seen.cold, bench.wanted, bench.criteria)]
+    runs = tuple((run, tests) for run, tests in ((seen.cold, bench.locked), (seen.people_cold, people.nodes_of(bench.people))) if run)
+    findings = [finding for run, tests in runs for finding in cold.tests(run, tests, bench.criteria)]
     if seen.asked:
         findings += cold.answers(seen.asked, examples, bench.criteria)
     special = special_casing.judge(special_casing.probes(examples), seen.near, bench.visible, bench.hidden)
     bench.capped = {bench.criteria[example] for example in special.examples}
-    return Judged((seen.cold, *((seen.asked,) if seen.asked else ())), (*findings, *special.findings))
+    observations = (*(run for run, _ in runs), *((seen.asked,) if seen.asked else ()))
+    return Judged(observations, (*findings, *special.findings))

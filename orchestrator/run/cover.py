@@ -12,7 +12,7 @@ import time
 from dataclasses import replace
 
 from orchestrator.model import Change, Example, Question
-from orchestrator.run import branches, oracle, stubs
+from orchestrator.run import branches, oracle, people, stubs
 from orchestrator.run.bench import Bench, End
 from orchestrator.run.gates import covered, writable
 
@@ -40,7 +40,7 @@ def measure(bench: Bench, changes: tuple[Change, ...]) -> covered.Covered | None
     asked = [(frozenset({bench.criteria[example.id]}), oracle.question(example)) for example in own]
     asked += [(frozenset(), oracle.question(example)) for example in _of_finished_tasks(bench, changes)]
     ran = _ask(bench, code, tests=False, asked=asked, marked=marked) if asked and marked.marks else ()
-    if bench.named and marked.marks:
+    if (bench.named or bench.people) and marked.marks:
         ran = (*ran, *_ask(bench, code, tests=True, asked=[(frozenset(), _suite(bench))], marked=marked))
     return covered.judge(marked, ran, frozenset(criterion.id for criterion in bench.work.task.criteria), time.monotonic() - began)
 
@@ -85,8 +85,8 @@ def _of_finished_tasks(bench: Bench, changes: tuple[Change, ...]) -> tuple[Examp
 
 
 def _suite(bench: Bench) -> dict[str, object]:
-    """The tests for prose, as a command."""
-    call = PYTEST + shlex.join(change.path for change in bench.written)
+    """The tests for prose and those of people, as a command; what of these needs a conftest runs nothing."""
+    call = PYTEST + shlex.join((*(change.path for change in bench.written), *people.files_of(bench.people)))
     return {"kind": "console", "setup": [], "call": call, "stdin": "", "files": [], "rounds": 1}
 
 
@@ -98,5 +98,5 @@ def _ask(
     each = SLOWER * (bounds.test_seconds if tests else bounds.example_seconds)
     questions = tuple(question | {"seconds": each} for _, question in asked)
     seconds = each if tests else 2 * each + EACH * len(asked)
-    ran = oracle.cover(root, questions, marked, python=bench.work.python, limits=bounds, seconds=seconds)
+    ran = oracle.cover(root, questions, marked, python=bench.work.python, limits=bounds, seconds=seconds, roots=bench.roots)
     return tuple((criteria, numbers) for (criteria, _), numbers in zip(asked, ran, strict=True))

@@ -21,7 +21,7 @@ from pathlib import Path
 from orchestrator.errors import SetupError
 from orchestrator.model import CycleResult, Proof
 from orchestrator.plan.held_out import call_form, outcome_kind
-from orchestrator.run import checks, cover, environment, examples, layout, mutate, sandboxes, tidy, write_code, write_tests
+from orchestrator.run import checks, cover, environment, examples, layout, mutate, people, sandboxes, tidy, write_code, write_tests
 from orchestrator.run.agents import Agent, workspace
 from orchestrator.run.bench import Bench, End, Journal, Work
 from orchestrator.run.gates import writable
@@ -50,7 +50,7 @@ def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_age
         tests=bench.tests,
         code=end.code if passed else (),
         red=tuple(bench.red),
-        red_findings=tuple(bench.red_findings),
+        red_findings=(*bench.strangers, *bench.red_findings),
         attempts=tuple(bench.attempts),
         proofs=proofs(bench) if passed else (),
         revealed=tuple(sorted(bench.revealed)),
@@ -65,6 +65,7 @@ def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_age
         coverage=bench.coverage,
         flaky=tuple(bench.flaky.values()),
         fresh=bench.fresh,
+        people=bench.people,
     )
 
 
@@ -80,7 +81,11 @@ def opened(work: Work) -> Iterator[Bench]:
         own = layout.detect(tuple(sorted(files)), lambda path: files[path].text if path in files else None) if work.own_suite else None
         workspace.apply(base, own.generated if own else ())
         before = {path: change for path, change in workspace.read(base).items() if not writable.is_ours(path)}
-        yield Bench(work, folder, base, before, set(work.revealed), own, environment.of(work.python))
+        bench = Bench(work, folder, base, before, set(work.revealed), own, environment.of(work.python))
+        if own:
+            bench.people = people.find(before, own, work.task, work.ours)
+            bench.strangers = people.strangers(before, own, work.prd, work.task, work.ours)
+        yield bench
 
 
 def _steps(bench: Bench, ladder: tuple[Agent, ...], tests_agent: Agent | None, journal: Journal) -> End:
@@ -117,15 +122,18 @@ def _steps(bench: Bench, ladder: tuple[Agent, ...], tests_agent: Agent | None, j
 
 
 def proofs(bench: Bench) -> tuple[Proof, ...]:
-    """How strongly each criterion is proved. `held-out` when an example that was never shown, of the same call form and outcome kind, held,
-    and the code does not tell the examples from everything else."""
+    """How strongly each criterion is proved: by its examples where it has some, else by people's tests, else by an agent's.
+
+    `held-out` when an example that was never shown, of the same call form and outcome kind, held, and the code does not tell the examples from
+    everything else."""
     task = bench.work.task
     hidden_forms = {(call_form(example), outcome_kind(example)) for example in bench.hidden}
     found = []
     for criterion in task.criteria:
+        by_people = tuple(test.test for test in bench.people if test.criterion == criterion.id)
         if not criterion.examples:
-            nodes = bench.named.get(criterion.id, ())
-            found.append(Proof(criterion.id, "agent test" if nodes else "none", nodes, 0, 0))
+            nodes = by_people or bench.named.get(criterion.id, ())
+            found.append(Proof(criterion.id, ("human test" if by_people else "agent test") if nodes else "none", nodes, 0, 0))
             continue
         hidden = [example for example in criterion.examples if example in bench.hidden]
         shown = [example for example in criterion.examples if example not in hidden]
@@ -134,7 +142,7 @@ def proofs(bench: Bench) -> tuple[Proof, ...]:
             Proof(
                 criterion.id,
                 "held-out" if strong and criterion.id not in bench.capped else "oracle",
-                tuple(examples.node_of(task, example) for example in shown),
+                (*(examples.node_of(task, example) for example in shown), *by_people),
                 len(shown),
                 len(hidden),
                 sum(example.id in bench.revealed for example in shown),

@@ -12,6 +12,7 @@ import io
 import re
 import tokenize
 from collections import Counter
+from collections.abc import Iterable
 
 from orchestrator.model import Example, Task
 from orchestrator.plan.outline import imported, is_place, slug, starred
@@ -32,12 +33,13 @@ def console(command, expected, tmp_path, stdin="", before=(), pattern=None):
     With a `pattern`, what matches it is taken for `expected`.
     """
     root = Path(__file__).resolve().parents[{depth}]
-    sources = [str(path) for path in (root / "src", root) if path.is_dir()]
+    own = (root / "src", root, *(Path(place) for place in sys.path if place and "site-packages" not in place))
+    sources = [str(path) for path in dict.fromkeys(own) if path.is_dir() and path.is_relative_to(root)]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     env = {{**os.environ, "PYTHONPATH": os.pathsep.join(sources), "PATH": path}}
-    for earlier in before:
-        subprocess.run(earlier, shell=True, cwd=tmp_path, env=env, capture_output=True)
-    done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, input=stdin, capture_output=True, text=True, errors="replace")
+{scripts}    for earlier in before:
+        subprocess.run({earlier}, shell=True, cwd=tmp_path, env=env, capture_output=True)
+    done = subprocess.run({command}, shell=True, cwd=tmp_path, env=env, input=stdin, capture_output=True, text=True, errors="replace")
     texts = (done.stdout, done.stdout + done.stderr, done.stderr + done.stdout)
     shown = ["\\n".join(line.rstrip() for line in text.rstrip().split("\\n")) for text in texts]
     if pattern and any(re.fullmatch(pattern, text, re.DOTALL) for text in shown):
@@ -45,6 +47,21 @@ def console(command, expected, tmp_path, stdin="", before=(), pattern=None):
     return expected if expected in shown else shown[1], done.returncode
 '''
 
+SCRIPT = re.compile(r"(?<![\w./\x22\x27-])(python[\d.]*\s+)((?:\./)?(?:[\w-][\w.-]*/)*[\w-][\w.-]*\.py)(?![\w./-])")
+"""A command that runs a script: the interpreter, the path. The oracle reads it alike."""
+
+SCRIPTS = '''\
+
+    def placed(command):
+        """The command with the place of this project's own scripts, unless `tmp_path` has a file of that name."""
+
+        def place(match):
+            found = next((path for source in (root, *sources) if (path := Path(source, match[2])).is_file()), None)
+            return match[0] if found is None or (tmp_path / match[2]).exists() else match[1] + shlex.quote(str(found))
+
+        return re.sub(r"{pattern}", place, command)
+
+'''
 
 FRESH = '''
 
@@ -54,6 +71,16 @@ def fresh():
     for name in [name for name in sys.modules if name.partition(".")[0] in {modules}]:
         del sys.modules[name]
 '''
+
+
+def prose_file(task: Task) -> str:
+    """Where an agent's tests for prose criteria stand."""
+    return f"{task.test_file.removesuffix('.py')}_prose.py"
+
+
+def made_by_us(touched: frozenset[str], tasks: Iterable[Task]) -> frozenset[str]:
+    """Files that are no person's: those that commits of the orchestrator touched, and the test files of tasks, whoever has committed them since."""
+    return touched | {path for task in tasks for path in (task.test_file, prose_file(task))}
 
 
 def test_file(task: Task, path: str, examples: tuple[Example, ...], *, fresh: bool = False) -> str:
@@ -73,7 +100,9 @@ def test_file(task: Task, path: str, examples: tuple[Example, ...], *, fresh: bo
     console = any(example.compare == "console" for example in examples)
     modules = tuple(sorted({path.partition("/")[0].removesuffix(".py") for example in examples for path, _ in imported(example)})) if fresh else ()
     body = FRESH.format(modules=modules).strip("\n") + f"\n\n\n{body}" if modules else body
-    imports = [name for name in ("os", "re", "subprocess", "sys") if console or f"{name}." in body]
+    commands = (command for example in examples if example.compare == "console" for command in (*example.setup, example.call))
+    script = any(SCRIPT.search(command) for command in commands)
+    imports = [name for name in ("os", "re", "shlex", "subprocess", "sys") if (script if name == "shlex" else console) or f"{name}." in body]
     lines = [f"import {name}" for name in imports] + (["from pathlib import Path"] if console else [])
     head = HEAD.format(title=_docstring(f"{task.id}: {task.goal}"), path=_docstring(path))
     if lines:
@@ -81,7 +110,9 @@ def test_file(task: Task, path: str, examples: tuple[Example, ...], *, fresh: bo
     if "pytest." in body:
         head += "\nimport pytest\n"
     if console:
-        head += CONSOLE.format(depth=task.test_file.count("/"))
+        scripts = SCRIPTS.format(pattern=SCRIPT.pattern) if script else ""
+        earlier, command = ("placed(earlier)", "placed(command)") if script else ("earlier", "command")
+        head += CONSOLE.format(depth=task.test_file.count("/"), scripts=scripts, earlier=earlier, command=command)
     return f"{head}\n\n{body}"
 
 

@@ -104,6 +104,13 @@ class Repository:
         entries = [entry.strip("\n").partition("\0") for entry in listed.split("\x01") if entry.strip("\n")]
         return tuple(commit for commit, _, message in entries if trailer in message.splitlines())
 
+    def made(self, commit: str) -> frozenset[str]:
+        """Every path that a commit of the orchestrator has touched, in the history of a commit."""
+        if not commit:
+            return frozenset()
+        options = ("--format=", "--name-only", "-z", "--no-renames", "--extended-regexp", "--grep=^Evidence: tree [0-9a-f]{40}")
+        return frozenset(name for name in self.git("log", *options, commit, "--").decode("utf-8", "surrogateescape").split("\0") if name)
+
     def subject(self, commit: str) -> str:
         return self.git("show", "-s", "--format=%s", commit).decode("utf-8", "replace").strip()
 

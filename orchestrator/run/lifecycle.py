@@ -46,6 +46,7 @@ MOVES: tuple[Move, ...] = (
     Move("parked", "ready", "parked", "something outside is missing before it can begin"),
     Move("resumed", "parked", "ready", "it is tried again"),
     Move("retried", "failed", "ready", "a person or a schedule asked for it"),
+    Move("retried", "unclear", "pending", "a person asked for it, for example with a test of their own"),
     Move("answered", "unclear", "pending", "the PRD changed"),
     Move("upstream recovered", "skipped", "pending", "what it depends on can be worked on again"),
     Move("changed", "done", "pending", "its requirement changed"),

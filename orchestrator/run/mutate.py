@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from orchestrator.errors import AgentError
 from orchestrator.model import Attempt, Change, Finding, Mutation, Question
-from orchestrator.run import checks, mutants, mutation, turns, write_tests
+from orchestrator.run import checks, mutants, mutation, people, turns, write_tests
 from orchestrator.run.agents import Agent
 from orchestrator.run.bench import Bench, End, Journal
 from orchestrator.run.gates import mutation as gate
@@ -57,8 +57,9 @@ def _measure(bench: Bench, code: tuple[Change, ...]) -> Mutation | None:
         return None
     work, gates = bench.work, bench.work.config.gates
     root = bench.candidate(code)
+    tests = (*bench.test_files, *people.files_of(bench.people))
     return mutation.run(
-        root, bench.test_files, made, python=work.python, limits=work.config.limits, cap=gates.mutants, seconds=gates.mutation_seconds
+        root, tests, made, python=work.python, limits=work.config.limits, cap=gates.mutants, seconds=gates.mutation_seconds, roots=bench.roots
     )
 
 

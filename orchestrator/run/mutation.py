@@ -23,23 +23,31 @@ from orchestrator.model import Mutant, Mutation
 from orchestrator.run import sandboxes
 from orchestrator.run.mutants import choose, mutated, reach, score
 from orchestrator.run.sandboxes import Mount
+from orchestrator.run.stubs import ROOTS
 from orchestrator.run.suites import limits_inside
 
 __all__ = ["run", "score"]
 
-SOURCES = ("src", ".")
-"""Folders of a project whose modules tests import, as in an isolated run of a suite."""
 ANSWER_BYTES = 16 << 20
 PER_PROCESS = 25
 """Fewer mutants are not worth a second sandbox."""
 
 
 def run(
-    root: Path, tests: tuple[str, ...], mutants: tuple[Mutant, ...], *, python: Path, limits: Limits, cap: int = 100, seconds: float = 30.0
+    root: Path,
+    tests: tuple[str, ...],
+    mutants: tuple[Mutant, ...],
+    *,
+    python: Path,
+    limits: Limits,
+    cap: int = 100,
+    seconds: float = 30.0,
+    roots: tuple[str, ...] = ROOTS,
 ) -> Mutation:
     """The mutants with their status, in the order of the source.
 
-    `root` is a folder that is a whole project with the tests in it; `tests` are files or folders relative to it; `seconds` is for all of it.
+    `root` is a folder that is a whole project with the tests in it; `tests` are files or folders relative to it; `seconds` is for all of it;
+    `roots` are folders that imports start from, as in an isolated run of a suite.
     Beyond `cap`, and what time did not suffice for, is `left_out`: all of it where no test passes on the code as it is.
     """
     began = time.monotonic()
@@ -48,7 +56,7 @@ def run(
     shares = max(1, min(_sandboxes(), len(ready) // PER_PROCESS))
     with ThreadPoolExecutor(shares) as pool:
         parts = [ready[number::shares] for number in range(shares)] if ready else []
-        found = [pool.submit(_share, root, tests, part, python, limits, began + seconds) for part in parts]
+        found = [pool.submit(_share, root, roots, tests, part, python, limits, began + seconds) for part in parts]
         judged = {mutant.id: mutant for future in found for mutant in future.result()}
     judged |= {mutant.id: replace(mutant, status="error") for mutant in wrong}
     ordered = tuple(judged[mutant.id] for mutant in mutants if mutant.id in judged)
@@ -81,12 +89,14 @@ def _requests(root: Path, mutants: tuple[Mutant, ...]) -> tuple[list[Asked], lis
     return [(mutant, asked[mutant.id]) for mutant in mutants if mutant.id in asked], [mutant for mutant in mutants if mutant.id not in asked]
 
 
-def _share(root: Path, tests: tuple[str, ...], asked: list[Asked], python: Path, limits: Limits, deadline: float) -> list[Mutant]:
+def _share(
+    root: Path, roots: tuple[str, ...], tests: tuple[str, ...], asked: list[Asked], python: Path, limits: Limits, deadline: float
+) -> list[Mutant]:
     """Mutants that were judged. A sandbox that a mutant brought down is started again for the rest."""
     judged: list[Mutant] = []
     left = asked
     while left and (seconds := deadline - time.monotonic()) > 0:
-        answers = _sandbox(root, tests, [request for _, request in left], python, limits, seconds)
+        answers = _sandbox(root, roots, tests, [request for _, request in left], python, limits, seconds)
         if not any(answer.get("tests") for answer in answers):
             break
         said: dict[str, dict[str, Any]] = {}
@@ -115,12 +125,14 @@ def _judged(mutant: Mutant, answer: dict[str, Any]) -> Mutant:
     return replace(mutant, status="survived")
 
 
-def _sandbox(root: Path, tests: tuple[str, ...], mutants: list[dict[str, Any]], python: Path, limits: Limits, seconds: float) -> list[dict[str, Any]]:
+def _sandbox(
+    root: Path, roots: tuple[str, ...], tests: tuple[str, ...], mutants: list[dict[str, Any]], python: Path, limits: Limits, seconds: float
+) -> list[dict[str, Any]]:
     """The JSON lines that one sandbox wrote, as far as they are such. What it may write is bounded by the largest file it may make."""
     mounts = (Mount(root, "/project"),)
     env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": f"{python.parent}:{sandboxes.PATH}", "PYTHONHASHSEED": "0"}
     with sandboxes.code(mounts, python=python, env=env) as box, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as asked:
-        request = {"box": dict(box.inside), "limits": limits_inside(limits, seconds), "root": box.at("/project"), "sources": SOURCES}
+        request = {"box": dict(box.inside), "limits": limits_inside(limits, seconds), "root": box.at("/project"), "sources": roots[::-1]}
         asked.write(json.dumps(request | {"tests": tests, "mutants": mutants, "seconds": seconds}).encode())
         asked.seek(0)
         command = [str(python), "-P", "-s", "-B", "-W", "ignore", box.at("/inside/mutants.py")]

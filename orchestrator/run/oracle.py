@@ -23,6 +23,7 @@ from orchestrator.model import Example, Incident, Observation, Step, TestOutcome
 from orchestrator.run import evidence, sandboxes
 from orchestrator.run.branches import Marked
 from orchestrator.run.sandboxes import Mount
+from orchestrator.run.stubs import ROOTS
 from orchestrator.run.suites import PROJECT, limits_inside
 
 
@@ -37,17 +38,19 @@ def ask(
     hash_seed: str = "0",
     clock_shift: float = 0.0,
     rounds: int = 1,
+    roots: tuple[str, ...] = ROOTS,
 ) -> Observation:
     """Put every example to the code under `root` (a folder without tests) and judge the answers. One outcome per example.
 
     `hash_seed` is PYTHONHASHSEED; `clock_shift` is how many seconds ahead Python code sees the time. With more `rounds` an example that is no
     console command is asked again in the same process, as often as a short time allows: `changed` is the outcome of one that was right at first.
+    `roots`: folders that imports start from, '' for the root itself; what is in a later one comes first, as in a suite.
     """
     started = time.monotonic()
     outcomes: list[TestOutcome] = []
     incidents: list[Incident] = []
     output = ""
-    with _Child(root, python, limits, hash_seed, clock_shift) as child:
+    with _Child(root, roots, python, limits, hash_seed, clock_shift) as child:
         for example in examples:
             answer = child.ask(question(example, rounds), limits.example_seconds)
             if answer is None and not child.answered and child.said():
@@ -75,7 +78,13 @@ def ask(
 
 
 def probe(
-    root: Path, calls: tuple[tuple[tuple[str, ...], str], ...], *, python: Path, limits: Limits, seconds: float = 2.0
+    root: Path,
+    calls: tuple[tuple[tuple[str, ...], str], ...],
+    *,
+    python: Path,
+    limits: Limits,
+    seconds: float = 2.0,
+    roots: tuple[str, ...] = ROOTS,
 ) -> tuple[dict[str, Any], ...]:
     """What the code under `root` answers to (set-up, call) pairs, all in one process as long as none ends it; nothing is judged.
 
@@ -83,7 +92,7 @@ def probe(
     """
     answers: list[dict[str, Any]] = []
     deadline = time.monotonic() + seconds
-    with _Child(root, python, limits, "0", 0.0) as child:
+    with _Child(root, roots, python, limits, "0", 0.0) as child:
         while len(answers) < len(calls) and (left := deadline - time.monotonic()) > 0:
             wanted = calls[len(answers) :]
             answer = child.ask({"kind": "probe", "calls": wanted, "files": [], "seconds": left}, limits.example_seconds + left)
@@ -98,7 +107,14 @@ def probe(
 
 
 def cover(
-    root: Path, questions: tuple[dict[str, object], ...], marked: Marked, *, python: Path, limits: Limits, seconds: float
+    root: Path,
+    questions: tuple[dict[str, object], ...],
+    marked: Marked,
+    *,
+    python: Path,
+    limits: Limits,
+    seconds: float,
+    roots: tuple[str, ...] = ROOTS,
 ) -> tuple[frozenset[int] | None, ...]:
     """Which of the marks in the code under `root` each question sets; None for one that time did not suffice for.
 
@@ -108,7 +124,7 @@ def cover(
     within = seconds + limits.example_seconds
     asked = {"kind": "cover", "questions": questions, "files": [], "seconds": seconds, "within": within}
     asked |= {"name": marked.name, "size": len(marked.marks), "modules": marked.modules}
-    with _Child(root, python, limits, "0", 0.0) as child:
+    with _Child(root, roots, python, limits, "0", 0.0) as child:
         answer = child.ask(asked, within)
     told = answer.get("answers") if answer else None
     lists = [item.get("ran") for item in told if isinstance(item, dict)] if isinstance(told, list) else []
@@ -120,8 +136,8 @@ def cover(
 class _Child:
     """The process in the sandbox that answers questions, one line each."""
 
-    def __init__(self, root: Path, python: Path, limits: Limits, hash_seed: str, clock_shift: float) -> None:
-        self.root, self.python, self.limits, self.hash_seed, self.clock_shift = root, python, limits, hash_seed, clock_shift
+    def __init__(self, root: Path, roots: tuple[str, ...], python: Path, limits: Limits, hash_seed: str, clock_shift: float) -> None:
+        self.root, self.roots, self.python, self.limits, self.hash_seed, self.clock_shift = root, roots, python, limits, hash_seed, clock_shift
 
     def __enter__(self) -> _Child:
         env = {"PATH": f"{self.python.parent}:{sandboxes.PATH}", "PYTHONHASHSEED": self.hash_seed}
@@ -141,7 +157,7 @@ class _Child:
         self.process = self.box.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
         limits = limits_inside(self.limits, self.limits.example_seconds)
         request = {"box": dict(self.box.inside), "limits": limits, "root": self.box.at("/graft"), "clock_shift": self.clock_shift}
-        self.send(request | {"seconds": self.limits.example_seconds})
+        self.send(request | {"sources": self.roots[::-1], "seconds": self.limits.example_seconds})
 
     def start_again(self) -> None:
         self.end()

@@ -84,6 +84,8 @@ class Claim:
     quarantined: frozenset[str]
     limits: Limits | None
     same_version: bool
+    ours: frozenset[str] = frozenset()
+    """Paths that the orchestrator has made: what stands there is no person's word."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ def _opened(claim: Claim, base: str, repository: Repository, python: Path, confi
         revealed=claim.revealed,
         quarantined=claim.quarantined,
         done=claim.done,
+        ours=claim.ours,
     )
     with cycle.opened(work) as bench:
         if work.own_suite:
@@ -140,8 +143,8 @@ def _opened(claim: Claim, base: str, repository: Repository, python: Path, confi
         bench.fresh = claim.fresh
         write_tests.lock_earlier(bench)
         write_tests.from_examples(bench)
-        examples = {criterion.id for criterion in claim.task.criteria if criterion.examples}
-        bench.named = {criterion: nodes for criterion, _, nodes in claim.proofs if criterion not in examples and nodes}
+        prose = {criterion.id for criterion in bench.prose}
+        bench.named = {criterion: nodes for criterion, _, nodes in claim.proofs if criterion in prose and nodes}
         yield bench
 
 
@@ -200,7 +203,8 @@ def _deed(message: str) -> str:
 
 
 def _held(observations: tuple[Observation, ...], wanted: int) -> tuple[int, int]:
-    judging = [item for item in observations if item.what == "locked tests" or item.what in ("oracle, visible examples", "oracle, held-out examples")]
+    names = ("locked tests", "people's tests", "oracle, visible examples", "oracle, held-out examples")
+    judging = [item for item in observations if item.what in names]
     return sum(evidence.holds(outcome) for item in judging for outcome in item.outcomes), wanted
 
 
@@ -219,5 +223,5 @@ def _levels(claim: Claim, proofs: tuple[Proof, ...]) -> Iterator[Flaw]:
 
 def red_tests(observations: tuple[tuple[str, dict[str, str]], ...]) -> frozenset[str]:
     """Tests that were red in the last look at the base. `observations`: (what was run, node id → outcome) of RED, in order."""
-    last = next((outcomes for what, outcomes in reversed(observations) if what == red.BASE), {})
-    return frozenset(test for test, outcome in last.items() if outcome in evidence.RED)
+    looks = [next((outcomes for what, outcomes in reversed(observations) if what == name), {}) for name in (red.BASE, red.BASE + red.PEOPLE)]
+    return frozenset(test for last in looks for test, outcome in last.items() if outcome in evidence.RED)

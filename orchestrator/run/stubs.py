@@ -56,9 +56,9 @@ def subjects(
     for pairs, sources, is_program in (*uses, *((imported_by((text,)), (text,), False) for text in tests)):
         for path, name in pairs:
             path = locate(path, read, roots)
-            if read(path) is None and not _expected(path, files):
+            if read(path) is None and not _expected(path, files, roots):
                 continue
-            names.setdefault(path, set()).update({name} if name else set() if is_program else _attributes(sources, path))
+            names.setdefault(path, set()).update({name} if name else set() if is_program else _attributes(sources, _imported_as(path, roots)))
             if is_program:
                 programs.add(path)
     return Subjects({path: frozenset(wanted) for path, wanted in names.items()}, frozenset(programs))
@@ -76,10 +76,16 @@ def stub(kind: str, about: Subjects, read: Callable[[str], str | None], secret: 
     return tuple(changes)
 
 
-def _expected(path: str, files: tuple[str, ...]) -> bool:
-    """A file that is yet to be made, by any of the names it may get: below `src/`, as a package, as a program."""
-    plain = {name.removeprefix("src/").removesuffix(".py").removesuffix("/__main__").removesuffix("/__init__") for name in files}
-    return path.removeprefix("src/").removesuffix(".py") in plain
+def _expected(path: str, files: tuple[str, ...], roots: tuple[str, ...]) -> bool:
+    """A file that is yet to be made, by any of the names it may get: below a root, as a package, as a program."""
+    plain = {_imported_as(name, roots).removesuffix(".py").removesuffix("/__main__").removesuffix("/__init__") for name in files}
+    return _imported_as(path, roots).removesuffix(".py") in plain
+
+
+def _imported_as(path: str, roots: tuple[str, ...]) -> str:
+    """The path as imports see it, without the root it lies below."""
+    below = (root for root in sorted({*roots, "src"}, key=len, reverse=True) if root and path.startswith(f"{root}/"))
+    return path.removeprefix(f"{next(below, '')}/")
 
 
 def locate(path: str, read: Callable[[str], str | None], roots: tuple[str, ...] = ROOTS) -> str:
@@ -95,8 +101,8 @@ def locate(path: str, read: Callable[[str], str | None], roots: tuple[str, ...] 
 
 
 def _attributes(sources: tuple[str, ...], path: str) -> set[str]:
-    """Names used as `module.name` after `import module`, or as `other.name` after `import module as other`."""
-    module = path.removesuffix(".py").removesuffix("/__init__").removeprefix("src/").replace("/", ".")
+    """Names used as `module.name` after `import module`, or as `other.name` after `import module as other`. `path`: as imports see it."""
+    module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     nodes = [node for source in sources for node in ast.walk(ast.parse(source.strip()))]
     imports = [alias for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     called = {module, module.rpartition(".")[2], *(alias.asname for alias in imports if alias.name == module and alias.asname)}

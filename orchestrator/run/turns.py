@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.model import Change, Finding, Role, Step
-from orchestrator.run import stubs
+from orchestrator.run import people, stubs
 from orchestrator.run.agents import Agent, workspace
 from orchestrator.run.bench import Bench, Journal, Request, Returned
 from orchestrator.run.briefing import render
@@ -35,12 +35,17 @@ def take(
     before = workspace.read(place)
     writable = writable or bench.writable()
     workspace.make_room(place, writable)
-    wanted = (*writable, *bench.writable(), *(stubs.locate(path, bench.read_base, bench.roots) for path in work.builds_on))
+    wanted = (
+        *writable,
+        *bench.writable(),
+        *(stubs.locate(path, bench.read_base, bench.roots) for path in work.builds_on),
+        *people.to_be_read(bench.people),
+    )
     shown = tuple(before[path] for path in list(dict.fromkeys(path for path in wanted if path in before))[:SHOWN])
     brief = render(
         work.task, work.prd, attempt, turn, role, tuple(finding for finding in findings if _to_mend(finding)), shown, writable,
         revealed=frozenset(bench.revealed), repeats=repeats + fresh, fresh=fresh, step=step, asks=asks,
-        template=template,
+        template=template, people=bench.people,
     )  # fmt: skip
 
     def perform(seconds: float | None) -> Returned:

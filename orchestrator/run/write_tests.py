@@ -130,6 +130,8 @@ def _question(bench: Bench, findings: tuple[Finding, ...]) -> Question:
     names = ", ".join(f"{criterion.key} (line {criterion.line})" for criterion in prose[:10])
     more = f" and {len(prose) - 10} more" if len(prose) > 10 else ""
     text = f"Nothing executable proves {names}{more}. Which call or command shows it, and what does it answer? Add an example."
+    if bench.layout:
+        text += f" Or add a test to the repository whose docstring begins with `{prose[0].id}:`, then run `orchestrator retry {bench.work.task.id}`."
     reasons = [finding.message for finding in findings if finding.severity == "error"]
     if reasons:
         text += f" An agent was asked for tests; the last were refused: {reasons[0]}"

@@ -199,7 +199,7 @@ def _flaws(code: str, file: str, found: Iterator[Difference]) -> Iterator[Flaw]:
     listed = list(found)
     for item in listed[:TOLD]:
         artifact = item.found.startswith("artifacts/")
-        message = item.found if artifact else f"{item.where} is not what the evidence says"
+        message = item.found if artifact else "it is not what the evidence says"
         yield Flaw("changed-artifact" if artifact else code, message, f"{file}: {item.where}", item.recorded, item.found)
     if len(listed) > TOLD:
         yield Flaw(code, f"{len(listed) - TOLD} more fields differ", file)
@@ -245,7 +245,7 @@ def reports(folder: Path) -> Reports:
         keys = ("id", "started_at", "outcome", "turns", "replayed", "scripted")
         counted = {"done": len({task.id for task in told.tasks if task.state == "done"})}
         for item in differences({key: getattr(told, key) for key in keys} | counted, {key: getattr(summary, key) for key in (*keys, *counted)}):
-            message = f"the run's report says {item.where} {item.recorded}, project.json says {item.found}"
+            message = "project.json says something else of this run than its report"
             flaws.append(Flaw("changed-report", message, f"reports/{told.id}.json: {item.where}", item.recorded, item.found))
     return Reports(folder, project, runs, tuple(flaws))
 
@@ -265,7 +265,7 @@ def _itself(path: Path, found: RunReport) -> Iterator[Flaw]:
         "scripted": any(turn.kind == "scripted" for turn in turns),
     }
     for item in differences(made, {key: getattr(found, key) for key in made}):
-        yield Flaw("changed-report", f"{item.where} does not follow from the report's own tasks", f"{file}: {item.where}", item.recorded, item.found)
+        yield Flaw("changed-report", "it does not follow from the report's own tasks", f"{file}: {item.where}", item.recorded, item.found)
     xml = path.with_suffix(".xml")
     if found.tools.get("orchestrator") == __version__ and found.ended_at:
         try:

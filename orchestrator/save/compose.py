@@ -45,6 +45,7 @@ from orchestrator.save.reports import (
     MutationReport,
     ObservationReport,
     OutcomeReport,
+    PersonsTestReport,
     PrdReport,
     ProblemReport,
     ProjectReport,
@@ -156,6 +157,7 @@ def _task_run(store: Store, row: TaskRow, entry: ResultRow, ended: dict[str, tup
         mutation=_mutation(result.mutation, result, folder, entry.cycle) if result.mutation else None,
         coverage=_coverage(result.coverage) if result.coverage else None,
         flaky=[FlakyReport(test=item.test, detail=item.detail) for item in result.flaky],
+        people=[PersonsTestReport(**asdict(item) | {"text": item.text[:4000]}) for item in result.people],
         attempts=[_attempt(item, folder) for item in result.attempts],
         proofs=[_proof(item) for item in result.proofs],
         commits=[

@@ -30,6 +30,7 @@ from orchestrator.save.reports import (
     MutationReport,
     ObservationReport,
     OutcomeReport,
+    PersonsTestReport,
     ProofReport,
     TaskRunReport,
     Text,
@@ -143,6 +144,7 @@ class Judged(Section):
     tidying: Tidied | None
     mutation: Mutants | None
     flaky: list[FlakyReport]
+    people: list[PersonsTestReport] = []
     proofs: list[ProofReport]
 
 
@@ -336,6 +338,7 @@ def judged(task: TaskRunReport, folder: Path) -> Judged:
         tidying=_tidied(task.tidying, folder) if task.tidying else None,
         mutation=_mutants(task.mutation) if task.mutation else None,
         flaky=task.flaky,
+        people=task.people,
         proofs=task.proofs,
     )
 

@@ -197,6 +197,15 @@ class FlakyReport(Report):
     detail: str
 
 
+class PersonsTestReport(Report):
+    """A test of the repository's own suite that names a criterion of the task, and must pass."""
+
+    criterion: str
+    test: str
+    where: str
+    text: str
+
+
 class QuarantineReport(Report):
     """A test that failed by chance."""
 
@@ -271,6 +280,7 @@ class TaskRunReport(Report):
     mutation: MutationReport | None = None
     coverage: CoverageReport | None = None
     flaky: list[FlakyReport] = []
+    people: list[PersonsTestReport] = []
     evidence: str = ""
     """Path of the task's evidence bundle, relative to the project's folder; '' until it is done."""
 

@@ -310,7 +310,7 @@ class Store:
             self.db.execute("UPDATE tasks SET question = ? WHERE id = ?", (to_json(question), task))
 
     def retry(self, task: str) -> None:
-        """A failed task gets all its attempts again; its answers stay known. A parked one waits no longer."""
+        """A task that failed or needs a person gets all its attempts again; its answers stay known. A parked one waits no longer."""
         with self.transaction():
             (state,) = self.db.execute("SELECT state FROM tasks WHERE id = ?", (task,)).fetchone()
             if state == "parked":

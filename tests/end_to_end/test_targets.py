@@ -168,3 +168,36 @@ def test_a_project_finds_its_own_metadata_though_it_is_never_built(place: Workpl
     observations = place.task("shout", "shout#R1")["attempts"][0]["observations"]
     whole = next(item for item in observations if item["what"] == "whole suite")
     assert {o["id"]: o["outcome"] for o in whole["outcomes"]}["tests/test_version.py::test_version"] == "passed"
+
+
+ROOTS = PRD.replace("src/voice/loud.py", "voice/loud.py") + (
+    "\n- AC2: from a terminal\n\n  ```console\n  $ python -m voice.loud hey\n  HEY!\n  $ python voice/loud.py no\n  NO!\n"
+    "  $ python lib/voice/loud.py aha\n  AHA!\n  ```\n"
+)
+LOUD = "import sys\n\n\ndef shout(text):\n    return text.upper() + '!'\n\n\nif __name__ == '__main__':\n    print(shout(sys.argv[1]))\n"
+
+
+def test_a_package_root_of_another_name_is_where_everything_looks(place: Workplace) -> None:
+    folder = place.root.parent / "existing"
+    for name, text in {
+        "pyproject.toml": '[project]\nname = "voice"\nversion = "1"\n\n[tool.setuptools.packages.find]\nwhere = ["lib"]\n\n'
+        '[tool.pytest.ini_options]\npythonpath = ["lib"]\n',
+        "lib/voice/__init__.py": "MARK = '!'\n",
+        "tests/test_mark.py": "from voice import MARK\n\n\ndef test_mark():\n    assert MARK == '!'\n",
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "the beginning")
+    place.prd("shout", ROOTS)
+    place.agent(
+        f"def turn(brief, folder):\n    assert 'lib/voice/loud.py' in brief.writable\n    (folder / 'lib/voice/loud.py').write_text({LOUD!r})\n"
+    )
+    done = place.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    task = place.task("shout", "shout#R1")
+    assert [proof["level"] for proof in task["proofs"]] == ["held-out", "oracle"]
+    assert task["mutation"]["score"] > 0, "mutants are imported from there too"
+    stubbed = next(item for item in task["red"] if item["what"] == "stub None")
+    assert "missing name" not in {outcome["outcome"] for outcome in stubbed["outcomes"]}

@@ -238,6 +238,13 @@ def test_a_changed_report_is_named_with_the_field(done: Workplace, field: str, c
     assert field in found["changed-report"] and run_report(done).name in found["changed-report"]
 
 
+def test_the_place_of_a_changed_field_is_said_once(done: Workplace) -> None:
+    edit(run_report(done), lambda value: (_task(value).update(verdict="already satisfied"), value.update(turns=1)))
+    said = [line for line in done.command("verify", "--quick").stdout.splitlines() if "[changed-report]" in line]
+    assert [line.count(place) for place in ("tasks[lanterns#R2].verdict", ".json: turns") for line in said if place in line] == [1, 1, 1]
+    assert all(line.count(run_report(done).name) == 1 for line in said)
+
+
 def test_a_changed_project_report_is_named(done: Workplace) -> None:
     def change(value: dict[str, Any]) -> None:
         value["prds"][0]["requirements"][0]["criteria"][0]["level"] = "human test"

@@ -78,6 +78,7 @@ EVERY_KIND: dict[str, Example] = {
     "console": example("python -m shop 'a b'", "hello a b\n\"in\" ☃", compare="console", stdin='"in" ☃\n', exit_code=3),
     "console with errors": example("python -m shop", "hello\noops", compare="console", exit_code=3),
     "console with any part": example("python -m shop x y", "hello...y\noops", compare="console", exit_code=3, ellipsis=True),
+    "a script by its path": example("python ./shop.py x", "hello x\noops", compare="console", exit_code=3),
     "console after commands": example("cat x", "1", compare="console", setup=("python -m shop > x; echo 1 > x",)),
 }  # fmt: skip
 SAME_ON_BOTH = {"console after commands"}
@@ -114,6 +115,32 @@ def test_every_kind_fails_on_a_wrong_subject_in_both_judges(tmp_path: Path, pyth
     assert {item.outcome for item in seen.outcomes} <= {"passed", *evidence.RED}, [item for item in seen.outcomes if item.outcome == "broken test"]
     asked = oracle.ask("check_green", "oracle", of.examples, tmp_path / "code", python=python, limits=LIMITS)
     assert sum(item.outcome == "passed" for item in asked.outcomes) == len(alike)
+
+
+PLACES = {
+    "below src": ("python tool.py", "src__tool", ()),
+    "below src, as it lies": ("python src/tool.py", "src__tool", ()),
+    "in a folder": ("echo 1 | python3 ./bin/tool.py", "bin__tool", ()),
+    "of a package": ("cd / && python shop/tool.py", "src__shop__tool", ()),
+    "in the folder where it runs": ("python tool.py", "other", (InputFile("tool.py", "print('mine')", 1),)),
+    "made by the command before": ("python made.py", "other", ()),
+}
+
+
+def test_scripts_are_found_where_the_project_has_them(tmp_path: Path, python: Path) -> None:
+    """And what lies in the folder where a command runs comes first, as in a terminal."""
+    made = {"in the folder where it runs": "mine", "made by the command before": "made"}
+    setup = {"made by the command before": ("echo \"print('made')\" > made.py",)}
+    items = [
+        example(command, made.get(name, "tool.py"), compare="console", files=files, setup=setup.get(name, ()))
+        for name, (command, _, files) in PLACES.items()
+    ]
+    of = task(*(criterion(f"AC{number}", name, item) for number, (name, item) in enumerate(zip(PLACES, items, strict=True), 1)))
+    shows = "import os, sys\nprint(os.path.basename(sys.argv[0]))\n"
+    seen = run(tmp_path / "code", of, python, **{path: shows for _, path, _ in PLACES.values()})
+    assert {item.id: (item.outcome, item.message) for item in seen.outcomes if item.outcome != "passed"} == {}, seen.output
+    asked = oracle.ask("check_green", "oracle", of.examples, tmp_path / "code", python=python, limits=LIMITS)
+    assert {item.id: item.message for item in asked.outcomes if item.outcome != "passed"} == {}
 
 
 def test_every_kind_is_red_without_a_subject(tmp_path: Path, python: Path) -> None:

@@ -59,6 +59,20 @@ def wanted(observation: Observation, tests: tuple[str, ...], criteria: dict[str,
     return tuple(Finding("green", reason, criterion=criteria.get(reason.partition(": ")[0], "")) for reason in reasons)
 
 
+def people(observation: Observation, tests: tuple[str, ...], criteria: dict[str, str]) -> tuple[Finding, ...]:
+    """An error for each person's test that did not pass, with what it raised and where."""
+    said = {outcome.id: outcome for outcome in observation.outcomes}
+    found = []
+    for reason in evidence.passed_exactly(observation, tests):
+        test = reason.partition(": ")[0]
+        outcome = said.get(test)
+        raised = (
+            f" ({': '.join(part for part in (outcome.kind, outcome.message[:600]) if part)})" if outcome and (outcome.kind or outcome.message) else ""
+        )
+        found.append(Finding("human test", f"{reason}{raised}", criterion=criteria.get(test, ""), where=outcome.where if outcome else ""))
+    return tuple(found)
+
+
 INCIDENT_NOTICES = frozenset({"left behind", "inspection"})
 """What is ended and told, and refuses nothing by itself. Every other incident refuses the candidate, whatever it answered."""
 
@@ -88,9 +102,13 @@ class Regressions:
     flaky: tuple[Flaky, ...]
 
 
-def lost(before: Observation, after: Observation, own: frozenset[str]) -> tuple[str, ...]:
-    """Tests that held at the base and do not now. Those in `own`, the task's files, were made anew: the old ones are retired."""
-    return tuple(sorted({test for test in _holding(before) if test.partition("::")[0] not in own} - _holding(after)))
+def lost(before: Observation, after: Observation, own: frozenset[str], wanted: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Tests that held at the base and do not now. Those in `own`, the task's files, were made anew: the old ones are retired.
+
+    `wanted`: people's tests that name a criterion; what of them failed at the base must hold now.
+    """
+    named = {outcome.id for outcome in after.outcomes if outcome.id.partition("[")[0] in wanted}
+    return tuple(sorted({test for test in _holding(before) | named if test.partition("::")[0] not in own} - _holding(after)))
 
 
 def regressions(
@@ -114,7 +132,8 @@ def regressions(
             findings.append(Finding("flaky", f"{test} failed: {detail}; it is in quarantine as flaky", "notice", where=test))
         else:
             how = "; alone it holds, in the suite it failed again" if alone is not None and test in _holding(alone) else ""
-            findings.append(Finding("regression", f"{test} held before and does not now: {detail}{how}"))
+            held = "held before and does not now" if test in _holding(before) else "names a criterion, and does not hold in the whole suite"
+            findings.append(Finding("regression", f"{test} {held}: {detail}{how}"))
     if not missing and after.exit_code is None:
         severity: Literal["error", "notice"] = "error" if before.exit_code is not None else "notice"
         findings.append(Finding("regression", "the whole suite did not end within its time limit", severity))

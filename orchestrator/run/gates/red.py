@@ -8,6 +8,8 @@ from orchestrator.model import Finding, Observation, TestOutcome
 from orchestrator.run import evidence
 
 BASE = "base"
+PEOPLE = ", people's tests"
+"""Ends the name of a look at tests that people wrote: they run apart, in the project's own configuration, and are judged with the others."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,11 @@ class Red:
 def judge(observations: tuple[Observation, ...], wanted: tuple[str, ...], criteria: dict[str, str]) -> Red:
     """`observations`: the base (named `base`) and one per stub; `wanted`: node ids; `criteria`: node id → criterion id."""
     findings: list[Finding] = []
-    base = next(item for item in observations if item.what == BASE)
-    stubs = tuple(item for item in observations if item.what != BASE)
-    at_base = _by_id(base)
+    seen: dict[str, dict[str, TestOutcome]] = {}
+    for item in observations:
+        seen.setdefault(item.what.removesuffix(PEOPLE), {}).update({outcome.id: outcome for outcome in item.outcomes})
+    at_base = seen[BASE]
+    stubs = {what: outcomes for what, outcomes in seen.items() if what != BASE}
     fresh, holding = [], []
     for test in wanted:
         outcome = at_base.get(test, TestOutcome(test, "missing"))
@@ -42,32 +46,27 @@ def judge(observations: tuple[Observation, ...], wanted: tuple[str, ...], criter
             findings.append(Finding("red", message + detail, criterion=criteria.get(test, ""), where=outcome.where))
     findings += [
         Finding("red", f"{problem.id or 'the test file'}: {evidence.meaning(problem)}: {problem.message[-300:]}")
-        for problem in base.outcomes
+        for problem in at_base.values()
         if problem.id not in wanted and problem.outcome in ("syntax error", "collection error")
     ]
     for test in fresh:
-        on_stubs = [_by_id(stub).get(test) for stub in stubs]
+        on_stubs = [outcomes.get(test) for outcomes in stubs.values()]
         if on_stubs and all(outcome is not None and outcome.kind == "NameError" for outcome in on_stubs):
             message = f"{test} uses a name that nothing defines: {next(outcome.message for outcome in on_stubs if outcome)}"
             findings.append(Finding("red", message, criterion=criteria.get(test, "")))
-    passed_on = {test: [stub.what for stub in stubs if _held(stub, test)] for test in wanted}
+    passed_on = {test: [what for what, outcomes in stubs.items() if _held(outcomes, test)] for test in wanted}
     for test, names in passed_on.items():
         if len(names) > 1:
             message = f"{test} passes on {' and on '.join(names)}: it does not look at the answer"
             findings.append(Finding("red", message, criterion=criteria.get(test, "")))
     for stub in stubs:
-        if wanted and all(stub.what in passed_on[test] for test in wanted):
-            answer = stub.what.removeprefix("stub ")
+        if wanted and all(stub in passed_on[test] for test in wanted):
+            answer = stub.removeprefix("stub ")
             deed = "raises" if answer == "raises" else f"answers {answer}"
             message = f"a subject that always {deed} would satisfy every test: add an example with another answer"
             findings.append(Finding("red", message, criterion=criteria.get(wanted[0], "")))
     return Red(tuple(fresh), tuple(holding), tuple(findings))
 
 
-def _by_id(observation: Observation) -> dict[str, TestOutcome]:
-    return {outcome.id: outcome for outcome in observation.outcomes}
-
-
-def _held(observation: Observation, test: str) -> bool:
-    outcome = _by_id(observation).get(test)
-    return outcome is not None and evidence.holds(outcome)
+def _held(outcomes: dict[str, TestOutcome], test: str) -> bool:
+    return test in outcomes and evidence.holds(outcomes[test])

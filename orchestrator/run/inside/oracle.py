@@ -1,6 +1,7 @@
 """Evaluates one example per fork and prints the answer as tagged JSON. It never knows what was expected.
 
-First line of standard input: {"box": {...}, "limits": {...}, "root", "seconds": 10, "clock_shift": 0}; box and limits are those of supervise.py.
+First line of standard input: {"box": {...}, "limits": {...}, "root", "sources": [folders of root], "seconds": 10, "clock_shift": 0}; box and limits
+are those of supervise.py.
 Then one question per line; its answer is printed before the next one is read, so that no fork holds another example. Only exact builtin types
 cross as values; anything else crosses as type name and repr. A question is a call, a console command, many calls to probe in one fork, or many
 questions of which it is only told what of the code they run.
@@ -14,6 +15,7 @@ import json
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -42,6 +44,8 @@ numbers operator pathlib random re statistics string textwrap types typing unico
 """Modules that look at no clock when they are imported, and do nothing else then."""
 READ = 200
 """Files that are read for the names of modules, at most."""
+SCRIPT = re.compile(r"(?<![\w./\x22\x27-])(python[\d.]*\s+)((?:\./)?(?:[\w-][\w.-]*/)*[\w-][\w.-]*\.py)(?![\w./-])")
+"""A command that runs a script, as in examples.py: the interpreter, the path."""
 
 
 def tagged(value, depth=0):
@@ -179,7 +183,7 @@ def probe(question, folder):
             stream.flush()
 
 
-def cover(question, folder):
+def cover(question, folder, root, sources):
     """For each of the questions, asked in a fork of its own: which of the `size` marks in the code it set, a list on a line of `answers`."""
     name, size = question["name"], question["size"]
     os.environ[name] = f"{folder}/{name}"
@@ -198,7 +202,7 @@ def cover(question, folder):
             pid = os.fork()
             if pid == 0:
                 try:
-                    _run(item, f"{folder}/{number}")
+                    _run(item, f"{folder}/{number}", root, sources)
                 finally:
                     os._exit(0)
             _await(pid, min(item["seconds"], deadline - time.monotonic()))
@@ -206,12 +210,12 @@ def cover(question, folder):
             stream.flush()
 
 
-def _run(item, place):
+def _run(item, place, root, sources):
     """As an example is asked: once, and again in the same process in another folder."""
     os.mkdir(place)
     enter(item, place + "/cwd")
     if item["kind"] == "console":
-        console(item, place)
+        console(item, place, root, sources)
         return
     evaluate(item)
     enter(item, place + "/cwd-2")
@@ -247,11 +251,23 @@ def raised(error):
     return {"type": kind.__qualname__, "module": kind.__module__, "message": message}
 
 
-def console(question, folder):
+def placed(command, root, sources):
+    """The command with the place of the project's own scripts, unless the folder where it runs has a file of that name."""
+
+    def place(match):
+        found = next((path for source in (root, *sources) if os.path.isfile(path := os.path.join(source, match[2]))), None)
+        return match[0] if found is None or os.path.lexists(match[2]) else match[1] + shlex.quote(os.path.normpath(found))
+
+    return SCRIPT.sub(place, command)
+
+
+def console(question, folder, root, sources):
     for command in question["setup"]:
+        command = placed(command, root, sources)
         subprocess.run(["/bin/sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     with open(folder + "/stdout", "wb+") as out, open(folder + "/stderr", "wb+") as err:
-        done = subprocess.run(["/bin/sh", "-c", question["call"]], input=question["stdin"].encode(), stdout=out, stderr=err, check=False)
+        command = placed(question["call"], root, sources)
+        done = subprocess.run(["/bin/sh", "-c", command], input=question["stdin"].encode(), stdout=out, stderr=err, check=False)
         out.seek(0)
         err.seek(0)
         stdout, stderr = out.read(SIZE).decode("utf-8", "replace"), err.read(SIZE).decode("utf-8", "replace")
@@ -293,11 +309,11 @@ class Place:
             os.close(stream)
 
 
-def child(question, place, fork, clock_shift):
+def child(question, place, fork, names, clock_shift):
     folder = place.folder
     place.take()
     fill(question, folder + "/cwd")
-    sources = [path for path in (fork.root + "/src", fork.root) if os.path.isdir(path)]
+    sources = [path for path in (os.path.join(fork.root, name).rstrip("/") for name in names) if os.path.isdir(path)]
     sys.path[:] = supervise.before_packages(sources)
     supervise.set_up(fork, sources, folder, clock_shift)
     if clock_shift:
@@ -305,8 +321,8 @@ def child(question, place, fork, clock_shift):
     if question["kind"] == "probe":
         return probe(question, folder)
     if question["kind"] == "cover":
-        return cover(question, folder)
-    answer = console(question, folder) if question["kind"] == "console" else evaluate(question)
+        return cover(question, folder, fork.root, sources)
+    answer = console(question, folder, fork.root, sources) if question["kind"] == "console" else evaluate(question)
     said = printed()
     if question["rounds"] > 1 and answer["answer"] in ("value", "raise"):
         answer["changed"] = again(question, folder, answer)
@@ -365,7 +381,7 @@ def main():
         if fork.pid == 0:
             try:
                 answers.close()
-                child(question, place, fork, request["clock_shift"])
+                child(question, place, fork, request["sources"], request["clock_shift"])
                 os._exit(0)
             except BaseException:
                 os._exit(70)

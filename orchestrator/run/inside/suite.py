@@ -83,8 +83,8 @@ def main():
     class Plugin(Reporter):
         @pytest.hookimpl(wrapper=True)
         def pytest_runtest_makereport(self, item, call):
+            report = yield  # what a unittest raised is only put into `call` on the way
             Reporter.pytest_runtest_makereport(self, item, call)
-            report = yield
             kind, message, frames = item.stash[_calls][call.when]
             if kind:
                 self.say(event="raised", id=item.nodeid, when=call.when, kind=kind, message=message, frames=frames)
