@@ -120,7 +120,7 @@ def test_every_kind_fails_on_a_wrong_subject_in_both_judges(tmp_path: Path, pyth
 PLACES = {
     "below src": ("python tool.py", "src__tool", ()),
     "below src, as it lies": ("python src/tool.py", "src__tool", ()),
-    "in a folder": ("echo 1 | python3 ./bin/tool.py", "bin__tool", ()),
+    "in a folder": ("python3 ./bin/tool.py", "bin__tool", ()),
     "of a package": ("cd / && python shop/tool.py", "src__shop__tool", ()),
     "in the folder where it runs": ("python tool.py", "other", (InputFile("tool.py", "print('mine')", 1),)),
     "made by the command before": ("python made.py", "other", ()),
