@@ -19,6 +19,7 @@ setdomainname 171 iopl 172 ioperm 173 syslog 103 vhangup 153 fanotify_init 300 k
 migrate_pages 256 fork 57 vfork 58 clone3 435 memfd_create 319 memfd_secret 447 io_uring_setup 425 io_uring_enter 426 io_uring_register 427 shmget
 29 msgget 68 semget 64 mq_open 240 openat2 437 clone 56 personality 135 ioctl 16 prlimit64 302 setpriority 141 sched_setaffinity 203
 sched_setscheduler 144 sched_setparam 142 sched_setattr 314 ioprio_set 251 kill 62 tkill 200 tgkill 234 rt_sigqueueinfo 129 rt_tgsigqueueinfo 297
+rt_sigaction 13
 pidfd_send_signal 424 setsid 112 setpgid 109 socket 41 socketpair 53 connect 42 sendto 44 open 2 openat 257 creat 85 mkdir 83 mkdirat 258 rmdir 84
 unlink 87 unlinkat 263 rename 82 renameat 264 renameat2 316 link 86 linkat 265 symlink 88 symlinkat 266 mknod 133 mknodat 259 truncate 76 chmod 90
 fchmod 91 fchmodat 268 fchmodat2 452 chown 92 lchown 94 fchown 93 fchownat 260 utime 132 utimes 235 futimesat 261 utimensat 280 setxattr 188
@@ -34,6 +35,7 @@ quotactl_fd 443 sethostname 161 setdomainname 162 syslog 116 vhangup 58 fanotify
 process_mrelease 448 move_pages 239 migrate_pages 238 clone3 435 memfd_create 279 memfd_secret 447 io_uring_setup 425 io_uring_enter 426
 io_uring_register 427 shmget 194 msgget 186 semget 190 mq_open 180 openat2 437 clone 220 personality 92 ioctl 29 prlimit64 261
 setpriority 140 sched_setaffinity 122 sched_setscheduler 119 sched_setparam 118 sched_setattr 274 ioprio_set 30 kill 129 tkill 130
+rt_sigaction 134
 tgkill 131 rt_sigqueueinfo 138 rt_tgsigqueueinfo 240 pidfd_send_signal 424 setsid 157 setpgid 154 socket 198 socketpair 199 connect 203
 sendto 206 openat 56 mkdirat 34 unlinkat 35 renameat 38 renameat2 276 linkat 37 symlinkat 36 mknodat 33 truncate 45 fchmod 52
 fchmodat 53 fchmodat2 452 fchown 55 fchownat 54 utimensat 88 setxattr 5 lsetxattr 6 fsetxattr 7 removexattr 14 lremovexattr 15

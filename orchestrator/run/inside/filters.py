@@ -51,6 +51,9 @@ WRITING = 0o1103
 TERMINAL = (0x5412, 0x541C, 0x5423)
 """TIOCSTI, TIOCLINUX, TIOCSETD: typing into a terminal."""
 
+CHILD_SIGNAL = 17
+"""SIGCHLD. Who has a handler for it is told to go on with a call that it interrupted: answers.py says why."""
+
 UNIX, INET, INET6, NETLINK = 1, 2, 10, 16
 STREAM, SEQPACKET = 1, 5
 
@@ -68,6 +71,8 @@ def rules(box, listen):
     found |= dict.fromkeys((*ABSENT, *(ABSENT_IN_CODE if code else ())), FAIL | errno.ENOSYS)
     starts = NOTIFY if listen else ALLOW
     found |= {"fork": starts, "vfork": starts, "clone": when(0, 0, when(0, 0, starts, ALLOW, THREAD), refuse, NAMESPACES)}
+    if listen:
+        found["rt_sigaction"] = when(0, CHILD_SIGNAL, when(1, 0, ALLOW, NOTIFY), ALLOW)
     found["personality"] = when(0, 0xFFFFFFFF, ALLOW, FAIL | errno.EPERM)
     found["ioctl"] = _any(1, TERMINAL, FAIL | errno.EPERM, ALLOW)
     found |= _sockets(code, alone, refuse, seen)
