@@ -92,6 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--watch", action="store_true", help="again every two seconds, until Ctrl-C")
     command.add_argument("--fail-on", metavar="STATES", default="", help="states of tasks, for example `failed,unclear,parked`")
 
+    command = add("prune", _prune, "remove what is old and what nothing needs: runs, texts, transcripts, journals, environments")
+    command.epilog = (
+        "Ends with 0, with 6 when a project was passed over since it is being worked on, with 70 when something could not be read or removed. "
+        "`retention` in the configuration says what is old. Evidence, git, and what is done always stay."
+    )
+    command.add_argument("--dry-run", action="store_true", help="only say what would go")
+    command.add_argument("--json", action="store_true", help="machine-readable, with each thing by name")
+
     breakers = commands.add_parser("breakers", help="show or reset the circuit breakers", description="The circuit breakers.")
     breakers.set_defaults(command=_breakers)
     breakers.add_argument("--json", action="store_true", help="machine-readable")
@@ -334,6 +342,20 @@ def _status(options: argparse.Namespace) -> Exit:
             break
         time.sleep(2)
     return Exit.TASK_FAILED if any(project.states.get(state) for project in found.projects for state in fail_on) else Exit.DONE
+
+
+def _prune(options: argparse.Namespace) -> Exit:
+    import json
+
+    from orchestrator.save.prune import prune
+    from orchestrator.show import retention
+
+    root, config = _folder(options)
+    found = prune(root, config, dry_run=options.dry_run)
+    print(json.dumps(retention.as_json(found, dry_run=options.dry_run), indent=2) if options.json else retention.text(found, dry_run=options.dry_run))
+    if found.failed or found.passed_over.keys() - found.locked:
+        return Exit.INTERNAL
+    return Exit.LOCKED if found.locked else Exit.DONE
 
 
 def _breakers(options: argparse.Namespace) -> Exit:

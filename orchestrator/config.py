@@ -219,6 +219,17 @@ class SandboxConfig(Section):
     """Run code of agents although no level of the sandbox holds; every run says so, and its results too."""
 
 
+class Retention(Section):
+    """What `orchestrator prune` keeps ([what may go, and what never](retention.md)). Each may be `null`."""
+
+    days: float | None = Field(90.0, ge=0)
+    """What is older may go. `null`: nothing goes for its age."""
+    runs: int | None = Field(100, ge=1)
+    """So many of the newest runs of each project are always kept. `null`: only the newest one is, for its being new."""
+    gb: float | None = Field(None, ge=0)
+    """Most that the whole of `runs` may take, in gigabytes: what may go goes then although it is younger, oldest first. `null`: no ceiling."""
+
+
 class Schedule(Section):
     cron: str
     """Five-field cron expression at which `watch` runs the pipeline."""
@@ -318,6 +329,7 @@ class Config(Section):
     tidy: Tidy = Tidy()
     breakers: BreakerRules = BreakerRules()
     sandbox: SandboxConfig = SandboxConfig()
+    retention: Retention = Retention()
     schedule: Schedule | None = None
     """A time at which `watch` runs the pipeline although no file changed."""
 

@@ -19,7 +19,7 @@ from orchestrator.inbox.folder import Scan, scan
 from orchestrator.job import Job, Outcome, Say
 from orchestrator.model import Plan, Prd, Problem
 from orchestrator.plan import graph, outline
-from orchestrator.run import git, sandboxes
+from orchestrator.run import git, sandboxes, scratch
 from orchestrator.run.durable import durable
 from orchestrator.save import receipts
 from orchestrator.save.ledger import Ledger, ledger_of
@@ -32,6 +32,7 @@ STAGES = ("inbox", "plan", "run", "save", "show")
 def run(root: Path, config: Config, say: Say = lambda line: None) -> Outcome:
     """The whole pipeline but the site: inbox, plan, run, save. Errors of one project stop that project only."""
     outcome, runs, name = Outcome(), config.folder(root, "runs"), _run_id()
+    scratch.sweep()
     found = scan(root, config, receipts.known(runs))
     complete = _complete_prds(root, config)
     with durable("run begun"):

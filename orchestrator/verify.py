@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,7 +19,7 @@ from orchestrator import __version__
 from orchestrator.config import Config
 from orchestrator.errors import SetupError, StoreError, UsageError
 from orchestrator.model import Change, Prd, Target, Task
-from orchestrator.run import examples, git, reprove, sandboxes
+from orchestrator.run import examples, git, reprove, sandboxes, scratch
 from orchestrator.run.git import GitError, Repository
 from orchestrator.run.reprove import Claim, Flaw, Seen
 from orchestrator.save import audit, chain
@@ -46,9 +45,9 @@ def verify(root: Path, config: Config, names: tuple[str, ...] = (), *, bundle: P
     planned = _planned(root, config)
     for folder in folders:
         source = bundle or (folder / "repo.git" if folder else Path())
-        with tempfile.TemporaryDirectory(prefix="orchestrator-verify-") as scratch:
+        with scratch.folder("verify") as place:
             try:
-                project = _open(folder, source, Path(scratch) / "copy.git", root, config, quick, planned)
+                project = _open(folder, source, place / "copy.git", root, config, quick, planned)
                 tasks = tuple(_chosen(project, names))
             except Exception as error:  # files may have been made to hold anything: what cannot be read proves nothing
                 flaw = Flaw("unreadable", f"what lies there cannot be worked with: {type(error).__name__}: {str(error)[:300]}", str(source))

@@ -12,16 +12,14 @@ write_tests.py, checks.py, write_code.py, tidy.py, mutate.py and cover.py hold t
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from orchestrator.errors import SetupError
 from orchestrator.model import CycleResult, Proof
 from orchestrator.plan.held_out import call_form, outcome_kind
-from orchestrator.run import checks, cover, environment, examples, layout, mutate, people, sandboxes, tidy, write_code, write_tests
+from orchestrator.run import checks, cover, environment, examples, layout, mutate, people, sandboxes, scratch, tidy, write_code, write_tests
 from orchestrator.run.agents import Agent, workspace
 from orchestrator.run.bench import Bench, End, Journal, Work
 from orchestrator.run.gates import writable
@@ -72,8 +70,7 @@ def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_age
 @contextmanager
 def opened(work: Work) -> Iterator[Bench]:
     """The workbench of a task, with its throwaway folders."""
-    with tempfile.TemporaryDirectory(prefix="orchestrator-cycle-") as name:
-        folder = Path(name).resolve()
+    with scratch.folder("cycle") as folder:
         base = folder / "base"
         base.mkdir()
         Repository(work.repository).materialise(work.base, base)

@@ -9,6 +9,7 @@ The project itself is not installed: its code is imported from where it lies. A 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -31,6 +32,8 @@ OURS = (Requirement("pytest>=7,<10", "the orchestrator"), Requirement("pluggy>=1
 PREFERRED = (Requirement("pytest<9", "the orchestrator", "test"),)
 """For a project that names no version of pytest: pytest 9 took away what many projects still use. Given up where something asks for more."""
 
+READY = "ready.json"
+"""Says what an environment holds. Its time is when it was last used."""
 FORMAT = 2
 """Of ready.json; an environment made by another version of this module is made anew."""
 INSTALL_SECONDS = 1800
@@ -63,8 +66,10 @@ def prepare(folder: Path, requirements: tuple[Requirement, ...], *, pins: tuple[
     told = [FORMAT, sys.version, sorted({entry.text for entry in wanted}), sorted(entry.text for entry in pins), about]
     lock = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
     place = folder / lock
-    if not (place / "ready.json").exists():
+    if not (place / READY).exists():
         _build(place, wanted, pins, project, notes)
+    with contextlib.suppress(OSError):  # one that others have made, in a folder that is not ours
+        os.utime(place / READY)
     found = of(place / "bin" / "python")
     assert found is not None, "it was built or found just now"
     return found
@@ -74,7 +79,7 @@ def of(python: Path) -> Environment | None:
     """The prepared environment of an interpreter; None when it is not one of ours."""
     place = python.parent.parent
     try:
-        ready = json.loads((place / "ready.json").read_text(encoding="utf-8"))
+        ready = json.loads((place / READY).read_text(encoding="utf-8"))
         return Environment(python, place.name, ready["packages"], frozenset(ready["modules"]), tuple(ready["notes"]))
     except (OSError, ValueError, LookupError, TypeError):
         return None
@@ -118,12 +123,10 @@ def _build(place: Path, wanted: tuple[Requirement, ...], pins: tuple[Requirement
         packages = {found.metadata["Name"]: found.version for found in importlib.metadata.distributions(path=[str(site)])}
         _scripts(building / "bin", building, place, project)
         subprocess.run([sys.executable, "-I", "-m", "compileall", "-q", str(site)], capture_output=True, check=False)
-        (building / "ready.json").write_text(
-            json.dumps({"packages": packages, "modules": _modules(site), "notes": notes}, sort_keys=True), encoding="utf-8"
-        )
+        (building / READY).write_text(json.dumps({"packages": packages, "modules": _modules(site), "notes": notes}, sort_keys=True), encoding="utf-8")
         building.rename(place)
     except OSError:
-        if not (place / "ready.json").exists():
+        if not (place / READY).exists():
             raise
     finally:
         shutil.rmtree(building, ignore_errors=True)

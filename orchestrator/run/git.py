@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from orchestrator.errors import SetupError, StoreError
 from orchestrator.model import Change
+from orchestrator.run import scratch
 
 AUTHOR = {
     "GIT_AUTHOR_NAME": "TDD Orchestrator",
@@ -150,8 +150,8 @@ class Repository:
 
     @contextmanager
     def _index(self) -> Iterator[dict[str, str]]:
-        with tempfile.TemporaryDirectory(prefix="orchestrator-index-") as folder:
-            yield {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        with scratch.folder("index") as folder:
+            yield {"GIT_INDEX_FILE": str(folder / "index")}
 
 
 def run(*arguments: str, stdin: bytes | None = None, env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,), cwd: Path | None = None) -> bytes:

@@ -33,6 +33,7 @@ from orchestrator.save import mutation_report
 from orchestrator.save.evidence import path_of
 from orchestrator.save.files import keep, write_atomically
 from orchestrator.save.ledger import Ledger
+from orchestrator.save.overview import asked
 from orchestrator.save.reports import (
     AttemptReport,
     CommitReport,
@@ -336,6 +337,7 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
     results = {row.id: store.result(row.id, row.fingerprint) for row in rows if row.state == "done"}
     measured = {name: entry.result.mutation for name, entry in results.items() if entry and entry.result.mutation}
     runs = store.runs()
+    turns, kinds = asked(store)
     latest = runs[0]["facts"] if runs else {}
     return ProjectReport(
         project=store.folder.name,
@@ -349,6 +351,8 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
         sandbox_reasons=latest.get("sandbox_reasons", []),
         quarantine=[QuarantineReport(**asdict(item)) for item in store.quarantined()],
         spending=_spending(Ledger(store.folder.parent, Budgets()), store.folder.name),
+        turns=turns,
+        kinds=list(kinds),
     )
 
 

@@ -103,6 +103,11 @@ def m003_waiting(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m004_pruned(db: sqlite3.Connection) -> None:
+    """Cycles whose results were pruned: should their wording come back, no other cycle takes their number."""
+    db.execute("CREATE TABLE pruned (task TEXT NOT NULL, fingerprint TEXT NOT NULL, cycle INTEGER NOT NULL, PRIMARY KEY (task, fingerprint)) STRICT")
+
+
 def l001_first(db: sqlite3.Connection) -> None:
     """The ledger: turns and what they cost, what breakers look at, runs under way, what was warned of."""
     for statement in (
@@ -139,7 +144,7 @@ def l001_first(db: sqlite3.Connection) -> None:
 
 
 Migration = Callable[[sqlite3.Connection], None]
-PROJECT: tuple[Migration, ...] = (m001_first, m002_evidence, m003_waiting)
+PROJECT: tuple[Migration, ...] = (m001_first, m002_evidence, m003_waiting, m004_pruned)
 LEDGER: tuple[Migration, ...] = (l001_first,)
 
 

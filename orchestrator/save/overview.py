@@ -144,17 +144,21 @@ def _standing(store: Store) -> ProjectStanding:
         TOLD,
     ).fetchall()
     run = db.execute("SELECT id, outcome FROM runs ORDER BY id DESC LIMIT 1").fetchone() or ("", "")
-    (turns,) = db.execute("SELECT count(*) FROM turns").fetchone()
-    kinds = tuple(kind for (kind,) in db.execute("SELECT DISTINCT kind FROM turns ORDER BY kind"))
     return ProjectStanding(
-        store.folder.name, states, int(criteria), dict(levels), turns, kinds, tuple(_task(row) for row in rows), holder(store.folder), *run
+        store.folder.name, states, int(criteria), dict(levels), *asked(store), tuple(_task(row) for row in rows), holder(store.folder), *run
     )
+
+
+def asked(store: Store) -> tuple[int, tuple[str, ...]]:
+    """(turns of agents over all runs, kept or not, the kinds of those agents)."""
+    (turns,) = store.db.execute("SELECT count(*) FROM turns").fetchone()
+    return int(turns), tuple(kind for (kind,) in store.db.execute("SELECT DISTINCT kind FROM turns ORDER BY kind"))
 
 
 def _task(row: tuple[Any, ...]) -> TaskStanding:
     name, prd, path, state, reason, attempts, since, until, question = row
-    asked = json.loads(question) if question and state == "unclear" else {}
-    return TaskStanding(name, prd, path, state, reason, attempts, since, until, asked.get("text", ""), tuple(asked.get("lines", ())))
+    about = json.loads(question) if question and state == "unclear" else {}
+    return TaskStanding(name, prd, path, state, reason, attempts, since, until, about.get("text", ""), tuple(about.get("lines", ())))
 
 
 def holder(folder: Path) -> int | None:

@@ -419,12 +419,16 @@ class ProjectReport(Report):
     tasks: list[TaskReport]
     """In plan order."""
     runs: list[RunSummary]
-    """Newest first."""
+    """Newest first; those that are kept."""
     sandbox_reasons: list[str] = []
     quarantine: list[QuarantineReport] = []
     mutation: float | None = None
     """The same over all tasks that are done."""
     spending: SpendingReport | None = None
+    turns: int | None = None
+    """Of agents, over all runs, those that are no longer kept among them; None where an older version wrote it."""
+    kinds: list[str] = []
+    """Of the agents that answered in any of them: `scripted`, `recorded`, `chat`, …"""
 
 
 SCHEMAS: dict[str, type[Report]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport}

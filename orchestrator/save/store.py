@@ -229,8 +229,9 @@ class Store:
                 else:
                     continue
                 self.db.execute(  # an earlier wording may come back: its cycles go on being counted, so that no two results share a number
-                    "UPDATE tasks SET fingerprint = ?1, question = ?2, attempts = 0, cycle = 1 + "
-                    "(SELECT coalesce(max(cycle), 0) FROM results WHERE task = ?3 AND fingerprint = ?1) WHERE id = ?3",
+                    "UPDATE tasks SET fingerprint = ?1, question = ?2, attempts = 0, cycle = 1 + max("
+                    "(SELECT coalesce(max(cycle), 0) FROM results WHERE task = ?3 AND fingerprint = ?1), "
+                    "(SELECT coalesce(max(cycle), 0) FROM pruned WHERE task = ?3 AND fingerprint = ?1)) WHERE id = ?3",
                     (task.fingerprint, question, task.id),
                 )
             for row in known.values():

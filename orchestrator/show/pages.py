@@ -164,7 +164,8 @@ class Card(NamedTuple):
 def card(name: str, report: ProjectReport | Unreadable, digests: Mapping[str, Mapping[str, Any]]) -> Card:
     rows = run_rows(name, report, digests)
     named = [answer for row in rows for answer in row.answers if answer != REPLAYED]
-    labels = general(any(REPLAYED in row.answers for row in rows), False, list(dict.fromkeys(named)))
+    kinds = () if isinstance(report, Unreadable) else report.kinds
+    labels = general("recorded" in kinds or any(REPLAYED in row.answers for row in rows), "scripted" in kinds, list(dict.fromkeys(named)))
     return Card(name, report, counts([] if isinstance(report, Unreadable) else [report]), rows, labels)
 
 

@@ -38,16 +38,17 @@ def table(projects: Iterable[ProjectReport]) -> str:
         criteria = [c for prd in project.prds for requirement in prd.requirements for c in requirement.criteria]
         proved = [criterion for criterion in criteria if criterion.state == "proved"]
         levels: Counter[str] = Counter(criterion.level for criterion in proved)
+        turns = sum(run.turns for run in project.runs) if project.turns is None else project.turns
         told = {"recorded": any(run.replayed for run in project.runs), "scripted": any(run.scripted for run in project.runs)}
-        kinds = [word for word, shown in told.items() if shown]
+        kinds = [word for word, shown in told.items() if shown or word in project.kinds]
         rows.append(
             (
                 project.project,
                 f"{states['done']} of {sum(states.values())}",
                 f"{len(proved)} of {len(criteria)}",
                 *(str(levels[level]) for level in levels_shown),
-                str(sum(run.turns for run in project.runs)),
-                " + ".join(kinds) or ("live" if any(run.turns for run in project.runs) else "–"),
+                str(turns),
+                " + ".join(kinds) or ("live" if turns else "–"),
                 state_words(states),
             )
         )

@@ -18,7 +18,6 @@ import compileall
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import SetupError
+from orchestrator.run import scratch
 from orchestrator.run.sandboxes import bubblewrap, landlock
 
 __all__ = ["Box", "Level", "Mount", "agent", "code", "level", "required_level"]
@@ -197,8 +197,7 @@ def _sentences(held: Sequence[str]) -> tuple[str, ...]:
 def _probe(how: How) -> tuple[tuple[str, ...], str]:
     """(words of PARTS that held, what went wrong). The inside is asked, and what it may have done outside is looked at."""
     python = Path(sys.executable)
-    with tempfile.TemporaryDirectory(prefix="orchestrator-probe-", dir=_short_place()) as name, contextlib.ExitStack() as stack:
-        outside = Path(name).resolve()
+    with scratch.folder("probe", _short_place()) as outside, contextlib.ExitStack() as stack:
         other = outside / "other"
         other.mkdir()
         for folder in (outside, other):
@@ -233,11 +232,11 @@ def _probe(how: How) -> tuple[tuple[str, ...], str]:
     return tuple(word for word in PARTS if word in held), ""
 
 
-def _short_place() -> str | None:
+def _short_place() -> Path | None:
     """A folder whose path leaves room for a socket's, of which the kernel takes 107 bytes; None is the usual temporary folder."""
     if len(os.fsencode(tempfile.gettempdir())) <= 70:
         return None
-    return next((place for place in ("/tmp", "/var/tmp", "/dev/shm") if os.access(place, os.W_OK)), None)
+    return next((Path(place) for place in ("/tmp", "/var/tmp", "/dev/shm") if os.access(place, os.W_OK)), None)
 
 
 _SOCKETS = (
@@ -341,21 +340,9 @@ def _private(how: How) -> Iterator[_Private]:
     if how.namespaces:
         yield _Private(Path("/tmp"), "/tmp/home", "/tmp", ["/tmp", "/dev/shm"])
         return
-    folder = Path(tempfile.mkdtemp(prefix="orchestrator-box-")).resolve()
-    try:
+    with scratch.folder("box") as folder:
         (folder / "home").mkdir()
         yield _Private(folder, str(folder / "home"), str(folder), [str(folder)])
-    finally:
-        _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    """Also folders that were left without permissions, or deeper than Python goes. Links are not followed."""
-    with contextlib.suppress(RecursionError):
-        shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        subprocess.run(["chmod", "-R", "u+rwX", str(folder)], stderr=subprocess.DEVNULL, check=False)
-        subprocess.run(["rm", "-rf", str(folder)], stderr=subprocess.DEVNULL, check=False)
 
 
 def _inside(how: How, profile: str, private: _Private) -> dict[str, Any]:
