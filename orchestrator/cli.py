@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import __version__
+from orchestrator import __version__, faults
 from orchestrator.errors import Exit, OrchestratorError, UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a log file or a pipe shows each line when it is said, not when the process ends
     try:
-        return int(options.command(options))
+        with faults.recognised(options.root):
+            return int(options.command(options))
     except OrchestratorError as error:
         print(f"orchestrator: {error}", file=sys.stderr)
         return int(error.exit_code)
@@ -99,7 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     command = add("reset", _breakers_reset, "close breakers by hand", parts)
     command.add_argument("names", nargs="*", metavar="NAME", help="agents, tasks (`loans#R2`), or `system` (default: every breaker)")
 
-    command = add("doctor", _doctor, "say how strongly code of agents is shut in on this machine, and what would raise it")
+    command = add("doctor", _doctor, "say how strongly code of agents is shut in on this machine, and what is damaged; make that good")
+    command.add_argument(
+        "--rebuild",
+        nargs="*",
+        metavar="PROJECT",
+        help="set what is damaged aside and make it anew from reports, evidence and git; with names: their databases in any case",
+    )
     command.add_argument("--json", action="store_true", help="machine-readable")
 
     site = commands.add_parser("site", help="build or serve the static site", description="The static site.")
@@ -199,6 +206,7 @@ def _plan(options: argparse.Namespace) -> Exit:
         if errors:
             print(terminal.problems(errors), file=sys.stderr)
         print(terminal.plan_tree(plans, states))
+    _damaged(root, config)
     return Exit.DONE
 
 
@@ -218,7 +226,8 @@ def run_once(root: Path, config: Config, *, build_site: bool = True) -> Exit:
         raise UsageError(f"{config.folder(root, 'prds')}: there is no folder of PRDs", hint="make a working folder with `orchestrator init`")
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        outcome = pipeline.run(root, config, lambda line: print(terminal.safe(line), flush=True))
+        with faults.recognised(config.folder(root, "runs")):
+            outcome = pipeline.run(root, config, lambda line: print(terminal.safe(line), flush=True))
     finally:
         signal.signal(signal.SIGTERM, before)
     inbox = pipeline.read_inbox(root, config)
@@ -246,7 +255,8 @@ def run_once(root: Path, config: Config, *, build_site: bool = True) -> Exit:
     if build_site:
         from orchestrator.show import site
 
-        print(site.build(root, config))
+        with faults.recognised(config.folder(root, "site")):
+            print(site.build(root, config))
     return outcome.exit_code
 
 
@@ -262,8 +272,23 @@ def project_reports(root: Path, config: Config) -> list[ProjectReport]:
         try:
             found.append(ProjectReport.model_validate_json(path.read_bytes()))
         except (OSError, ValueError) as error:
-            print(f"{path}: not a report of this version: {str(error).splitlines()[0]}", file=sys.stderr)
+            print(
+                f"{path}: not a report of this version: {str(error).splitlines()[0]}\n  → the next `orchestrator run` writes it anew", file=sys.stderr
+            )
     return found
+
+
+def _damaged(root: Path, config: Config) -> bool:
+    """Say which databases are damaged, the ledger among them, and whether any is."""
+    from orchestrator.errors import DamagedError
+    from orchestrator.save import health, recount
+
+    found = health.projects(config.folder(root, "runs"))
+    for project, why in found.items():
+        print(f"{project}: {DamagedError(why)}", file=sys.stderr)
+    if why := recount.complaint(config.folder(root, "runs")):
+        print(DamagedError(why), file=sys.stderr)
+    return bool(found or why)
 
 
 def _watch(options: argparse.Namespace) -> Exit:
@@ -282,7 +307,7 @@ def _retry(options: argparse.Namespace) -> Exit:
         print(f"{task}: ready, the next run tries it again")
     if not tasks:
         print("no task has failed or is parked")
-    return Exit.DONE
+    return Exit.INTERNAL if _damaged(root, config) else Exit.DONE
 
 
 def _verify(options: argparse.Namespace) -> Exit:
@@ -333,6 +358,8 @@ def _status(options: argparse.Namespace) -> Exit:
         if not options.watch:
             break
         time.sleep(2)
+    if _damaged(root, config):
+        return Exit.INTERNAL
     return Exit.TASK_FAILED if any(project.states.get(state) for project in found.projects for state in fail_on) else Exit.DONE
 
 
@@ -370,17 +397,58 @@ def _breakers_reset(options: argparse.Namespace) -> Exit:
 
 def _doctor(options: argparse.Namespace) -> Exit:
     from orchestrator.run import doctor
+    from orchestrator.save import health
 
     root, config = _folder(options)
+    if options.rebuild is not None:
+        return _rebuild(root, config, tuple(options.rebuild))
     report = doctor.examine(root, config)
+    damaged = health.projects(config.folder(root, "runs"))
     if options.json:
         import json
         from dataclasses import asdict
 
-        print(json.dumps(asdict(report), indent=2))
+        print(json.dumps(asdict(report) | {"damaged": damaged}, indent=2))
     else:
         print(doctor.text(report))
-    return Exit.DONE if report.accepted else Exit.PARKED
+        _damaged(root, config)
+    return Exit.INTERNAL if damaged else Exit.DONE if report.accepted else Exit.PARKED
+
+
+def _rebuild(root: Path, config: Config, names: tuple[str, ...]) -> Exit:
+    """Every project in turn; what one cannot do stops that one only."""
+    from orchestrator.save import recount
+    from orchestrator.save.ledger import ledger_of
+    from orchestrator.save.rebuild import rebuild
+    from orchestrator.show import terminal
+
+    runs = config.folder(root, "runs")
+    folders = {
+        path.name: path for path in sorted(runs.glob("*")) if any((path / name).exists() for name in ("project.sqlite", "reports", "repo.git"))
+    }
+    if unknown := {*names} - {*folders}:
+        raise UsageError(f"no project is called {', '.join(sorted(unknown))}", hint=f"projects are the folders of {runs}")
+    code, said = Exit.DONE, False
+    for name, folder in folders.items():
+        if names and name not in names:
+            continue
+        try:
+            lines = rebuild(folder, root, forced=name in names)
+        except OrchestratorError as error:
+            lines, code = (str(error),), max(code, error.exit_code)
+        for line in lines:
+            said = True
+            print(terminal.safe(f"{name}: {line}"), flush=True)
+    try:
+        lines = recount.recount(ledger_of(root, config))
+    except OrchestratorError as error:
+        lines, code = (str(error),), max(code, error.exit_code)
+    for line in lines:
+        said = True
+        print(terminal.safe(line), flush=True)
+    if not said:
+        print("nothing is damaged")
+    return code
 
 
 def _site_build(options: argparse.Namespace) -> Exit:
