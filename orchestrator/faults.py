@@ -85,7 +85,7 @@ def _said(kind: str, place: Path, why: str) -> OrchestratorError | None:
         return RoomError(f"{place} cannot be written: {why.strip().splitlines()[-1] if why.strip() else 'refused'}", hint=hint)
     if kind == BROKEN:
         return RoomError(f"{place}: the disk failed: {why}", hint="look at the disk; then `orchestrator doctor` says whether anything was damaged")
-    return DamagedError(f"{place} is damaged: {why}") if kind else None
+    return DamagedError(f"{place} is damaged and cannot be read: {why}") if kind else None
 
 
 def full(place: Path, needed: int) -> RoomError:

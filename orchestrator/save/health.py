@@ -22,6 +22,8 @@ def connect(folder: Path) -> sqlite3.Connection:
     Raises DamagedError or RoomError."""
     path = (folder / FILE).resolve()
     log = path.with_name(f"{path.name}-wal")
+    if not path.exists():
+        raise DamagedError(f"{folder / FILE} is gone")
     with faults.recognised(path):
         for option in ("", "&immutable=1"):
             db = sqlite3.connect(f"{path.as_uri()}?mode=ro{option}", uri=True, isolation_level=None)

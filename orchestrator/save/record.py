@@ -40,11 +40,11 @@ def write(db: sqlite3.Connection, folder: Path) -> None:
         path = folder / RESULTS / name_of(task, fingerprint, cycle)
         if not path.exists():
             cursor = db.execute("SELECT * FROM results WHERE task = ? AND fingerprint = ? AND cycle = ?", (task, fingerprint, cycle))
-            write_atomically(path, _sealed({"kind": "result", "row": _rows("results", cursor)[0]}))
+            write_atomically(path, sealed({"kind": "result", "row": _rows("results", cursor)[0]}))
     tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()]
     held = {name: _rows(name, db.execute(f'SELECT * FROM "{name}"')) for name in tables if name not in ("results", "migrations")}
     applied = [name for (name,) in db.execute("SELECT name FROM migrations ORDER BY name").fetchall()]
-    text = _sealed({"kind": "standing", "project": folder.name, "migrations": applied, "tables": held})
+    text = sealed({"kind": "standing", "project": folder.name, "migrations": applied, "tables": held})
     path = folder / STANDING
     if not path.exists() or path.read_bytes() != text.encode():
         write_atomically(path, text)
@@ -61,7 +61,8 @@ def _text(value: dict[str, Any]) -> str:
     return json.dumps(value, indent=1) + "\n"
 
 
-def _sealed(value: dict[str, Any]) -> str:
+def sealed(value: dict[str, Any]) -> str:
+    """The text of a file of the record, version and hash put in."""
     whole = {"version": VERSION, **value}
     return _text({**whole, "hash": hashlib.sha256(_text(whole).encode()).hexdigest()})
 
