@@ -397,13 +397,15 @@ def _breakers_reset(options: argparse.Namespace) -> Exit:
 
 def _doctor(options: argparse.Namespace) -> Exit:
     from orchestrator.run import doctor
-    from orchestrator.save import health
+    from orchestrator.save import health, recount
 
     root, config = _folder(options)
     if options.rebuild is not None:
         return _rebuild(root, config, tuple(options.rebuild))
     report = doctor.examine(root, config)
     damaged = health.projects(config.folder(root, "runs"))
+    if why := recount.complaint(config.folder(root, "runs")):
+        damaged["orchestrator.sqlite"] = why
     if options.json:
         import json
         from dataclasses import asdict

@@ -147,8 +147,8 @@ def _begun(run: str) -> float:
 
 def _book(db: sqlite3.Connection, ledger: Ledger, turn: _Turn) -> None:
     """As the ledger books what has returned; what is unknown of a live agent counts as the most it may use."""
-    replay, (given, taken) = turn.kind == "recorded", turn.tokens
-    known = given is not None or taken is not None
+    replay, free, (given, taken) = turn.kind == "recorded", turn.kind in ("recorded", "scripted"), turn.tokens
+    known = free or given is not None or taken is not None
     row = {
         "key": turn.key,
         "project": turn.project,
@@ -169,7 +169,7 @@ def _book(db: sqlite3.Connection, ledger: Ledger, turn: _Turn) -> None:
         "state": "lost" if turn.lost else "settled",
         "seconds": turn.seconds,
         "tokens": 0 if replay else (given or 0) + (taken or 0) if known else ledger.budgets.turn_tokens,
-        "usd": 0.0 if replay else ledger.budgets.turn_usd if turn.usd is None else turn.usd,
+        "usd": 0.0 if replay else turn.usd if turn.usd is not None else 0.0 if free else ledger.budgets.turn_usd,
         "input_tokens": given,
         "output_tokens": taken,
         "paid": turn.usd,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -86,7 +88,6 @@ def test_status_retry_plan_and_verify_name_it_and_the_command(done: Workplace) -
         ran = done.command(*command.split())
         assert ran.returncode == code, command
         assert "project.sqlite is damaged" in ran.stdout + ran.stderr and "doctor --rebuild" in ran.stdout + ran.stderr, command
-    assert "2 of 2" in done.command("status").stdout, "the reports still tell how it stood"
 
 
 def test_a_whole_database_is_made_anew_only_when_its_project_is_named(done: Workplace, undisturbed: Standing) -> None:
@@ -237,6 +238,34 @@ def test_a_record_of_a_newer_version_is_left_to_it(done: Workplace) -> None:
     rebuilt = done.command("doctor", "--rebuild")
     assert (rebuilt.returncode, "m999_later" in rebuilt.stdout) == (70, True)
     assert not database(done).exists() and run_file(done).exists()
+
+
+def test_a_damaged_ledger_is_counted_again_from_the_projects_and_their_journals(done: Workplace, undisturbed: Standing) -> None:
+    ledger = done.root / "runs" / "orchestrator.sqlite"
+    columns = "key, project, prd, task, fingerprint, attempt, agent, kind, model, state, sent, round(seconds, 3), tokens, usd, input_tokens, day"
+
+    def booked() -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(ledger)) as db:
+            return db.execute(f"SELECT {columns} FROM turns ORDER BY key").fetchall()
+
+    before = booked()
+    assert len(before) == 2
+    data = ledger.read_bytes()
+    ledger.write_bytes(data[:4096] + os.urandom(len(data) - 4096))
+    for command in (("run", "--no-site"), ("status",)):
+        refused = done.command(*command)
+        said = refused.stdout + refused.stderr
+        assert (refused.returncode, str(ledger) in said, "doctor --rebuild" in said, "Traceback" in said) == (70, True, True, False), said
+    rebuilt = done.command("doctor", "--rebuild")
+    assert (rebuilt.returncode, "made anew from 2 turns" in rebuilt.stdout) == (0, True), rebuilt.stdout
+    assert booked() == before
+    with opened(done) as db:  # and a turn that only its journal has
+        db.execute("DELETE FROM turns WHERE task = 'lanterns#R2'")
+    ledger.write_bytes(b"no ledger" * 1000)
+    assert done.command("doctor", "--rebuild").returncode == 0
+    assert booked() == before
+    assert [path.name for path in sorted((done.root / "runs" / "damaged").rglob("*.sqlite"))] == ["orchestrator.sqlite"] * 2
+    assert done.run().stdout.rstrip().endswith("nothing new")
 
 
 def test_the_project_that_is_whole_goes_on(done: Workplace) -> None:
