@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import __version__
+from orchestrator import __version__, faults, upkeep
 from orchestrator.errors import Exit, OrchestratorError, UsageError
+from orchestrator.upkeep import opened, say_damage
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
@@ -28,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # a log file or a pipe shows each line when it is said, not when the process ends
     try:
-        return int(options.command(options))
+        with faults.recognised(options.root):
+            return int(options.command(options))
     except OrchestratorError as error:
         print(f"orchestrator: {error}", file=sys.stderr)
         return int(error.exit_code)
@@ -75,10 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     command = add("watch", _watch, "run whenever a PRD changes or the schedule says so, until ended")
     command.add_argument("--agent", metavar="NAME", help="the agent (default: as configured)")
 
-    command = add("retry", _retry, "let tasks that failed or need a person be tried again by the next run, and parked ones without waiting")
+    command = add("retry", upkeep.retry, "let tasks that failed or need a person be tried again by the next run, and parked ones without waiting")
     command.add_argument("names", nargs="*", metavar="NAME", help="tasks (`loans#R2`), PRDs or projects (default: every such task)")
 
-    command = add("verify", _verify, "prove again, without any agent, what is done: evidence, reports, history, RED and GREEN")
+    command = add("verify", upkeep.verify, "prove again, without any agent, what is done: evidence, reports, history, RED and GREEN")
     command.epilog = "Ends with 0 when all of it holds (or nothing is done), with 1 when anything is wrong."
     command.add_argument("names", nargs="*", metavar="NAME", help="tasks (`loans#R2`), PRDs, projects or runs (default: everything that is done)")
     command.add_argument("--bundle", type=Path, metavar="FILE", help="verify this git bundle, with nothing else of the run at hand")
@@ -86,13 +88,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--reopen", action="store_true", help="what no longer holds when it is executed is done again by the next run")
     command.add_argument("--json", action="store_true", help="machine-readable")
 
-    command = add("status", _status, "say where every project stands, what was spent, and what holds back turns")
+    command = add("status", upkeep.status, "say where every project stands, what was spent, and what holds back turns")
     command.epilog = "Ends with 0, or with 1 when a task is in a state that --fail-on names."
     command.add_argument("--json", action="store_true", help="machine-readable")
     command.add_argument("--watch", action="store_true", help="again every two seconds, until Ctrl-C")
     command.add_argument("--fail-on", metavar="STATES", default="", help="states of tasks, for example `failed,unclear,parked`")
 
-    command = add("prune", _prune, "remove what is old and what nothing needs: runs, texts, transcripts, journals, environments")
+    command = add("prune", upkeep.prune, "remove what is old and what nothing needs: runs, texts, transcripts, journals, environments")
     command.epilog = (
         "Ends with 0, with 6 when a project was passed over since it is being worked on, with 70 when something could not be read or removed. "
         "`retention` in the configuration says what is old. Evidence, git, and what is done always stay."
@@ -101,13 +103,19 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="machine-readable, with each thing by name")
 
     breakers = commands.add_parser("breakers", help="show or reset the circuit breakers", description="The circuit breakers.")
-    breakers.set_defaults(command=_breakers)
+    breakers.set_defaults(command=upkeep.breakers)
     breakers.add_argument("--json", action="store_true", help="machine-readable")
     parts = breakers.add_subparsers(title="commands", metavar="COMMAND")
-    command = add("reset", _breakers_reset, "close breakers by hand", parts)
+    command = add("reset", upkeep.breakers_reset, "close breakers by hand", parts)
     command.add_argument("names", nargs="*", metavar="NAME", help="agents, tasks (`loans#R2`), or `system` (default: every breaker)")
 
-    command = add("doctor", _doctor, "say how strongly code of agents is shut in on this machine, and what would raise it")
+    command = add("doctor", upkeep.doctor, "say how strongly code of agents is shut in on this machine, and what is damaged; make that good")
+    command.add_argument(
+        "--rebuild",
+        nargs="*",
+        metavar="PROJECT",
+        help="set what is damaged aside and make it anew from reports, evidence and git; with names: their databases in any case",
+    )
     command.add_argument("--json", action="store_true", help="machine-readable")
 
     site = commands.add_parser("site", help="build or serve the static site", description="The static site.")
@@ -117,24 +125,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--port", type=int, default=8008, help="default: 8008")
     add("schema", _site_schema, "print the JSON Schemas of the reports", parts)
     return parser
-
-
-def _folder(options: argparse.Namespace) -> tuple[Path, Config]:
-    from orchestrator import config
-
-    root = options.root.resolve()
-    if not root.is_dir():
-        raise UsageError(f"{options.root}: not a folder", hint="make a working folder with `orchestrator init`")
-    loaded = config.load(root)
-    changes: dict[str, Any] = {}
-    if getattr(options, "record", False):
-        changes["record"] = True
-    if getattr(options, "agent", None):
-        if options.agent not in ("auto", "recorded", *loaded.agents):
-            known = ", ".join(["auto", "recorded", *loaded.agents])
-            raise UsageError(f"--agent {options.agent}: there is no such agent", hint=f"known: {known}; agents are configured in orchestrator.yaml")
-        changes["agent"] = options.agent
-    return root, loaded.model_copy(update=changes)
 
 
 def _init(options: argparse.Namespace) -> Exit:
@@ -153,7 +143,7 @@ def _check(options: argparse.Namespace) -> Exit:
     from orchestrator.save import receipts
     from orchestrator.show import terminal
 
-    root, config = _folder(options)
+    root, config = opened(options)
     found = scan(root, config, receipts.known(config.folder(root, "runs")))
     wanted = {str(path.resolve()) for path in options.paths}
     for path in options.paths:
@@ -192,7 +182,7 @@ def _plan(options: argparse.Namespace) -> Exit:
     from orchestrator.save import receipts
     from orchestrator.show import terminal
 
-    root, config = _folder(options)
+    root, config = opened(options)
     found = scan(root, config, receipts.known(config.folder(root, "runs")))
     plans = pipeline.plans(found, config)
     states = pipeline.task_states(root, config)
@@ -207,11 +197,12 @@ def _plan(options: argparse.Namespace) -> Exit:
         if errors:
             print(terminal.problems(errors), file=sys.stderr)
         print(terminal.plan_tree(plans, states))
+    say_damage(root, config)
     return Exit.DONE
 
 
 def _run(options: argparse.Namespace) -> Exit:
-    root, config = _folder(options)
+    root, config = opened(options)
     return run_once(root, config, build_site=not options.no_site)
 
 
@@ -226,7 +217,8 @@ def run_once(root: Path, config: Config, *, build_site: bool = True) -> Exit:
         raise UsageError(f"{config.folder(root, 'prds')}: there is no folder of PRDs", hint="make a working folder with `orchestrator init`")
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        outcome = pipeline.run(root, config, lambda line: print(terminal.safe(line), flush=True))
+        with faults.recognised(config.folder(root, "runs")):
+            outcome = pipeline.run(root, config, lambda line: print(terminal.safe(line), flush=True))
     finally:
         signal.signal(signal.SIGTERM, before)
     inbox = pipeline.read_inbox(root, config)
@@ -254,7 +246,8 @@ def run_once(root: Path, config: Config, *, build_site: bool = True) -> Exit:
     if build_site:
         from orchestrator.show import site
 
-        print(site.build(root, config))
+        with faults.recognised(config.folder(root, "site")):
+            print(site.build(root, config))
     return outcome.exit_code
 
 
@@ -270,145 +263,23 @@ def project_reports(root: Path, config: Config) -> list[ProjectReport]:
         try:
             found.append(ProjectReport.model_validate_json(path.read_bytes()))
         except (OSError, ValueError) as error:
-            print(f"{path}: not a report of this version: {str(error).splitlines()[0]}", file=sys.stderr)
+            print(
+                f"{path}: not a report of this version: {str(error).splitlines()[0]}\n  → the next `orchestrator run` writes it anew", file=sys.stderr
+            )
     return found
 
 
 def _watch(options: argparse.Namespace) -> Exit:
     from orchestrator.inbox import watch
 
-    root, config = _folder(options)
+    root, config = opened(options)
     return watch.watch(root, config, run_once)
-
-
-def _retry(options: argparse.Namespace) -> Exit:
-    from orchestrator import pipeline
-
-    root, config = _folder(options)
-    tasks = pipeline.retry(root, config, tuple(options.names))
-    for task in tasks:
-        print(f"{task}: ready, the next run tries it again")
-    if not tasks:
-        print("no task has failed, is parked, or needs a person for what a run found")
-    return Exit.DONE
-
-
-def _verify(options: argparse.Namespace) -> Exit:
-    from orchestrator import pipeline
-    from orchestrator.show import terminal, verdicts
-    from orchestrator.verify import verify
-
-    root, config = _folder(options)
-    if options.reopen and (options.quick or options.bundle):
-        raise UsageError("--reopen needs to execute what is in `runs`", hint="leave out --quick and --bundle")
-    found: list[verdicts.ProjectVerdict] = []
-    reopened: list[str] = []
-    for project in verify(root, config, tuple(options.names), bundle=options.bundle, quick=options.quick):
-        found.append(project)
-        if not options.json:
-            print(terminal.safe("\n".join(verdicts.lines(project))))
-        if options.reopen:
-            reopened += pipeline.reopen(root, config, project.project, verdicts.regressed(project))
-    if options.json:
-        import json
-
-        print(json.dumps(verdicts.as_json(tuple(found)), indent=2))
-    else:
-        print(terminal.safe(verdicts.summary(tuple(found))))
-        for task in reopened:
-            print(f"{task}: ready, the next run does it again")
-    return Exit.DONE if all(project.holds for project in found) else Exit.TASK_FAILED
-
-
-def _status(options: argparse.Namespace) -> Exit:
-    import json
-    import time
-
-    from orchestrator.run.lifecycle import STATES
-    from orchestrator.save.ledger import ledger_of
-    from orchestrator.save.overview import overview
-    from orchestrator.show import status
-
-    root, config = _folder(options)
-    fail_on = {name.strip() for name in options.fail_on.split(",") if name.strip()}
-    if unknown := fail_on - {*STATES}:
-        raise UsageError(f"--fail-on {options.fail_on}: no such state: {', '.join(sorted(unknown))}", hint=f"states: {', '.join(STATES)}")
-    while True:
-        found = overview(root, config, ledger_of(root, config))
-        if options.watch and sys.stdout.isatty():
-            print("\033[H\033[2J", end="")
-        print(json.dumps(status.as_json(found), indent=None if options.watch else 2) if options.json else status.text(found), flush=True)
-        if not options.watch:
-            break
-        time.sleep(2)
-    return Exit.TASK_FAILED if any(project.states.get(state) for project in found.projects for state in fail_on) else Exit.DONE
-
-
-def _prune(options: argparse.Namespace) -> Exit:
-    import json
-
-    from orchestrator.save.prune import prune
-    from orchestrator.show import retention
-
-    root, config = _folder(options)
-    found = prune(root, config, dry_run=options.dry_run)
-    print(json.dumps(retention.as_json(found, dry_run=options.dry_run), indent=2) if options.json else retention.text(found, dry_run=options.dry_run))
-    if found.failed or found.passed_over.keys() - found.locked:
-        return Exit.INTERNAL
-    return Exit.LOCKED if found.locked else Exit.DONE
-
-
-def _breakers(options: argparse.Namespace) -> Exit:
-    import json
-    import time
-
-    from orchestrator.save.ledger import ledger_of
-    from orchestrator.show import breakers, terminal
-
-    root, config = _folder(options)
-    ledger = ledger_of(root, config)
-    standing, now = ledger.standing(), time.time()
-    if options.json:
-        print(json.dumps(breakers.as_json(standing, now) | {"trips": list(ledger.trips())}, indent=2))
-    else:
-        print(terminal.safe("\n".join(breakers.lines(standing, now))))
-    return Exit.DONE
-
-
-def _breakers_reset(options: argparse.Namespace) -> Exit:
-    from orchestrator.save.ledger import ledger_of
-
-    root, config = _folder(options)
-    ledger = ledger_of(root, config)
-    standing = ledger.standing()
-    chosen = tuple(breaker for breaker in standing if not options.names or {breaker.name, breaker.name.rpartition(" ")[0]} & {*options.names})
-    if missing := [name for name in options.names if not any(name in (item.name, item.name.rpartition(" ")[0]) for item in chosen)]:
-        raise UsageError(f"no breaker is called {', '.join(missing)}", hint="`orchestrator breakers` names them")
-    ledger.reset(chosen)
-    for breaker in standing if any(item.scope == "system" for item in chosen) else chosen:
-        print(f"{breaker.scope} {breaker.name}: closed" + ("" if breaker.state == "closed" else f" (was {breaker.state}: {breaker.reason})"))
-    return Exit.DONE
-
-
-def _doctor(options: argparse.Namespace) -> Exit:
-    from orchestrator.run import doctor
-
-    root, config = _folder(options)
-    report = doctor.examine(root, config)
-    if options.json:
-        import json
-        from dataclasses import asdict
-
-        print(json.dumps(asdict(report), indent=2))
-    else:
-        print(doctor.text(report))
-    return Exit.DONE if report.accepted else Exit.PARKED
 
 
 def _site_build(options: argparse.Namespace) -> Exit:
     from orchestrator.show import site
 
-    root, config = _folder(options)
+    root, config = opened(options)
     print(site.build(root, config))
     return Exit.DONE
 
@@ -416,7 +287,7 @@ def _site_build(options: argparse.Namespace) -> Exit:
 def _site_serve(options: argparse.Namespace) -> Exit:
     from orchestrator.show import site
 
-    root, config = _folder(options)
+    root, config = opened(options)
     site.build(root, config)
     site.serve(root, config, options.port)
     return Exit.DONE

@@ -5,7 +5,9 @@ OrchestratorError            70  an error of ours; the base of the tree
 │   └── ConfigError           2  orchestrator.yaml or an ORCHESTRATOR_… variable
 ├── LockedError               6  another process writes this project
 ├── SetupError                5  something outside is missing: bubblewrap, git, a package index
+│   └── RoomError             5  a full disk, or a folder that cannot be written
 ├── StoreError               70  a database or report that cannot be read
+│   └── DamagedError         70  one that was damaged: `orchestrator doctor --rebuild` makes it good
 └── AgentError                5  an agent that could not answer (never a wrong answer: that is a finding)
     └── NoTurn                5  a turn was not sent: a budget or a breaker stands before it
 """
@@ -66,8 +68,19 @@ class SetupError(OrchestratorError):
     exit_code = Exit.PARKED
 
 
+class RoomError(SetupError):
+    pass
+
+
 class StoreError(OrchestratorError):
     pass
+
+
+class DamagedError(StoreError):
+    def __init__(
+        self, message: str, *, hint: str = "`orchestrator doctor --rebuild` sets it aside and makes it anew from the reports and git"
+    ) -> None:
+        super().__init__(message, hint=hint)
 
 
 class AgentError(OrchestratorError):

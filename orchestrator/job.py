@@ -23,9 +23,10 @@ from orchestrator.run.bench import Work
 from orchestrator.run.cycle import run_cycle
 from orchestrator.run.durable import durable
 from orchestrator.save import chain, written
+from orchestrator.save.clock import moment, now, stamp
 from orchestrator.save.journal import Account, Journal
 from orchestrator.save.ledger import Ledger
-from orchestrator.save.store import Store, TaskRow, moment, now, stamp, turns_of
+from orchestrator.save.store import Store, TaskRow, turns_of
 
 Say = Callable[[str], None]
 

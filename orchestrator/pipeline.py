@@ -12,16 +12,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from orchestrator import faults
 from orchestrator import job as working
 from orchestrator.config import Config
-from orchestrator.errors import AgentError, LockedError, OrchestratorError, SetupError, UsageError
+from orchestrator.errors import AgentError, DamagedError, LockedError, OrchestratorError, SetupError, UsageError
 from orchestrator.inbox.folder import Scan, scan
 from orchestrator.job import Job, Outcome, Say
 from orchestrator.model import Plan, Prd, Problem
 from orchestrator.plan import graph, outline
 from orchestrator.run import git, sandboxes, scratch
 from orchestrator.run.durable import durable
-from orchestrator.save import receipts
+from orchestrator.save import mend, receipts, standing
 from orchestrator.save.ledger import Ledger, ledger_of
 from orchestrator.save.reports import InboxReport
 from orchestrator.save.store import Store
@@ -33,8 +34,10 @@ def run(root: Path, config: Config, say: Say = lambda line: None) -> Outcome:
     """The whole pipeline but the site: inbox, plan, run, save. Errors of one project stop that project only."""
     outcome, runs, name = Outcome(), config.folder(root, "runs"), _run_id()
     scratch.sweep()
+    for line in receipts.mend(runs):
+        say(line)
     found = scan(root, config, receipts.known(runs))
-    complete = _complete_prds(root, config)
+    complete = standing.complete(runs)
     with durable("run begun"):
         ledger = ledger_of(root, config)
         ledger = replace(ledger, scope=ledger.begin_run(name))
@@ -83,8 +86,10 @@ def _project(
         if problem.path in ids:
             notes[ids[problem.path]] += (problem,)
     try:
-        with Store(folder) as store:
-            job = Job(root, config, project, store, ledger, _run_id(), notes, outcome, say)
+        with faults.recognised(folder), Store(folder) as store:
+            for line in mend.before(store):
+                say(f"{project}: {line}")
+            job = Job(root, config, project, store, ledger, store.later(_run_id()), notes, outcome, say)
             level = sandboxes.level()
             job.facts = {"sandbox": level.name, "sandbox_reasons": list(level.reasons), "tools": _tools()}
             job.facts["limits"] = config.limits.model_dump()
@@ -104,6 +109,8 @@ def _project(
     except OrchestratorError as error:
         say(f"{project}: {error}")
         outcome.broken.append(project)
+        for prd in prds if isinstance(error, DamagedError) else ():
+            outcome.wait(prd, "damaged", error.message, error.hint)
     except Exception:
         say(f"{project}: an error of ours; the other projects go on\n{traceback.format_exc()}")
         outcome.broken.append(project)
@@ -111,23 +118,6 @@ def _project(
 
 def read_inbox(root: Path, config: Config) -> InboxReport:
     return receipts.read(config.folder(root, "runs"))
-
-
-def _complete_prds(root: Path, config: Config) -> set[str]:
-    """PRDs whose every task is done, as the projects' reports say."""
-    from orchestrator.save.reports import ProjectReport
-
-    found: set[str] = set()
-    for path in sorted(config.folder(root, "runs").glob("*/reports/project.json")):
-        try:
-            report = ProjectReport.model_validate_json(path.read_bytes())
-        except (OSError, ValueError):
-            continue
-        states: dict[str, set[str]] = {}
-        for task in report.tasks:
-            states.setdefault(task.prd, set()).add(task.state)
-        found |= {prd for prd, kinds in states.items() if kinds - {"retired"} == {"done"}}
-    return found
 
 
 def _run_id() -> str:
@@ -163,15 +153,18 @@ def retry(root: Path, config: Config, names: tuple[str, ...]) -> tuple[str, ...]
     chosen: list[str] = []
     unknown = set(names)
     for path in sorted(config.folder(root, "runs").glob("*/project.sqlite")):
-        with Store(path.parent) as store:
-            for name in (*store.in_state("failed"), *store.in_state("parked"), *store.in_state("unclear")):
-                row = store.task(name)
-                wanted = {row.id, row.prd, path.parent.name} & set(names)
-                asked = row.state != "unclear" or row.task.question is None
-                if asked and (wanted or not names):
-                    store.retry(row.id)
-                    chosen.append(row.id)
-                    unknown -= wanted
+        try:
+            with Store(path.parent) as store:
+                for name in (*store.in_state("failed"), *store.in_state("parked"), *store.in_state("unclear")):
+                    row = store.task(name)
+                    wanted = {row.id, row.prd, path.parent.name} & set(names)
+                    asked = row.state != "unclear" or row.task.question is None
+                    if asked and (wanted or not names):
+                        store.retry(row.id)
+                        chosen.append(row.id)
+                        unknown -= wanted
+        except DamagedError:  # whoever asks says so; the other projects go on
+            unknown.discard(path.parent.name)
     if unknown:
         message = f"no task that failed, is parked or needs a person for what a run found is called {', '.join(sorted(unknown))}"
         raise UsageError(message, hint="`orchestrator status` names them")
@@ -190,9 +183,5 @@ def reopen(root: Path, config: Config, project: str, regressed: dict[str, str]) 
 
 
 def task_states(root: Path, config: Config) -> dict[str, tuple[str, str]]:
-    """Task → (state, fingerprint) over all projects, read without their locks."""
-    found: dict[str, tuple[str, str]] = {}
-    for path in sorted(config.folder(root, "runs").glob("*/project.sqlite")):
-        with Store(path.parent, read_only=True) as store:
-            found |= {row.id: (row.state, row.fingerprint) for row in store.tasks()}
-    return found
+    """Task → (state, fingerprint) over all projects that can be read, without their locks."""
+    return {row.id: (row.state, row.fingerprint) for rows in standing.tasks(config.folder(root, "runs")).values() for row in rows}

@@ -40,7 +40,7 @@ class Workplace:
         values = {"environments": str(ENVIRONMENTS), **settings}
         (self.root / "orchestrator.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
 
-    def command(self, *arguments: str, timeout: float = 120, **environment: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.argv(*arguments),
             cwd=self.root,

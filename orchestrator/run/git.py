@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.errors import SetupError, StoreError
+from orchestrator import faults
+from orchestrator.errors import DamagedError, SetupError, StoreError
 from orchestrator.model import Change
 from orchestrator.run import scratch
 
@@ -28,6 +29,10 @@ LOCAL = {"GIT_ALLOW_PROTOCOL": "file"}
 
 class GitError(StoreError):
     """git refused; the message is git's own."""
+
+
+class DamagedRepository(GitError, DamagedError):
+    """An object or a ref that git cannot read."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Repository:
         """A file's text, or None when it is not there or is not text."""
         try:
             return self.git("cat-file", "blob", f"{tree}:{path}").decode("utf-8")
+        except DamagedRepository:
+            raise
         except (GitError, UnicodeDecodeError):
             return None
 
@@ -89,6 +96,8 @@ class Repository:
         """Compare-and-swap of a ref; '' as old means it must not exist yet."""
         try:
             self.git("update-ref", ref, new, old or "0" * 40)
+        except DamagedRepository:
+            raise
         except GitError:
             return False
         return True
@@ -155,7 +164,7 @@ class Repository:
 
 
 def run(*arguments: str, stdin: bytes | None = None, env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,), cwd: Path | None = None) -> bytes:
-    """git's standard output. Raises GitError with what it said."""
+    """git's standard output. Raises GitError with what it said, or the RoomError that it met."""
     settings = {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
         "HOME": os.environ.get("HOME", "/"),
@@ -178,7 +187,11 @@ def run(*arguments: str, stdin: bytes | None = None, env: dict[str, str] | None 
     except FileNotFoundError:
         raise SetupError("git was not found", hint="install git, for example `apt-get install git`") from None
     if done.returncode not in ok:
-        raise GitError(f"git {' '.join(arguments[:6])}: {done.stderr.decode('utf-8', 'replace').strip()[:1000]}")
+        said = done.stderr.decode("utf-8", "replace").strip()[:1000]
+        kind, error = faults.of_git(said, Path(arguments[1] if arguments[0] == "--git-dir" else arguments[-1]))
+        if error and kind != "damaged" and not (kind == faults.CLOSED and "fetch" in arguments):
+            raise error
+        raise (DamagedRepository if error and kind == "damaged" else GitError)(f"git {' '.join(arguments[:6])}: {said}")
     return done.stdout
 
 
@@ -253,6 +266,8 @@ def branch_for(repository: Repository, prd: str, start: str) -> str:
     if not _is_ancestor(repository, origin, head):
         try:
             tree = repository.git("merge-tree", "--write-tree", head, origin).decode().split("\n")[0]
+        except DamagedRepository:
+            raise
         except GitError:
             raise SetupError(
                 f"prd/{prd} and {start.removeprefix('refs/')} have changed the same lines", hint=f"merge them by hand in {repository.path}"

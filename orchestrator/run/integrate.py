@@ -30,7 +30,7 @@ def integrate(repository: Repository, branch: str, task: Task, result: CycleResu
     found = repository.commits_with(branch, f"Attempt: {key}")
     for position, commit in enumerate(found):  # the same wording may have been worked on before, on another base: those are other commits
         if repository.tree(f"{commit}^") == result.base_tree:
-            return tuple(_commit(repository, each) for each in _chain(repository, found[position:]))
+            return tuple(commit_of(repository, each) for each in _chain(repository, found[position:]))
     head = repository.resolve(branch)
     if repository.tree(head) != result.base_tree:
         raise Conflict(f"{branch} is at {repository.tree(head)[:12]}, the trees were judged on {result.base_tree[:12]}")
@@ -42,7 +42,7 @@ def integrate(repository: Repository, branch: str, task: Task, result: CycleResu
             before = tree
     if tip != head and not repository.move(branch, tip, head):
         raise Conflict(f"{branch} moved while it was written")
-    return tuple(_commit(repository, commit) for commit in commits)
+    return tuple(commit_of(repository, commit) for commit in commits)
 
 
 def _chain(repository: Repository, commits: tuple[str, ...]) -> tuple[str, ...]:
@@ -79,15 +79,20 @@ def commit_held_out(
             changes.append(Change(task.test_file, examples.test_file(task, prd.path, task.examples, fresh=task.id in fresh)))
     head = repository.resolve(branch)
     tree = repository.write_tree(repository.tree(head), tuple(changes))
-    subject = f"test({prd.id}): keep the held-out examples as regression tests"
+    subject = kept_subject(prd.id)
     if not changes or tree == repository.tree(head):
         made = [commit for commit in repository.commits_with(branch, f"Evidence: tree {tree}") if repository.subject(commit) == subject]
-        return _commit(repository, made[-1]) if changes and made else None
+        return commit_of(repository, made[-1]) if changes and made else None
     message = f"{subject}\n\nPRD: {prd.id}\nEvidence: tree {tree}\n"
     commit = repository.commit(tree, (head,), message)
     if not repository.move(branch, commit, head):
         raise Conflict(f"{branch} moved while it was written")
-    return _commit(repository, commit)
+    return commit_of(repository, commit)
+
+
+def kept_subject(prd: str) -> str:
+    """The first line of the commit that keeps a PRD's held-out examples."""
+    return f"test({prd}): keep the held-out examples as regression tests"
 
 
 def _message(kind: str, task: Task, key: str, evidence: str) -> str:
@@ -97,6 +102,6 @@ def _message(kind: str, task: Task, key: str, evidence: str) -> str:
     return f"{subject[:100]}\n\n" + "\n".join([*trailers, f"Attempt: {key}", f"Evidence: {evidence}"]) + "\n"
 
 
-def _commit(repository: Repository, commit: str) -> Commit:
+def commit_of(repository: Repository, commit: str) -> Commit:
     subject = repository.subject(commit)
     return Commit(commit, subject.partition("(")[0], subject)

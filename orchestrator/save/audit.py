@@ -20,7 +20,7 @@ from orchestrator.errors import OrchestratorError, StoreError
 from orchestrator.model import Task
 from orchestrator.run.git import GitError, Repository
 from orchestrator.run.reprove import Flaw
-from orchestrator.save import chain, compose, evidence
+from orchestrator.save import chain, compose, evidence, health
 from orchestrator.save.evidence import KeptEvidence, TaskEvidence
 from orchestrator.save.reports import ProjectReport, Report, RunReport, TaskRunReport, TurnReport
 from orchestrator.save.store import Store
@@ -391,6 +391,8 @@ def database(folder: Path) -> tuple[dict[str, Row], tuple[Flaw, ...]]:
         return {}, ()
     try:
         plain(path)
+        if why := health.database(folder):
+            return {}, (Flaw("unreadable", f"{why}; `orchestrator doctor --rebuild` makes it anew", "project.sqlite"),)
         with Store(folder, read_only=True) as store:
             return {row.id: Row(row.state, row.fingerprint, row.task) for row in store.tasks()}, ()
     except (StoreError, sqlite3.Error, ValueError, TypeError) as error:

@@ -41,7 +41,7 @@ def extend(store: Store) -> None:
         position = {commit: number for number, commit in enumerate(repository.log("--branches"))}
         missing.sort(key=lambda made: position.get(made.commits[-1].id, len(position)) if made.commits else len(position))
     for made in missing:
-        _add(repository, made)
+        append(repository, made)
     for name in (*known, *(evidence.name(made) for made in missing)):
         _write(store, repository, name)
 
@@ -52,10 +52,10 @@ def add(store: Store, task: str) -> None:
     name = evidence.name_of(row.id, row.fingerprint, row.cycle - 1)
     if not _has(repository, name):
         entry = store.result(row.id, row.fingerprint)
-        commits = _commits(repository, row, entry) if entry else None
+        commits = commits_of(repository, row, entry) if entry else None
         if entry is None or commits is None:
             return
-        _add(repository, _task(store, row, entry, commits))
+        append(repository, _task(store, row, entry, commits))
     _write(store, repository, name)
 
 
@@ -75,7 +75,8 @@ def names(repository: Repository) -> tuple[str, ...]:
     return tuple(path.rpartition("/")[2] for path in paths if NAME.fullmatch(path))
 
 
-def _add(repository: Repository, made: Bundle) -> None:
+def append(repository: Repository, made: Bundle) -> None:
+    """One more bundle at the end of the chain."""
     tip = repository.resolve(REF)
     previous = hash_line(repository.message(tip)) if tip else ""
     value: dict[str, Any] = made.model_dump(mode="json") | {"previous": previous}
@@ -99,12 +100,12 @@ def _tasks(store: Store, repository: Repository, known: Iterable[str]) -> Iterab
     for row in store.tasks():
         if row.state == "done" and evidence.name_of(row.id, row.fingerprint, row.cycle - 1) not in known:
             entry = store.result(row.id, row.fingerprint)
-            commits = _commits(repository, row, entry) if entry else None
+            commits = commits_of(repository, row, entry) if entry else None
             if entry and commits is not None:
                 yield _task(store, row, entry, commits)
 
 
-def _commits(repository: Repository, row: TaskRow, entry: ResultRow) -> tuple[Committed, ...] | None:
+def commits_of(repository: Repository, row: TaskRow, entry: ResultRow) -> tuple[Committed, ...] | None:
     """The commits of a result as they stand on the branch; None when it did not pass, or when the branch does not hold it."""
     result, trees = entry.result, (entry.red_tree, entry.green_tree, entry.tidied_tree)
     if result.verdict not in ("passed", "already satisfied") or trees != integrate.trees(repository, result):
@@ -199,5 +200,9 @@ def pack(store: Store) -> None:
         pass
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    repository.git("bundle", "create", "--quiet", str(part.resolve()), *refs)
-    part.replace(path)
+    try:
+        repository.git("bundle", "create", "--quiet", str(part.resolve()), *refs)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

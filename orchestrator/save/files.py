@@ -13,14 +13,18 @@ INLINE = 4096
 
 
 def write_atomically(path: Path, data: str | bytes) -> None:
-    """Write to a temporary name, fsync, rename."""
+    """Write to a temporary name, fsync, rename. Where that fails, for example on a full disk, nothing is left of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with part.open("wb") as stream:
-        stream.write(data.encode("utf-8", "replace") if isinstance(data, str) else data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as stream:
+            stream.write(data.encode("utf-8", "replace") if isinstance(data, str) else data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def keep(folder: Path, text: str) -> Text:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator import faults
 from orchestrator.config import BreakerRules, Budgets, Ceiling, Config
 from orchestrator.errors import AgentError, NoTurn, SetupError, StoreError
 from orchestrator.model import AgentTurn, Usage
@@ -323,7 +324,7 @@ class Ledger:
             finally:
                 db.close()
         except sqlite3.Error as error:
-            raise StoreError(f"{self.folder / FILE} cannot be read or written: {error}", hint="`orchestrator doctor --rebuild` mends it") from None
+            raise faults.known(error, self.folder / FILE) or StoreError(f"{self.folder / FILE} cannot be read or written: {error}") from None
         finally:
             os.close(lock)
 
@@ -341,7 +342,7 @@ class Ledger:
             finally:
                 db.close()
         except sqlite3.Error as error:
-            raise StoreError(f"{self.folder / FILE} cannot be read: {error}", hint="`orchestrator doctor --rebuild` mends it") from None
+            raise faults.known(error, self.folder / FILE) or StoreError(f"{self.folder / FILE} cannot be read: {error}") from None
 
     def _open(self, mode: str) -> sqlite3.Connection:
         return sqlite3.connect(f"{(self.folder / FILE).resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30)

@@ -160,7 +160,8 @@ def migrate(db: sqlite3.Connection, migrations: tuple[Migration, ...] = PROJECT)
                 db.execute("INSERT INTO migrations VALUES (?)", (migration.__name__,))
                 db.execute("COMMIT")
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # on a full disk SQLite has rolled back by itself
+                    db.execute("ROLLBACK")
                 raise
 
 

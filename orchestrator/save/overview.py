@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestrator import faults
 from orchestrator.config import Ceiling, Config
 from orchestrator.errors import StoreError
 from orchestrator.run import limits
 from orchestrator.run.breakers import Breaker
 from orchestrator.run.limits import Measure, Spent
+from orchestrator.save.health import FILE
 from orchestrator.save.ledger import Ledger
-from orchestrator.save.store import FILE, LOCK, Store
+from orchestrator.save.lock import FILE as LOCK
+from orchestrator.save.store import Store
 
 TOLD = ("running", "parked", "unclear", "failed")
 """States of which each task is told by name; of the others it is the number that counts."""
@@ -109,7 +112,7 @@ def _prds(runs: Path, config: Config, ledger: Ledger) -> list[tuple[str, Spent, 
     found = []
     for path in sorted(runs.glob(f"*/{FILE}")):
         try:
-            with Store(path.parent, read_only=True) as store:
+            with faults.recognised(path), Store(path.parent, read_only=True) as store:
                 rows = store.db.execute("SELECT id, json_extract(prd, '$.budget') FROM prds ORDER BY id").fetchall()
         except StoreError:
             continue
@@ -123,7 +126,7 @@ def _prds(runs: Path, config: Config, ledger: Ledger) -> list[tuple[str, Spent, 
 
 def _project(folder: Path) -> ProjectStanding:
     try:
-        with Store(folder, read_only=True) as store:
+        with faults.recognised(folder / FILE), Store(folder, read_only=True) as store:
             return _standing(store)
     except StoreError as error:
         return ProjectStanding(folder.name, {}, 0, {}, 0, (), (), holder(folder), "", "", error.message)

@@ -24,12 +24,14 @@ from orchestrator.plan.outline import slug
 from orchestrator.run import environment, scratch
 from orchestrator.run.durable import durable
 from orchestrator.run.git import Repository
-from orchestrator.save import chain, evidence
+from orchestrator.save import chain, evidence, record
+from orchestrator.save.clock import moment
 from orchestrator.save.files import write_atomically
+from orchestrator.save.health import FILE
 from orchestrator.save.overview import asked, holder
 from orchestrator.save.reports import ProjectReport
 from orchestrator.save.retention import DAY, File, Holding, Item, Pruned, Run, plan
-from orchestrator.save.store import FILE, Store, moment
+from orchestrator.save.store import Store
 
 RUN_ID = re.compile(r"(\d{8}T\d{6})Z-[0-9a-f]{4,}")
 ASIDE = re.compile(r"(\d{8}T\d{6})Z(-\d+)?")
@@ -252,6 +254,18 @@ def _rows(store: Store, gone: set[str]) -> None:
             store.db.execute("DELETE FROM runs WHERE id = ?", (run,))
     with durable("project report pruned"):
         _report(store)
+        _record(store)
+
+
+def _record(store: Store) -> None:
+    """The record holds no result that was pruned: it would come back when the database is rebuilt."""
+    kept = {evidence.name_of(*row) for row in store.db.execute("SELECT task, fingerprint, cycle FROM results")}
+    for task, fingerprint, last in store.db.execute("SELECT task, fingerprint, cycle FROM pruned").fetchall():
+        for cycle in range(1, last + 1):
+            if (name := evidence.name_of(task, fingerprint, cycle)) not in kept:
+                (store.folder / record.RESULTS / name).unlink(missing_ok=True)
+    if (store.folder / record.STANDING).exists():
+        record.write(store.db, store.folder)
 
 
 def _report(store: Store) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from orchestrator.inbox.folder import Known, Scan
 from orchestrator.model import Problem
-from orchestrator.save import compose
+from orchestrator.save import aside, compose, standing
+from orchestrator.save.clock import now
 from orchestrator.save.files import write_atomically
-from orchestrator.save.reports import InboxReport, Receipt
-from orchestrator.save.store import now
+from orchestrator.save.reports import VERSION, InboxReport, Receipt
 
 FILE = "inbox.json"
 
@@ -23,8 +23,26 @@ def read(runs: Path) -> InboxReport:
         return InboxReport(receipts=[])
 
 
+def mend(runs: Path) -> tuple[str, ...]:
+    """Set receipts that cannot be read aside, and say so: the next `write` makes them anew."""
+    path = runs / FILE
+    try:
+        version = InboxReport.model_validate_json(path.read_bytes()).version
+        why = f"it has version {version}, this program reads up to {VERSION}" if version > VERSION else ""
+    except FileNotFoundError:
+        return ()
+    except ValueError as error:
+        why = f"it cannot be read: {str(error).splitlines()[-1].strip()[:200]}"
+    if not why:
+        return ()
+    place = aside.move(runs, (path,))
+    return (f"{path}: {why}; written anew" + (f" (set aside in {place})" if place else ""),)
+
+
 def known(runs: Path) -> Known:
-    """What the receipts know of ids, for the inbox's next scan."""
+    """What the receipts know of ids, for the inbox's next scan; where they are lost, what the databases know."""
+    if not (runs / FILE).exists():
+        return standing.known(runs)
     receipts = [receipt for receipt in read(runs).receipts if receipt.prd]
     return Known(
         {receipt.path: receipt.prd for receipt in receipts if receipt.state != "gone"},
@@ -63,6 +81,6 @@ def write(runs: Path, found: Scan, waiting: Mapping[str, Sequence[Problem]]) -> 
     receipts += [receipt.model_copy(update={"state": "gone"}) for receipt in before.values()]
     text = InboxReport(receipts=sorted(receipts, key=lambda receipt: receipt.path)).model_dump_json(indent=1) + "\n"
     path = runs / FILE
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
+    if not path.exists() or path.read_bytes() != text.encode("utf-8", "replace"):
         write_atomically(path, text)
     return newly

@@ -13,71 +13,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-from orchestrator.errors import LockedError, SetupError, StoreError
+from orchestrator import faults
+from orchestrator.errors import StoreError
 from orchestrator.model import AgentTurn, CycleResult, Plan, Prd, Proof, Question, Task
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit
 from orchestrator.run.limits import TIDY_TURN
+from orchestrator.save import clock, health, lock
+from orchestrator.save.clock import stamp
+from orchestrator.save.health import FILE
 from orchestrator.save.migrations import migrate, refuse_newer
+from orchestrator.save.values import from_json, to_json
 
-FILE = "project.sqlite"
-LOCK = "project.lock"
 RESULT = "run, cycle, started_at, result, red_tree, green_tree, tidied_tree"
 """The columns of a ResultRow."""
 
 TASK = "id, prd, state, fingerprint, task, reason, question, attempts, cycle, last_run, parked_until"
 """The columns of a TaskRow."""
-
-T = TypeVar("T")
-
-
-@cache
-def _adapter(kind: Any) -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
-
-
-def to_json(value: object) -> str:
-    kind: Any = type(value)
-    try:
-        return str(_adapter(kind).dump_json(value).decode())
-    except ValueError:  # half a surrogate pair somewhere: not to be written as UTF-8
-        return json.dumps(_readable(_adapter(kind).dump_python(value)))
-
-
-def _readable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_readable(key): _readable(item) for key, item in value.items()}
-    return [_readable(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def from_json(kind: type[T], text: str) -> T:
-    hashable: Any = kind
-    found: T = _adapter(hashable).validate_json(text)
-    return found
-
-
-def now() -> str:
-    """ISO 8601 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def stamp(moment: float) -> str:
-    """The same for a moment in seconds since the epoch."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def moment(stamped: str) -> float:
-    """And back."""
-    return datetime.fromisoformat(stamped).timestamp()
 
 
 @dataclass(frozen=True)
@@ -123,30 +79,31 @@ class Quarantine:
 class Store:
     """A project's database. As a context manager it holds the project's lock."""
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False, place: Path | None = None) -> None:
         self.folder = folder
+        self.place = place or folder
+        """Where database and lock lie: the project's folder, but for one that is being made anew."""
         self.read_only = read_only
+        self._latest = ""
         self._lock: int | None = None
         self._db: sqlite3.Connection | None = None
 
     def __enter__(self) -> Store:
-        if not self.read_only:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._take_lock()
+        """Raises LockedError, DamagedError before anything is written, RoomError where nothing can be."""
         try:
-            path = self.folder / FILE
-            uri = f"{path.resolve().as_uri()}?mode={'ro' if self.read_only else 'rwc'}"
-            self._db = sqlite3.connect(uri, uri=True, isolation_level=None)
-            self._db.execute("PRAGMA foreign_keys = ON")
-            if self.read_only:
-                refuse_newer(self._db)
-            else:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = FULL")
-                migrate(self._db)
-        except sqlite3.Error as error:
-            self.__exit__(None, None, None)
-            raise StoreError(f"{self.folder / FILE} cannot be read: {error}", hint="move it aside; the reports and git hold the evidence") from None
+            with faults.recognised(self.place / FILE):
+                if self.read_only:
+                    self._db = health.connect(self.place)
+                    refuse_newer(self._db)
+                else:
+                    self.place.mkdir(parents=True, exist_ok=True)
+                    self._lock = lock.take(self.place)
+                    health.require(self.place)
+                    self._db = sqlite3.connect(self.place / FILE, isolation_level=None)
+                    self._db.execute("PRAGMA foreign_keys = ON")
+                    self._db.execute("PRAGMA journal_mode = WAL")
+                    self._db.execute("PRAGMA synchronous = FULL")
+                    migrate(self._db)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -160,22 +117,15 @@ class Store:
             os.close(self._lock)
             self._lock = None
 
-    def _take_lock(self) -> None:
-        try:
-            import fcntl  # only where something is written: reading works on every platform
-        except ImportError:
-            raise SetupError("running PRDs needs Linux", hint="on Windows use WSL2; `check`, `plan`, `status` and `site` work here") from None
-        path = self.folder / LOCK
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 100).decode("utf-8", "replace").strip() or "unknown"
-            os.close(descriptor)
-            raise LockedError(f"project {self.folder.name} is being worked on by process {holder}", hint="wait for it, or end it") from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        self._lock = descriptor
+    def now(self) -> str:
+        """The time, after everything the project has recorded: a clock that goes backwards changes no order."""
+        self._latest = clock.after(self._latest or clock.newest(self.db))
+        return self._latest
+
+    def later(self, run: str) -> str:
+        """The id of a new run; another time in it when it would not sort after the runs there are."""
+        (newest,) = self.db.execute("SELECT coalesce(max(id), '') FROM runs").fetchone()
+        return clock.later(run, newest)
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -187,10 +137,11 @@ class Store:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:  # on a full disk SQLite has rolled back by itself
+                self.db.execute("ROLLBACK")
             raise
-        self.db.execute("COMMIT")
 
     @property
     def repository(self) -> Path:
@@ -205,8 +156,9 @@ class Store:
             self.db.execute(
                 "INSERT INTO prds (id, path, fingerprint, prd, plan, planned_at) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET path = excluded.path, "
-                "fingerprint = excluded.fingerprint, prd = excluded.prd, plan = excluded.plan, planned_at = excluded.planned_at",
-                (prd.id, prd.path, prd.fingerprint, to_json(prd), to_json(plan), now()),
+                "planned_at = iif(fingerprint = excluded.fingerprint, planned_at, excluded.planned_at), "
+                "fingerprint = excluded.fingerprint, prd = excluded.prd, plan = excluded.plan",
+                (prd.id, prd.path, prd.fingerprint, to_json(prd), to_json(plan), self.now()),
             )
             known = {row.id: row for row in self.tasks(prd.id)}
             for position, task in enumerate(plan.tasks):
@@ -303,7 +255,7 @@ class Store:
         reason = reason or made.sentence
         self.db.execute(
             "INSERT INTO events (at, run, task, move, source, target, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (now(), run, task, made.name, made.source, made.target, reason),
+            (self.now(), run, task, made.name, made.source, made.target, reason),
         )
         parked = stamp(until) if until and made.target == "parked" else ""
         self.db.execute("UPDATE tasks SET state = ?, reason = ?, parked_until = ? WHERE id = ?", (made.target, reason, parked, task))
@@ -338,6 +290,8 @@ class Store:
             now_at = self.db.execute("SELECT fingerprint, cycle FROM tasks WHERE id = ?", (row.id,)).fetchone()
             if now_at is None or now_at[0] != row.fingerprint:
                 raise StoreError(f"{row.id}: the result is late, the task is worded otherwise now")
+            (begun,) = self.db.execute("SELECT max(at) FROM events WHERE task = ? AND move = 'started'", (row.id,)).fetchone()
+            started_at = max(started_at, begun or "")  # the clock may have gone back since the task was last worded anew
             try:
                 self.db.execute(
                     "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -345,14 +299,7 @@ class Store:
                 )
             except sqlite3.IntegrityError:
                 raise StoreError(f"{row.id}: a result of cycle {row.cycle} is already recorded") from None
-            for role, attempt, number, turn in _turns(result):
-                self.db.execute(
-                    "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        *(row.id, row.fingerprint, row.cycle, role, attempt, number, run, row.prd, turn.agent, turn.kind, turn.model),
-                        *(turn.seconds, turn.usage.input_tokens, turn.usage.output_tokens, turn.usage.usd),
-                    ),
-                )
+            turn_rows(self.db, row.id, row.fingerprint, row.cycle, run, row.prd, result)
             last = result.attempts[-1].number if result.attempts else row.attempts
             self.db.execute(
                 "UPDATE tasks SET attempts = ?, last_run = ?, cycle = cycle + 1 WHERE id = ?",
@@ -364,7 +311,7 @@ class Store:
     def integrated(self, task: str, run: str, result: CycleResult, commits: tuple[Commit, ...], branch: str) -> None:
         """The task is done: its proofs and commits with the move."""
         with self.transaction():
-            self._save_commits(task, result.fingerprint, commits, branch)
+            self.save_commits(task, result.fingerprint, commits, branch)
             for proof in result.proofs:
                 self.db.execute("INSERT OR REPLACE INTO proofs VALUES (?, ?, ?, ?)", (proof.criterion, task, result.fingerprint, to_json(proof)))
             self._move(task, "integrated", run, result.reason)
@@ -378,10 +325,10 @@ class Store:
         """They do now; `commit` is None when nothing had to be added. It is listed with `task`, the PRD's last."""
         with self.transaction():
             if commit:
-                self._save_commits(task, "", (commit,), branch)
+                self.save_commits(task, "", (commit,), branch)
             self.db.execute("UPDATE prds SET kept = fingerprint WHERE id = ?", (prd,))
 
-    def _save_commits(self, task: str, fingerprint: str, commits: tuple[Commit, ...], branch: str) -> None:
+    def save_commits(self, task: str, fingerprint: str, commits: tuple[Commit, ...], branch: str) -> None:
         (start,) = self.db.execute("SELECT count(*) FROM commits").fetchone()
         for offset, commit in enumerate(commits):
             self.db.execute(
@@ -430,7 +377,9 @@ class Store:
     def _quarantine(self, run: str, result: CycleResult, days: float) -> None:
         until = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         for flaky in result.flaky:
-            self.db.execute("INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?)", (flaky.test, run, result.task, flaky.detail, now(), until))
+            self.db.execute(
+                "INSERT OR REPLACE INTO quarantine VALUES (?, ?, ?, ?, ?, ?)", (flaky.test, run, result.task, flaky.detail, self.now(), until)
+            )
 
     def quarantined(self) -> tuple[Quarantine, ...]:
         """Every test that ever was in quarantine, expired or not."""
@@ -440,7 +389,9 @@ class Store:
 
     def begin_run(self, run: str, continued: bool, facts: dict[str, Any]) -> None:
         with self.transaction():
-            self.db.execute("INSERT INTO runs (id, started_at, continued, facts) VALUES (?, ?, ?, ?)", (run, now(), continued, json.dumps(facts)))
+            self.db.execute(
+                "INSERT INTO runs (id, started_at, continued, facts) VALUES (?, ?, ?, ?)", (run, self.now(), continued, json.dumps(facts))
+            )
 
     def set_facts(self, run: str, facts: dict[str, Any]) -> None:
         """Facts of the run so far; its summary stays."""
@@ -457,7 +408,7 @@ class Store:
         with self.transaction():
             self.db.execute(
                 "UPDATE runs SET ended_at = ?, outcome = ?, facts = json_set(facts, '$.summary', json(?)) WHERE id = ?",
-                (ended_at, outcome, json.dumps(summary), run),
+                (max(ended_at, self.last_event(run)), outcome, json.dumps(summary), run),
             )
 
     def runs(self) -> tuple[dict[str, Any], ...]:
@@ -465,6 +416,10 @@ class Store:
         rows = self.db.execute("SELECT id, started_at, ended_at, outcome, continued, facts FROM runs ORDER BY id DESC").fetchall()
         names = ("id", "started_at", "ended_at", "outcome", "continued", "facts")
         return tuple(dict(zip(names, (*row[:4], bool(row[4]), json.loads(row[5])), strict=True)) for row in rows)
+
+    def branches(self) -> tuple[str, ...]:
+        """Branches that hold commits of tasks."""
+        return tuple(branch for (branch,) in self.db.execute("SELECT DISTINCT branch FROM commits ORDER BY branch"))
 
     def events(self, run: str) -> tuple[tuple[str, str, str], ...]:
         """(task, target state, reason) of the moves of a run, in order."""
@@ -484,6 +439,18 @@ def _result(row: tuple[Any, ...]) -> ResultRow:
 def turns_of(result: CycleResult) -> tuple[AgentTurn, ...]:
     """Everything that a cycle asked of agents."""
     return tuple(turn for _, _, _, turn in _turns(result))
+
+
+def turn_rows(db: sqlite3.Connection, task: str, fingerprint: str, cycle: int, run: str, prd: str, result: CycleResult) -> None:
+    """A row for each turn of a result."""
+    for role, attempt, number, turn in _turns(result):
+        db.execute(
+            "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(task, fingerprint, cycle, role, attempt, number, run, prd, turn.agent, turn.kind, turn.model),
+                *(turn.seconds, turn.usage.input_tokens, turn.usage.output_tokens, turn.usage.usd),
+            ),
+        )
 
 
 def _turns(result: CycleResult) -> Iterator[tuple[str, int, int, AgentTurn]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.model import Problem
 from orchestrator.run.git import Repository
-from orchestrator.save import compose
+from orchestrator.save import compose, record
 from orchestrator.save.files import write_atomically
 from orchestrator.save.store import Store, turns_of
 
@@ -21,11 +21,12 @@ def run(store: Store, name: str) -> None:
 
 
 def project(store: Store, root: Path, notes: dict[str, tuple[Problem, ...]]) -> None:
-    """The project's report; a file that says the same already is left alone. `notes`: PRD id → the inbox's notes about it."""
+    """The project's report and the record; a file that says the same already is left alone. `notes`: PRD id → the inbox's notes about it."""
+    record.write(store.db, store.folder)
     repository = Repository(store.repository) if (store.repository / "HEAD").exists() else None
     text = compose.project_report(store, root, repository, notes).model_dump_json(indent=1) + "\n"
     path = store.folder / "reports" / "project.json"
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
+    if not path.exists() or path.read_bytes() != text.encode("utf-8", "replace"):
         write_atomically(path, text)
 
 

@@ -126,7 +126,7 @@ def test_a_project_may_have_a_module_called_limits(tmp_path: Path, python: Path)
 
 
 def test_half_a_surrogate_pair_in_a_message_can_be_saved(tmp_path: Path, python: Path) -> None:
-    from orchestrator.save.store import from_json, to_json
+    from orchestrator.save.values import from_json, to_json
 
     root = project(tmp_path / "code", shop="def f():\n    raise ValueError(chr(0xd800))\n")
     seen = ask(root, python, example("f()", setup=("from shop import f",)))

@@ -17,7 +17,8 @@ from orchestrator.errors import StoreError
 from orchestrator.model import Attempt, Change, CycleResult, Observation, Plan, Prd, Question, Task, Verdict
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit
-from orchestrator.save.store import Store, TaskRow, now
+from orchestrator.save.clock import now
+from orchestrator.save.store import Store, TaskRow
 from tests.run.values import criterion, example, task
 
 NAMES = ("R1", "R2", "R3")

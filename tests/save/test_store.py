@@ -19,9 +19,11 @@ from orchestrator.model import AgentTurn, Attempt, Budget, Change, CycleResult, 
 from orchestrator.run import lifecycle, limits
 from orchestrator.run.bench import Request
 from orchestrator.save import files
+from orchestrator.save.clock import now
 from orchestrator.save.journal import Account, Journal
 from orchestrator.save.ledger import Ledger
-from orchestrator.save.store import Store, from_json, now, to_json
+from orchestrator.save.store import Store
+from orchestrator.save.values import from_json, to_json
 from tests.run.values import criterion, example, task
 
 TURN = AgentTurn("said", Usage(1, 2, None), "stop", "script", "scripted", "", 0.1)
