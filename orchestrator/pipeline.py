@@ -22,7 +22,8 @@ from orchestrator.model import Plan, Prd, Problem
 from orchestrator.plan import graph, outline
 from orchestrator.run import git, sandboxes, scratch
 from orchestrator.run.durable import durable
-from orchestrator.save import mend, receipts, standing
+from orchestrator.save import mend, receipts, recount, standing
+from orchestrator.save.ledger import FILE as LEDGER
 from orchestrator.save.ledger import Ledger, ledger_of
 from orchestrator.save.reports import InboxReport
 from orchestrator.save.store import Store
@@ -38,8 +39,11 @@ def run(root: Path, config: Config, say: Say = lambda line: None) -> Outcome:
         say(line)
     found = scan(root, config, receipts.known(runs))
     complete = standing.complete(runs)
+    ledger = ledger_of(root, config)
+    if not (runs / LEDGER).exists():  # budgets must not begin anew because a file is gone
+        for line in recount.recount(ledger):
+            say(line)
     with durable("run begun"):
-        ledger = ledger_of(root, config)
         ledger = replace(ledger, scope=ledger.begin_run(name))
     try:
         for project, prds in _projects(found):

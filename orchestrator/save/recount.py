@@ -65,9 +65,10 @@ class _Turn:
 
 
 def recount(ledger: Ledger) -> tuple[str, ...]:
-    """Set a damaged ledger aside and make it anew; a line for what was done, () when it is whole. Raises LockedError, RoomError."""
+    """Set a damaged ledger aside and make it anew, also where it is gone and projects have spent something; a line for what was done, () when it is
+    whole. Raises LockedError, RoomError."""
     runs = ledger.folder
-    why = complaint(runs)
+    why = complaint(runs) or ("" if (runs / FILE).exists() or not _have_spent(runs) else f"{runs / FILE} is gone")
     if not why:
         return ()
     with lock.held(runs, LOCK):
@@ -84,6 +85,18 @@ def recount(ledger: Ledger) -> tuple[str, ...]:
         part.replace(runs / FILE)
     kept = f"; the old one is in {to.relative_to(runs)}" if to else ""
     return (f"{why}; made anew from {len(turns)} turns of the projects{kept}", "breakers begin closed: what they had seen is forgotten")
+
+
+def _have_spent(runs: Path) -> bool:
+    """Whether a project that can be read has taken a turn."""
+    for path in sorted(runs.glob(f"*/{PROJECT_FILE}")):
+        try:
+            with Store(path.parent, read_only=True) as store:
+                if store.db.execute("SELECT 1 FROM turns LIMIT 1").fetchone():
+                    return True
+        except StoreError:
+            continue
+    return False
 
 
 def _of_project(folder: Path) -> Iterator[_Turn]:

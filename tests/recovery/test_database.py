@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -266,6 +267,19 @@ def test_a_damaged_ledger_is_counted_again_from_the_projects_and_their_journals(
     assert booked() == before
     assert [path.name for path in sorted((done.root / "runs" / "damaged").rglob("*.sqlite"))] == ["orchestrator.sqlite"] * 2
     assert done.run().stdout.rstrip().endswith("nothing new")
+
+
+def test_budgets_do_not_begin_anew_because_the_ledger_is_gone(done: Workplace) -> None:
+    spent = json.loads(done.command("status", "--json").stdout)["spent"][-1]
+    (done.root / "runs" / "orchestrator.sqlite").unlink()
+    again = done.run()
+    assert "orchestrator.sqlite is gone; made anew from 2 turns of the projects" in again.stdout
+    after = json.loads(done.command("status", "--json").stdout)["spent"][-1]
+    assert (
+        {key: after[key] for key in ("turns", "tokens", "usd")}
+        == {key: spent[key] for key in ("turns", "tokens", "usd")}
+        != {"turns": 0, "tokens": 0, "usd": 0}
+    )
 
 
 def test_the_project_that_is_whole_goes_on(done: Workplace) -> None:
