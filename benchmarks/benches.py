@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cheats, gates, inputs, mutation
+from benchmarks import cheats, gates, inputs, mutation, steady, volume
 from benchmarks.measure import Result, Sample, python, repeated, result, run
 
 HASHING = "import sys, hashlib, pathlib; [hashlib.sha256(path.read_bytes()).hexdigest() for path in pathlib.Path('prds').iterdir()]"
@@ -105,7 +105,7 @@ def site(runs: int) -> Result:
         return result("site", what, repeated(runs, sample), baseline="copying the site")
 
 
-BENCHES: dict[str, tuple[Callable[[int], Result], int]] = {
+BENCHES: dict[str, tuple[Callable[..., Result], int]] = {
     "help": (help_, 15),
     "check": (check, 5),
     "overhead": (overhead, 3),
@@ -114,5 +114,7 @@ BENCHES: dict[str, tuple[Callable[[int], Result], int]] = {
     "site": (site, 3),
     "mutation": (mutation.rate, 3),
     "cheats": (cheats.cheats, 1),
+    "volume": (volume.volume, 1),
+    "steady": (steady.steady, steady.RUNS),
 }
 """Name → the measurement and its usual number of runs."""

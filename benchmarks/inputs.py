@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -10,6 +11,22 @@ from typing import Any
 import yaml
 
 from benchmarks.measure import REPOSITORY
+from orchestrator.model import (
+    AgentTurn,
+    Attempt,
+    Change,
+    CycleResult,
+    Finding,
+    Mutant,
+    MutantStatus,
+    Mutation,
+    Observation,
+    Proof,
+    Step,
+    Task,
+    TestOutcome,
+    Usage,
+)
 
 ENVIRONMENTS = Path(os.environ.get("ORCHESTRATOR_TEST_ENVIRONMENTS", REPOSITORY / ".venv" / "test-environments"))
 """Shared with the tests, so that an installation by pip is never measured."""
@@ -218,11 +235,158 @@ Module: ferry.py
 """
 
 
+def wards(root: Path, tasks: int, most: int = 100) -> Path:
+    """A working folder with one project of so many tasks: PRDs with at most `most` requirements each, two criteria and four examples to each."""
+    _configure(root)
+    for prd in range((tasks + most - 1) // most):
+        texts = [f"---\nproject: wards\n---\n\n# Ward {prd}\n\n{_WARD}\n## Requirements\n"]
+        texts += [_ward(prd, number) for number in range(1, min(most, tasks - prd * most) + 1)]
+        (root / "prds" / f"ward-{prd:04d}.md").write_text("\n".join(texts), encoding="utf-8")
+    return root
+
+
+_WARD = """\
+The hospital counts beds twice a day, and the numbers of the wards have never agreed with those of the office. This PRD describes what one ward
+counts, so that the office can add the wards up.
+
+## Goals
+
+- The evening's list is finished before the night shift begins.
+- Nobody types a number that somebody else has typed already.
+"""
+
+
+def _ward(prd: int, number: int) -> str:
+    """Each in a module of ten requirements; two of three build on the one before."""
+    module, name, beds = f"ward_{prd}_{(number - 1) // 10}", f"free_{number}", 4 + (prd + number) % 23
+    depends = f"Depends on: R{number - 1}\n" if number % 3 else ""
+    return f"""\
+### R{number}: Count the free beds of room {number}
+{depends if number > 1 else ""}Module: {module}.py
+
+`{name}(taken)` is how many beds of room {number} are free when so many are taken. The room has {beds} beds, of which one is kept for emergencies
+unless the room is full; the office wants to see that one too, so it counts as free as long as nobody lies in it.
+
+- AC1: what is not taken is free
+
+  | `{name}(taken)` | => |
+  |---|---|
+  | 0 | {beds} |
+  | 1 | {beds - 1} |
+  | {beds} | 0 |
+
+- AC2: more than all beds cannot be taken
+
+  ```python
+  >>> from {module} import {name}
+  >>> {name}({beds + 1})
+  Traceback (most recent call last):
+  ValueError: room {number} has {beds} beds
+  ```
+"""
+
+
 def pytest(root: Path) -> list[str]:
     """A run of pytest on one empty test, with the interpreter of a project."""
     (root / "test_one.py").write_text("def test_one():\n    pass\n")
     interpreter = next(ENVIRONMENTS.glob("*/bin/python"))
     return [str(interpreter), "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_one.py"]
+
+
+def cycle_result(task: Task) -> CycleResult:
+    """What a cycle leaves of a task that passed at its second attempt: sizes as they are with a small local model."""
+    test = f"{task.test_file}::test_{task.requirements[0].key.lower()}"
+    names = [f"{test}_{number}" for number in range(1, len(task.examples) + 1)]
+    red = tuple(
+        _seen("check_red", what, names, "missing name") for what in ("base", "stub None", "stub True", "stub False", "stub constant", "stub raises")
+    )
+    attempts = tuple(_attempt(task, number, names, passed=number == 2) for number in (1, 2))
+    proofs = tuple(Proof(criterion.id, "held-out", tuple(names), 3, 1) for criterion in task.criteria)
+    return CycleResult(
+        task.id, task.fingerprint, digest("base")[:40], "passed", "every gate passed the candidate", (Change(task.test_file, "assert True\n" * 40),),
+        attempts[-1].changes, red, (), attempts, proofs, (), 4.2, "full", mutation=_mutation(task, names),
+    )  # fmt: skip
+
+
+def _mutation(task: Task, names: list[str]) -> Mutation:
+    function = task.goal.rpartition(" ")[2]
+    statuses: list[MutantStatus] = ["killed"] * 11 + ["survived"]
+    mutants = [
+        Mutant(f"{line}:11", task.files[0], f"free_{function}", line, 11, line, 12, "arithmetic", "-", "+", status, tuple(names[:1]))
+        for line, status in enumerate(statuses, 1)
+    ]
+    return Mutation(tuple(mutants), 3, 1.4)
+
+
+def _attempt(task: Task, number: int, names: list[str], *, passed: bool) -> Attempt:
+    said = digest(f"{task.id} {number}")
+    code = "".join(f"def free_{line}(taken: int) -> int:\n    return {line} - taken  # {said[:16]}\n" for line in range(12))
+    turn = AgentTurn(code, Usage(2100, 700, 0.004), "stop", "local", "chat", "some-model:7b", 3.1, f"{said}\n" * 80)
+    outcome = "passed" if passed else "wrong value"
+    seen = tuple(_seen("check_green", what, names, outcome) for what in ("candidate", "whole suite", "oracle"))
+    findings = () if passed else (Finding("green", "the answer is another than expected", criterion=task.criteria[0].id),)
+    return Attempt(number, (turn,), (Change(task.files[0], code),), f"+{code}", "passed" if passed else "refused", findings, seen)
+
+
+def _seen(step: Step, what: str, names: list[str], outcome: str) -> Observation:
+    kind, message = ("", "") if outcome == "passed" else ("AssertionError", "assert 3 == 4, where 3 is what came back")
+    outcomes = tuple(TestOutcome(name, outcome, kind, message, "tests/test_it.py:12") for name in names)
+    return Observation(
+        step, what, f"python -m pytest -q {names[0]}", int(outcome != "passed"), outcomes, f"{len(names)} {outcome}\n" * 20, 0.4, "full"
+    )
+
+
+def digest(text: str) -> str:
+    """64 hexadecimal digits that belong to a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def changing(root: Path) -> Path:
+    """A working folder with four small PRDs, the last of which `change` words anew; a script reads each answer from the brief."""
+    _configure(root, agents={"script": {"type": "scripted", "script": "script.py"}}, gates={"mutants": 0})
+    (root / "script.py").write_text(_READS_THE_BRIEF, encoding="utf-8")
+    for number in range(3):
+        _barge(root, number, 2 + number)
+    change(root, 1)
+    return root
+
+
+def change(root: Path, coins: int) -> None:
+    """The last PRD asks for so many coins now."""
+    _barge(root, 3, coins)
+
+
+def _barge(root: Path, number: int, coins: int) -> None:
+    module = f"barge_{number}"
+    rows = "\n".join(f"  | {carts} | {carts * coins} |" for carts in (0, 1, 3, 8))
+    text = f"""\
+# Barge {number}
+
+## Requirements
+
+### R1: Charge a crossing
+Module: {module}.py
+
+`fare(carts)` is what a crossing costs: a cart pays {coins} coins.
+
+- AC1: by the cart
+
+  | `fare(carts)` | => |
+  |---|---|
+{rows}
+"""
+    (root / "prds" / f"barge-{number}.md").write_text(text, encoding="utf-8")
+
+
+_READS_THE_BRIEF = """\
+import re
+
+
+def turn(brief, folder):
+    coins = re.search(r"a cart pays (\\d+) coins", brief.text)[1]
+    module = re.search(r"barge_\\d", brief.text)[0]
+    (folder / f"{module}.py").write_text(f"def fare(carts):\\n    return carts * {coins}\\n")
+"""
 
 
 def history(root: Path, runs: int) -> Path:

@@ -138,13 +138,11 @@ def _init(options: argparse.Namespace) -> Exit:
 
 def _check(options: argparse.Namespace) -> Exit:
     from orchestrator import pipeline
-    from orchestrator.inbox.folder import scan
     from orchestrator.plan import thin
-    from orchestrator.save import receipts
     from orchestrator.show import terminal
 
     root, config = opened(options)
-    found = scan(root, config, receipts.known(config.folder(root, "runs")))
+    found, readings = pipeline.inbox(root, config)
     wanted = {str(path.resolve()) for path in options.paths}
     for path in options.paths:
         if str(path.resolve()) not in {str((root / file.path).absolute()) for file in found.files}:
@@ -153,7 +151,7 @@ def _check(options: argparse.Namespace) -> Exit:
     def chosen(path: str) -> bool:
         return not wanted or str((root / path).absolute()) in wanted
 
-    notes = [note for prd in found.prds for note in thin.notes(prd, pipeline.plan_of(prd, config))]
+    notes = [note for prd in found.prds for note in thin.notes(prd, readings.plan(prd, config.gates.held_out))]
     problems = [each for each in (*found.problems, *notes) if chosen(each.path)]
     problems.sort(key=lambda each: (each.path, each.line, each.severity, each.code))
     files = [file for file in found.files if chosen(file.path)]
@@ -178,13 +176,11 @@ def _check(options: argparse.Namespace) -> Exit:
 
 def _plan(options: argparse.Namespace) -> Exit:
     from orchestrator import pipeline
-    from orchestrator.inbox.folder import scan
-    from orchestrator.save import receipts
     from orchestrator.show import terminal
 
     root, config = opened(options)
-    found = scan(root, config, receipts.known(config.folder(root, "runs")))
-    plans = pipeline.plans(found, config)
+    found, readings = pipeline.inbox(root, config)
+    plans = pipeline.plans(found, config, readings)
     states = pipeline.task_states(root, config)
     if options.json:
         import json

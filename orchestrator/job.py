@@ -5,6 +5,7 @@ Everything is recorded before the next thing begins (`run/durable.py` lists the 
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,10 +23,11 @@ from orchestrator.run.agents import Agent, Unavailable, choose, choose_ladder
 from orchestrator.run.bench import Work
 from orchestrator.run.cycle import run_cycle
 from orchestrator.run.durable import durable
-from orchestrator.save import chain, written
+from orchestrator.save import chain, light, written
 from orchestrator.save.clock import moment, now, stamp
 from orchestrator.save.journal import Account, Journal
 from orchestrator.save.ledger import Ledger
+from orchestrator.save.readings import Readings
 from orchestrator.save.store import Store, TaskRow, turns_of
 
 Say = Callable[[str], None]
@@ -85,6 +87,20 @@ class Outcome:
         return True
 
 
+class _Order:
+    """What depends on what in a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.tasks = {task.id: task for task in plan.tasks}
+        self.asked = frozenset(task.id for task in plan.tasks if task.question)
+        self.depends_on = {task.id: task.depends_on for task in plan.tasks}
+        self.dependants: dict[str, list[str]] = {}
+        for task in plan.tasks:
+            for name in task.depends_on:
+                self.dependants.setdefault(name, []).append(task.id)
+
+
 @dataclass
 class Job:
     """One project while it is being worked on."""
@@ -98,6 +114,7 @@ class Job:
     notes: dict[str, tuple[Problem, ...]]
     outcome: Outcome
     say: Say
+    readings: Readings
     begun: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
@@ -108,11 +125,26 @@ class Job:
     reported: float = 0.0
     """When reports were last written, as the monotonic clock has it, and the seconds that took."""
     reporting: float = 0.0
+    _orders: dict[str, _Order] = field(default_factory=dict)
+    _recorded: str = ""
+    """The facts as the store has them."""
+
+    def order(self, prd: str) -> _Order:
+        if prd not in self._orders or self._orders[prd].plan is not self.plans[prd]:
+            self._orders[prd] = _Order(self.plans[prd])
+        return self._orders[prd]
+
+    def keep_facts(self) -> None:
+        """Facts of the run so far; what the store has already is not written again."""
+        if (text := json.dumps(self.facts)) != self._recorded:
+            self.store.set_facts(self.run, self.facts)
+            self._recorded = text
 
     def begin(self, continued: bool = False) -> None:
         if not self.begun:
             self.begun = True
             self.store.begin_run(self.run, continued, self.facts)
+            self._recorded = json.dumps(self.facts)
             self.outcome.runs.append(self.run)
 
 
@@ -126,7 +158,7 @@ def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
         for name in interrupted:
             store.move(name, "reclaimed", job.run, "the process that ran it is gone; what had returned is not paid again")
     for prd in prds:
-        job.plans[prd.id] = outline.plan_of(prd, job.config.gates.held_out)
+        job.plans[prd.id] = job.readings.plan(prd, job.config.gates.held_out)
         with durable("plan saved"):
             store.save_plan(prd, job.plans[prd.id], job.run)
         _resume(job, prd)
@@ -152,10 +184,9 @@ def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
 
 def _resume(job: Job, prd: Prd) -> None:
     """What was parked is tried again, once the time is over that it waits for."""
-    for name, until in job.store.parked(prd.id):
-        if not until or until <= now():
-            job.store.move(name, "resumed", job.run)
-    _settle(job, prd)
+    if due := [name for name, until in job.store.parked(prd.id) if not until or until <= now()]:
+        job.store.move_each([(name, "resumed", None) for name in due], job.run)
+    settle(job, prd)
 
 
 def _stay(job: Job, prds: tuple[Prd, ...]) -> bool:
@@ -167,7 +198,7 @@ def _stay(job: Job, prds: tuple[Prd, ...]) -> bool:
     seconds = soonest - time.time() + 0.01
     if seconds > 0:
         job.say(f"{job.project}: waits until {stamp(soonest)}")
-        _write_reports(job, at_once=True)
+        report(job, at_once=True)
         time.sleep(seconds)
         job.waited += seconds
     for prd in prds:
@@ -178,28 +209,31 @@ def _stay(job: Job, prds: tuple[Prd, ...]) -> bool:
 def _say_parked(job: Job, prd: Prd) -> None:
     waits = sorted((until, name) for name, until in job.store.parked(prd.id) if until)
     for until, name in waits[:1]:
-        message = f"{name} is parked until {until}: {job.store.reason(name).splitlines()[0]}"
+        message = f"{name} is parked until {until}: {light.reason(job.store, name).splitlines()[0]}"
         hint = "a run after that goes on; `orchestrator retry` goes on now"
         if job.outcome.wait(prd, "parked", message, hint):
             job.say(f"{message}\n  → {hint}")
 
 
-def _settle(job: Job, prd: Prd) -> None:
-    """Every move that follows from the states alone."""
-    tasks = {task.id: task for task in job.plans[prd.id].tasks}
-    asked = frozenset(name for name, task in tasks.items() if task.question)
-    depends_on = {name: task.depends_on for name, task in tasks.items()}
-    while moves := lifecycle.next_moves(job.store.states(prd.id), depends_on, asked):
-        for name, move in moves:
-            question = tasks[name].question if move == "needs a person" else None
-            job.store.move(name, move, job.run, question.text if question else "", question)
-            if question:
-                job.outcome.needs_person += 1
-                job.say(f"{name}: needs a person: {question.text} ({prd.path}, lines {', '.join(map(str, question.lines))})")
+def settle(job: Job, prd: Prd, after: str = "") -> None:
+    """Every move that follows from the states alone, each round in one transaction. `after`: the only task that has moved since the last time."""
+    order = job.order(prd.id)
+    due = [after, *order.dependants.get(after, ())] if after else list(order.tasks)
+    while due:
+        states = light.states(job.store, dict.fromkeys((*due, *(each for name in due for each in order.depends_on.get(name, ())))))
+        moves = lifecycle.next_moves(states, order.depends_on, order.asked, due)
+        if moves:
+            told = [(name, move, order.tasks[name].question if move == "needs a person" else None) for name, move in moves]
+            job.store.move_each(told, job.run)
+            for name, _, question in told:
+                if question:
+                    job.outcome.needs_person += 1
+                    job.say(f"{name}: needs a person: {question.text} ({prd.path}, lines {', '.join(map(str, question.lines))})")
+        due = list(dict.fromkeys(each for name, _ in moves for each in (name, *order.dependants.get(name, ()))))
 
 
 def _has_work(job: Job, prd: Prd) -> bool:
-    return any(state in ("ready", "produced") for state in job.store.states(prd.id).values())
+    return not {"ready", "produced"}.isdisjoint(light.counts(job.store, prd.id))
 
 
 def _prd(job: Job, prd: Prd) -> None:
@@ -209,9 +243,9 @@ def _prd(job: Job, prd: Prd) -> None:
         for name in job.store.in_state("produced", prd.id):
             job.begin()
             _integrate(job, place, job.store.task(name))
-            _settle(job, prd)
+            settle(job, prd, name)
         tried: set[str] = set()
-        while name := next((name for name in job.store.in_state("ready", prd.id) if name not in tried), ""):
+        while name := light.first(job.store, "ready", prd.id, tried):
             row = job.store.task(name)
             ladder = choose_ladder(row.task, "code", prd, job.config, job.root)
             if isinstance(ladder, Unavailable):
@@ -223,8 +257,8 @@ def _prd(job: Job, prd: Prd) -> None:
             if _cycle(job, prd, row, place, ladder) == "conflicted":
                 continue
             tried.add(name)
-            _settle(job, prd)
-            _write_reports(job)
+            settle(job, prd, name)
+            report(job)
     _keep_held_out(job, prd)
 
 
@@ -372,7 +406,7 @@ def _integrate(job: Job, place: _Place, row: TaskRow) -> str:
         return "conflicted"
     with durable("task done"):
         store.integrated(row.id, job.run, entry.result, commits, place.branch.removeprefix("refs/heads/"))
-    store.set_facts(job.run, job.facts)
+    job.keep_facts()
     with durable("evidence written"):
         chain.add(store, row.id)
     job.outcome.done += 1
@@ -381,8 +415,7 @@ def _integrate(job: Job, place: _Place, row: TaskRow) -> str:
 
 
 def _is_complete(job: Job, prd: Prd) -> bool:
-    states = [state for state in job.store.states(prd.id).values() if state != "retired"]
-    return bool(states) and all(state == "done" for state in states)
+    return light.counts(job.store, prd.id).keys() - {"retired"} == {"done"}
 
 
 def _keep_held_out(job: Job, prd: Prd) -> None:
@@ -420,23 +453,23 @@ def kind(job: Job) -> str:
 def close(job: Job, kind: str) -> None:
     """The end of the project's part of a run, also of one that was stopped."""
     if job.begun:
-        job.store.set_facts(job.run, job.facts)
+        job.keep_facts()
         summary = written.summary(job.store, job.run, (datetime.now(UTC) - job.started).total_seconds())
         with durable("run ended"):
             job.store.end_run(job.run, kind, summary, now())
-        _write_reports(job, at_once=True)
+        report(job, at_once=True)
     else:
         written.project(job.store, job.root, job.notes)
     with durable("bundle packed"):
         chain.pack(job.store)
 
 
-def _write_reports(job: Job, *, at_once: bool = False) -> None:
+def report(job: Job, *, at_once: bool = False) -> None:
     """The run's report and the project's, as things stand; seldom enough that writing them takes a small part of a run."""
     began = time.monotonic()
     if not at_once and began - job.reported < REPORT_SHARE * job.reporting:
         return
-    job.store.set_facts(job.run, job.facts)
+    job.keep_facts()
     with durable("run report written"):
         written.run(job.store, job.run)
     with durable("project report written"):

@@ -7,6 +7,7 @@ killed run is continued by the next one.
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import traceback
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from orchestrator.run.durable import durable
 from orchestrator.save import mend, receipts, recount, standing
 from orchestrator.save.ledger import FILE as LEDGER
 from orchestrator.save.ledger import Ledger, ledger_of
+from orchestrator.save.readings import Readings
 from orchestrator.save.reports import InboxReport
 from orchestrator.save.store import Store
 
@@ -37,7 +39,7 @@ def run(root: Path, config: Config, say: Say = lambda line: None) -> Outcome:
     scratch.sweep()
     for line in receipts.mend(runs):
         say(line)
-    found = scan(root, config, receipts.known(runs))
+    found, readings = inbox(root, config)
     complete = standing.complete(runs)
     ledger = ledger_of(root, config)
     if not (runs / LEDGER).exists():  # budgets must not begin anew because a file is gone
@@ -47,8 +49,9 @@ def run(root: Path, config: Config, say: Say = lambda line: None) -> Outcome:
         ledger = replace(ledger, scope=ledger.begin_run(name))
     try:
         for project, prds in _projects(found):
-            _project(root, config, project, prds, found, outcome, ledger, complete, say)
+            _project(root, config, project, prds, found, readings, outcome, ledger, complete, say)
     finally:
+        readings.keep(file.path for file in found.files)
         with durable("inbox written"):
             outcome.newly_set_aside = receipts.write(runs, found, outcome.waiting)
         with durable("run closed"):
@@ -56,9 +59,16 @@ def run(root: Path, config: Config, say: Say = lambda line: None) -> Outcome:
     return outcome
 
 
-def plans(found: Scan, config: Config) -> tuple[tuple[Prd, Plan], ...]:
+def inbox(root: Path, config: Config) -> tuple[Scan, Readings]:
+    """What lies in the inbox now, and how its PRDs are planned; files that are known already are not read again. Writes nothing."""
+    runs = config.folder(root, "runs")
+    readings = Readings(runs)
+    return scan(root, config, receipts.known(runs, readings.read)), readings
+
+
+def plans(found: Scan, config: Config, readings: Readings) -> tuple[tuple[Prd, Plan], ...]:
     """What would be planned, in the order it would run. Drafts are not."""
-    return tuple((prd, plan_of(prd, config)) for _, prds in _projects(found) for prd in prds)
+    return tuple((prd, readings.plan(prd, config.gates.held_out)) for _, prds in _projects(found) for prd in prds)
 
 
 def plan_of(prd: Prd, config: Config) -> Plan:
@@ -81,7 +91,16 @@ def project_folder(root: Path, config: Config, project: str) -> Path:
 
 
 def _project(
-    root: Path, config: Config, project: str, prds: tuple[Prd, ...], found: Scan, outcome: Outcome, ledger: Ledger, complete: set[str], say: Say
+    root: Path,
+    config: Config,
+    project: str,
+    prds: tuple[Prd, ...],
+    found: Scan,
+    readings: Readings,
+    outcome: Outcome,
+    ledger: Ledger,
+    complete: set[str],
+    say: Say,
 ) -> None:
     folder = project_folder(root, config, project)
     ids = {prd.path: prd.id for prd in prds}
@@ -93,7 +112,7 @@ def _project(
         with faults.recognised(folder), Store(folder) as store:
             for line in mend.before(store):
                 say(f"{project}: {line}")
-            job = Job(root, config, project, store, ledger, store.later(_run_id()), notes, outcome, say)
+            job = Job(root, config, project, store, ledger, store.later(_run_id()), notes, outcome, say, readings)
             level = sandboxes.level()
             job.facts = {"sandbox": level.name, "sandbox_reasons": list(level.reasons), "tools": _tools()}
             job.facts["limits"] = config.limits.model_dump()
@@ -130,7 +149,6 @@ def _run_id() -> str:
 
 def _tools() -> dict[str, str]:
     import platform
-    import sqlite3
 
     from orchestrator import __version__
     from orchestrator.run.sandboxes import bubblewrap, landlock
@@ -188,4 +206,4 @@ def reopen(root: Path, config: Config, project: str, regressed: dict[str, str]) 
 
 def task_states(root: Path, config: Config) -> dict[str, tuple[str, str]]:
     """Task → (state, fingerprint) over all projects that can be read, without their locks."""
-    return {row.id: (row.state, row.fingerprint) for rows in standing.tasks(config.folder(root, "runs")).values() for row in rows}
+    return standing.tasks(config.folder(root, "runs"))

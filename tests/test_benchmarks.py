@@ -74,3 +74,26 @@ def test_the_generated_prds_are_read_whole_and_need_no_mending() -> None:
         assert problems == ()
         assert sum(len(requirement.criteria) for requirement in prd.requirements) == 7
         assert sum(len(criterion.examples) for requirement in prd.requirements for criterion in requirement.criteria) == 13
+
+
+def test_volume_takes_every_task_to_its_end_and_times_the_commands() -> None:
+    done = benchmarks("volume", "--tasks", "12")
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    assert (result["name"], result["tasks"], result["commands"]["status"]["target"]) == ("volume", 12, 0.5)
+    assert all(rate > 0 for rate in result["rates"].values())
+    assert all(size > 0 for size in result["growth"].values())
+    assert all(command["seconds"] > 0 for command in result["commands"].values())
+    assert result["memory"] > 0
+    assert "orchestrator run, nothing new" in done.stderr
+
+
+def test_steady_looks_at_memory_files_and_the_disk() -> None:
+    done = benchmarks("steady", "--runs", "3")
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    (look,) = result["looks"]
+    assert look["run"] == 3
+    assert look["memory"] > 0
+    assert look["descriptors"] > 0
+    assert result["disk"] == 0, "a run with nothing new writes nothing"

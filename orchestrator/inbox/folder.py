@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -47,6 +47,18 @@ class Scan:
     files: tuple[File, ...]
 
 
+def fresh(text: str, path: str, name: str, fingerprint: str) -> Reading:
+    """What a file of these bytes says, examples that contradict each other among its problems. `name`: the id it had, else ''."""
+    reading = markdown.read(text, path, name)
+    hint = "change one of them; until then its requirement needs a person"
+    found = [Problem(path, each.second.line, "contradiction", _asks_the_same(*each.lines), hint, "note") for each in contradictions.find(reading.prd)]
+    return replace(reading, problems=(*reading.problems, *found))
+
+
+def _asks_the_same(first: int, second: int) -> str:
+    return f"the examples on lines {first} and {second} ask the same and expect different answers"
+
+
 @dataclass(frozen=True)
 class Known:
     """What earlier runs know of the files. An id that came from a file's name outlives a rename of the file."""
@@ -55,6 +67,8 @@ class Known:
     """Path → PRD id."""
     by_fingerprint: Mapping[str, tuple[str, str]]
     """Fingerprint → (path, PRD id)."""
+    read: Callable[[str, str, str, str], Reading] = fresh
+    """`fresh`, or what gives the same more quickly: (text, path, id it had, fingerprint) → Reading."""
 
     def name(self, path: str, fingerprint: str, present: frozenset[str]) -> tuple[str, str]:
         """(id the file had, its old path when it was renamed); '' where nothing is known."""
@@ -198,7 +212,7 @@ def _read(path: Path, limit: int, entry: _Entry, known: Known, present: frozense
         entry.say("not-utf-8", message, "save the file as UTF-8", line=line)
         return
     name, old = known.name(entry.path, entry.fingerprint, present)
-    entry.reading = markdown.read(text, entry.path, name)
+    entry.reading = known.read(text, entry.path, name, entry.fingerprint)
     entry.problems = list(entry.reading.problems)
     if old and entry.reading.prd.id == name:
         entry.say("renamed", f"it was `{old}`; it stays the PRD `{name}`", "nothing is done again", error=False)
@@ -229,10 +243,6 @@ def _check_configured(entry: _Entry, prd: Prd, root: Path, config: Config) -> No
     for key, said in _not_honoured(prd):
         hint = "it changes nothing; the PRD runs without it"
         entry.say("not-honoured", f"`{key}` is {said} in this version", hint, entry.line_of(key), error=False)
-    for found in contradictions.find(prd):
-        first, second = found.lines
-        message = f"the examples on lines {first} and {second} ask the same and expect different answers"
-        entry.say("contradiction", message, "change one of them; until then its requirement needs a person", second, error=False)
 
 
 def _not_honoured(prd: Prd) -> list[tuple[str, str]]:

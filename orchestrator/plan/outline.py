@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 
 from orchestrator.inbox import contradictions
+from orchestrator.inbox.contradictions import Contradiction
 from orchestrator.model import Criterion, Example, Plan, Prd, Question, Requirement, Task
 from orchestrator.plan import graph, held_out
 
@@ -38,7 +39,8 @@ def decompose(prd: Prd, held_out_share: float) -> Plan:
     leader = {key: group[0] for group in groups for key in group}
     edges = {group[0]: list(dict.fromkeys(leader[d] for key in group for d in both[key] if leader[d] != group[0])) for group in groups}
     members = {group[0]: tuple(keys[key] for key in group) for group in groups}
-    tasks = [_task(prd, members[key], edges[key], held_out_share) for key in graph.ordered(edges)]
+    conflicts = contradictions.find(prd)
+    tasks = [_task(prd, members[key], edges[key], held_out_share, conflicts) for key in graph.ordered(edges)]
     if missing := graph.dangling({task.id: task.depends_on for task in tasks}):
         raise ValueError(f"{prd.path}: {missing[0][0]} depends on {missing[0][1]}, which is not in the plan")
     return Plan(prd.id, prd.fingerprint, NAME, tuple(tasks))
@@ -49,7 +51,7 @@ def _is_work(requirement: Requirement) -> bool:
     return requirement.type != "non-functional" or any(criterion.examples for criterion in requirement.criteria)
 
 
-def _task(prd: Prd, requirements: tuple[Requirement, ...], depends_on: list[str], share: float) -> Task:
+def _task(prd: Prd, requirements: tuple[Requirement, ...], depends_on: list[str], share: float, conflicts: tuple[Contradiction, ...]) -> Task:
     first = requirements[0]
     examples = tuple(example for requirement in requirements for criterion in requirement.criteria for example in criterion.examples)
     hidden = held_out.choose(examples, share)
@@ -64,7 +66,7 @@ def _task(prd: Prd, requirements: tuple[Requirement, ...], depends_on: list[str]
         test_file=f"tests/test_{slug(prd.id)}_{slug(first.key)}.py",
         depends_on=tuple(f"{prd.id}#{key}" for key in depends_on),
         fingerprint=fingerprint(requirements),
-        question=_question(prd, requirements, tuple(files)),
+        question=_question(requirements, tuple(files), conflicts),
         complexity=first.complexity,
         inferred=any(requirement.inferred for requirement in requirements),
     )
@@ -207,10 +209,10 @@ def _names(text: str, name: str) -> bool:
 # --- what a person must answer -------------------------------------------------------------------------------------------
 
 
-def _question(prd: Prd, requirements: tuple[Requirement, ...], files: tuple[str, ...]) -> Question | None:
+def _question(requirements: tuple[Requirement, ...], files: tuple[str, ...], conflicts: tuple[Contradiction, ...]) -> Question | None:
     ids = {criterion.id for requirement in requirements for criterion in requirement.criteria}
     found: list[Question] = []
-    for conflict in contradictions.find(prd):
+    for conflict in conflicts:
         first, second = conflict.first, conflict.second
         if {first.id.partition("/")[0], second.id.partition("/")[0]} & ids:
             found.append(

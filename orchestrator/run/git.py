@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ AUTHOR = {
 }
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 LOCAL = {"GIT_ALLOW_PROTOCOL": "file"}
+LOOSE = 8
+"""Objects in one of the 256 folders of loose ones from which on they are packed: some two thousand in all."""
 
 
 class GitError(StoreError):
@@ -101,6 +103,14 @@ class Repository:
         except GitError:
             return False
         return True
+
+    def tidy(self) -> None:
+        """Put loose objects into a pack once there are thousands: a tree that grows by an entry with each commit is kept as differences then.
+        Nothing is dropped, reachable or not. What git cannot pack now stays as it is."""
+        place = self.path / "objects" / "17"
+        if place.is_dir() and len(list(place.iterdir())) >= LOOSE:
+            with suppress(GitError):
+                self.git("-c", "pack.threads=1", "-c", "pack.windowMemory=64m", "repack", "-d", "-q", "--geometric=2")
 
     def diff(self, before: str, after: str) -> str:
         return self.git("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", before, after).decode("utf-8", "replace")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.model import Change, CycleResult, Prd, Task
-from orchestrator.run import examples
 from orchestrator.run.git import Repository
 
 
@@ -72,6 +71,8 @@ def commit_held_out(
 ) -> Commit | None:
     """When a PRD is complete its held-out examples join the committed tests as regression tests. `visible`: task → shown example ids;
     `fresh`: tasks whose tests begin with fresh modules."""
+    from orchestrator.run import examples  # not for those that only read what was committed: `status` is to be quick
+
     changes: list[Change] = []
     for task in tasks:
         hidden = [example for example in task.examples if example.id not in visible.get(task.id, frozenset())]

@@ -5,6 +5,7 @@ The SQL CHECKs, the diagram on the site and the tests come from `MOVES`. A task 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 STATES: dict[str, str] = {
@@ -72,10 +73,14 @@ def move(name: str, source: str) -> Move:
     raise ValueError(f"a task that is {source} cannot be moved by {name!r}")
 
 
-def next_moves(states: dict[str, str], depends_on: dict[str, tuple[str, ...]], questions: frozenset[str]) -> tuple[tuple[str, str], ...]:
-    """(task, move) pairs that follow from the states alone: what becomes ready, skipped, unclear or pending again."""
+def next_moves(
+    states: dict[str, str], depends_on: dict[str, tuple[str, ...]], questions: frozenset[str], among: Iterable[str] | None = None
+) -> tuple[tuple[str, str], ...]:
+    """(task, move) pairs that follow from the states alone: what becomes ready, skipped, unclear or pending again. `among`: only these are looked
+    at; their states and those of what they depend on suffice."""
     found = []
-    for task, state in states.items():
+    for task in states if among is None else among:
+        state = states.get(task)
         upstream = [states.get(name, "done") for name in depends_on.get(task, ())]
         if state == "pending":
             if task in questions:

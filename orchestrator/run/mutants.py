@@ -113,9 +113,13 @@ def reach(source: str, mutants: Iterable[Mutant]) -> dict[str, tuple[int, int]]:
 
 def score(mutation: Mutation) -> float | None:
     """The share of mutants that the tests noticed (killed or endless), 0 to 1; None when none was run."""
-    counted = [mutant for mutant in mutation.mutants if mutant.status != "error"]
-    noticed = [mutant for mutant in counted if mutant.status in ("killed", "timeout")]
-    return len(noticed) / len(counted) if counted else None
+    return share(mutant.status for mutant in mutation.mutants)
+
+
+def share(statuses: Iterable[str]) -> float | None:
+    """The same of the statuses of mutants."""
+    counted = [status for status in statuses if status != "error"]
+    return sum(status in ("killed", "timeout") for status in counted) / len(counted) if counted else None
 
 
 def _in_turns(queues: Iterable[list[Mutant]]) -> Iterator[Mutant]:

@@ -20,7 +20,7 @@ from orchestrator.errors import OrchestratorError, StoreError
 from orchestrator.model import Task
 from orchestrator.run.git import GitError, Repository
 from orchestrator.run.reprove import Flaw
-from orchestrator.save import chain, compose, evidence, health
+from orchestrator.save import chain, evidence, health, junit, light
 from orchestrator.save.evidence import KeptEvidence, TaskEvidence
 from orchestrator.save.reports import ProjectReport, Report, RunReport, TaskRunReport, TurnReport
 from orchestrator.save.store import Store
@@ -269,7 +269,7 @@ def _itself(path: Path, found: RunReport) -> Iterator[Flaw]:
     xml = path.with_suffix(".xml")
     if found.tools.get("orchestrator") == __version__ and found.ended_at:
         try:
-            if read_file(xml) != compose.junit(found).encode("utf-8"):
+            if read_file(xml) != junit.junit(found).encode("utf-8"):
                 yield Flaw("changed-report", "the JUnit form says something else than the JSON report", f"reports/{xml.name}")
         except StoreError as error:
             yield Flaw("missing-report", f"the JUnit form of the run: {error.message}", f"reports/{xml.name}")
@@ -405,7 +405,7 @@ def database_agrees(folder: Path, bundle: TaskEvidence, row: Row) -> Iterator[Fl
         with Store(folder, read_only=True) as store:
             entry = next((item for item in store.results_for(row.task.id, row.fingerprint) if item.cycle == bundle.cycle), None)
             entry = entry or store.result(row.task.id, row.fingerprint)
-            proofs = [proof for fingerprint, proof in store.proofs().values() if fingerprint == row.fingerprint]
+            proofs = light.proved(store, row.task.id, row.fingerprint)
             commits = {commit.id for _, commit, _ in store.commits(row.task.id)}
     except (StoreError, sqlite3.Error, ValueError, TypeError) as error:
         yield Flaw("unreadable", f"the database cannot be read: {str(error).splitlines()[0][:300]}", "project.sqlite")

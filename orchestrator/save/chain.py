@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from orchestrator.errors import StoreError
 from orchestrator.model import Change
 from orchestrator.run import integrate
 from orchestrator.run.git import EMPTY_TREE, GitError, Repository, advertised
-from orchestrator.save import compose, evidence
+from orchestrator.save import compose, evidence, light
 from orchestrator.save.evidence import Committed, KeptEvidence, TaskEvidence
 from orchestrator.save.files import write_atomically
 from orchestrator.save.store import ResultRow, Store, TaskRow
@@ -36,7 +36,8 @@ def extend(store: Store) -> None:
         return
     repository = Repository(store.repository)
     known = names(repository)
-    missing: list[Bundle] = [*_tasks(store, repository, known), *_kept(store, repository, known)]
+    there = frozenset(known)
+    missing: list[Bundle] = [*_tasks(store, repository, there), *_kept(store, repository, there)]
     if len(missing) > 1:
         position = {commit: number for number, commit in enumerate(repository.log("--branches"))}
         missing.sort(key=lambda made: position.get(made.commits[-1].id, len(position)) if made.commits else len(position))
@@ -86,6 +87,7 @@ def append(repository: Repository, made: Bundle) -> None:
     message = f"evidence: {about}\n\nBundle: {name}\nHash: {evidence.hash_of(value)}\n"
     if not repository.move(REF, repository.commit(tree, (tip,) if tip else (), message), tip):
         raise StoreError(f"{REF} of {repository.path} moved while it was written", hint="does something else write this repository?")
+    repository.tidy()
 
 
 def hash_line(message: str) -> str:
@@ -96,10 +98,10 @@ def hash_line(message: str) -> str:
 # --- what lacks a bundle ---------------------------------------------------------------------------------------------------
 
 
-def _tasks(store: Store, repository: Repository, known: Iterable[str]) -> Iterable[TaskEvidence]:
-    for row in store.tasks():
-        if row.state == "done" and evidence.name_of(row.id, row.fingerprint, row.cycle - 1) not in known:
-            entry = store.result(row.id, row.fingerprint)
+def _tasks(store: Store, repository: Repository, known: Container[str]) -> Iterable[TaskEvidence]:
+    for name, fingerprint, cycle in light.done(store):
+        if evidence.name_of(name, fingerprint, cycle) not in known:
+            row, entry = store.task(name), store.result(name, fingerprint)
             commits = commits_of(repository, row, entry) if entry else None
             if entry and commits is not None:
                 yield _task(store, row, entry, commits)
@@ -130,10 +132,7 @@ def committed(repository: Repository, commit: str) -> Committed:
 
 
 def _task(store: Store, row: TaskRow, entry: ResultRow, commits: tuple[Committed, ...]) -> TaskEvidence:
-    report = compose.run_report(store, entry.run)
-    told = [task for task in report.tasks if task.id == row.id and task.fingerprint == row.fingerprint][-1]
-    prd = next(prd for prd, _ in store.prds() if prd.id == row.prd)
-    facts = next(run["facts"] for run in store.runs() if run["id"] == entry.run)
+    prd, facts = light.prd(store, row.prd), light.run(store, entry.run)["facts"]
     return TaskEvidence(
         project=store.folder.name,
         run=entry.run,
@@ -149,12 +148,12 @@ def _task(store: Store, row: TaskRow, entry: ResultRow, commits: tuple[Committed
         fresh=entry.result.fresh,
         finished=_finished(store, row, entry),
         attempt=integrate.attempt_key(entry.result),
-        judged=evidence.judged(told, store.folder),
+        judged=evidence.judged(compose.task_run(store, row, entry), store.folder),
         commits=list(commits),
         sandbox=entry.result.sandbox,
-        sandbox_reasons=report.sandbox_reasons,
-        tools=report.tools,
-        environment=report.environment,
+        sandbox_reasons=facts.get("sandbox_reasons", []),
+        tools=facts.get("tools", {}),
+        environment=facts.get("environment", ""),
         packages=facts.get("packages", []),
         limits=Limits.model_validate(facts["limits"]) if "limits" in facts else None,
         previous="",
@@ -163,20 +162,15 @@ def _task(store: Store, row: TaskRow, entry: ResultRow, commits: tuple[Committed
 
 
 def _finished(store: Store, row: TaskRow, entry: ResultRow) -> list[str]:
-    query = "SELECT DISTINCT task FROM events WHERE target = 'done' AND at <= ?"
-    before = {task for (task,) in store.db.execute(query, (entry.started_at,))} - {row.id}
-    return [
-        evidence.name_of(item.id, item.fingerprint, item.cycle - 1) for item in store.tasks(row.prd) if item.state == "done" and item.id in before
-    ]
+    return [evidence.name_of(*found) for found in light.done_before(store, row.prd, row.id, entry.started_at)]
 
 
-def _kept(store: Store, repository: Repository, known: Iterable[str]) -> Iterable[KeptEvidence]:
-    for row in store.tasks():
-        for fingerprint, commit, _ in store.commits(row.id):
-            if not fingerprint and evidence.kept_name(row.prd, commit.id) not in known and repository.resolve(f"{commit.id}^{{commit}}"):
-                found = committed(repository, commit.id)
-                tests = [evidence.locked(change.path, change.text or "") for change in repository.changes(found.parent, commit.id)]
-                yield KeptEvidence(project=store.folder.name, prd=row.prd, tests=tests, commits=[found], previous="", hash=UNSEALED)
+def _kept(store: Store, repository: Repository, known: Container[str]) -> Iterable[KeptEvidence]:
+    for prd, commit in light.kept(store):
+        if evidence.kept_name(prd, commit) not in known and repository.resolve(f"{commit}^{{commit}}"):
+            found = committed(repository, commit)
+            tests = [evidence.locked(change.path, change.text or "") for change in repository.changes(found.parent, commit)]
+            yield KeptEvidence(project=store.folder.name, prd=prd, tests=tests, commits=[found], previous="", hash=UNSEALED)
 
 
 # --- to carry away ---------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -28,8 +28,8 @@ from orchestrator.model import (
 from orchestrator.plan.outline import slug
 from orchestrator.run.gates import covered
 from orchestrator.run.git import Repository
-from orchestrator.run.mutants import score
-from orchestrator.save import mutation_report
+from orchestrator.run.mutants import score, share
+from orchestrator.save import light, mutation_report
 from orchestrator.save.evidence import path_of
 from orchestrator.save.files import keep, write_atomically
 from orchestrator.save.ledger import Ledger
@@ -76,25 +76,13 @@ def problem(found: Problem) -> ProblemReport:
 
 
 def run_report(store: Store, run: str) -> RunReport:
-    """Everything one run did. The tasks are those it has a result for, or moved to a state that needs a person."""
-    row = next(entry for entry in store.runs() if entry["id"] == run)
+    """What one run did, but for its tasks, which `run_tasks` tells one by one: a run may have thousands."""
+    row, turns = light.run(store, run), light.turns(store, run)
     facts = row["facts"]
-    rows = {task.id: task for task in store.tasks()}
-    paths = {prd.id: prd.path for prd, _ in store.prds()}
-    ended = {task: (state, reason) for task, state, reason in store.events(run)}
-    results = store.results_of(run)
-    last = {entry.result.task: entry for entry in results}
-    told = [entry for entry in results if entry.result.task in rows and (entry is last[entry.result.task] or _has_something(entry.result))]
-    tasks = [_task_run(store, rows[entry.result.task], entry, ended, paths) for entry in told]
-    worked = {task.id for task in tasks}
-    for name, (state, reason) in ended.items():
-        if name in rows and name not in worked and state in ("unclear", "skipped", "retired", "parked", "failed", "done"):
-            tasks.append(_unworked(rows[name], state, reason, row["started_at"], paths))
-    turns = [turn for task in tasks for turn in _turns(task)]
     return RunReport(
         id=run,
         project=store.folder.name,
-        prds=sorted({task.prd for task in tasks}),
+        prds=sorted(light.prds_of(store, run) | {store.task(name).prd for name in _unworked_tasks(store, run)}),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         outcome=row["outcome"],
@@ -103,25 +91,45 @@ def run_report(store: Store, run: str) -> RunReport:
         sandbox_reasons=facts.get("sandbox_reasons", []),
         tools=facts.get("tools", {}),
         environment=facts.get("environment", ""),
-        tasks=tasks,
+        tasks=[],
         turns=len(turns),
-        input_tokens=_sum([turn.input_tokens for turn in turns]),
-        output_tokens=_sum([turn.output_tokens for turn in turns]),
-        usd=_sum([turn.usd for turn in turns]),
-        replayed=any(turn.kind == "recorded" for turn in turns),
-        scripted=any(turn.kind == "scripted" for turn in turns),
+        input_tokens=_sum([tokens for _, tokens, _, _ in turns]),
+        output_tokens=_sum([tokens for _, _, tokens, _ in turns]),
+        usd=_sum([usd for _, _, _, usd in turns]),
+        replayed=any(kind == "recorded" for kind, _, _, _ in turns),
+        scripted=any(kind == "scripted" for kind, _, _, _ in turns),
     )
+
+
+def run_tasks(store: Store, run: str) -> Iterator[TaskRunReport]:
+    """What a run did with each task: those it has a result for, then those it moved to a state that needs a person. One at a time."""
+    paths = light.prds(store)
+    ended = {task: (state, reason) for task, state, reason in store.events(run)}
+    for entry, last in light.results(store, run):
+        if last or _has_something(entry.result):
+            row = store.task(entry.result.task)
+            yield _task_run(store, row, entry, ended.get(row.id, (row.state, ""))[0], paths)
+    started_at = light.run(store, run)["started_at"]
+    for name, (state, reason) in _unworked_tasks(store, run).items():
+        yield _unworked(store.task(name), state, reason, started_at, paths)
+
+
+def _unworked_tasks(store: Store, run: str) -> dict[str, tuple[str, str]]:
+    """Task → (state, reason) of those that the run moved without a cycle to where a person should look."""
+    ended = {task: (state, reason) for task, state, reason in store.events(run)}
+    left = {task: found for task, found in ended.items() if found[0] in ("unclear", "skipped", "retired", "parked", "failed", "done")}
+    worked = light.worked(store, run) if left else frozenset()
+    return {task: found for task, found in left.items() if task not in worked}
+
+
+def task_run(store: Store, row: TaskRow, entry: ResultRow) -> TaskRunReport:
+    """What a run did with one task, as it stands now."""
+    return _task_run(store, row, entry, row.state, light.prds(store))
 
 
 def _has_something(result: CycleResult) -> bool:
     """A cycle that only waited, and was followed by another one in the same run, is not worth telling."""
     return bool(result.attempts or result.written or result.verdict != "parked")
-
-
-def _turns(task: TaskRunReport) -> list[TurnReport]:
-    """Everything that was asked of agents for a task."""
-    found = [turn for answer in (*task.written, *task.attempts) for turn in answer.turns]
-    return [*found, *(task.tidying.turns if task.tidying else [])]
 
 
 def _sum(values: list[Any]) -> Any:
@@ -130,9 +138,8 @@ def _sum(values: list[Any]) -> Any:
     return sum(known) if known or not values else None
 
 
-def _task_run(store: Store, row: TaskRow, entry: ResultRow, ended: dict[str, tuple[str, str]], paths: dict[str, str]) -> TaskRunReport:
+def _task_run(store: Store, row: TaskRow, entry: ResultRow, state: str, paths: dict[str, str]) -> TaskRunReport:
     result, task, folder = entry.result, row.task, store.folder
-    state = ended.get(task.id, (row.state, ""))[0]
     return TaskRunReport(
         id=task.id,
         prd=task.prd,
@@ -274,7 +281,7 @@ def _mutation(item: Mutation, result: CycleResult, folder: Path, cycle: int) -> 
     if not (folder / path).exists():
         write_atomically(folder / path, json.dumps(mutation_report.report(item, sources, tests), indent=1) + "\n")
     mutants = [MutantReport(**asdict(mutant) | {"killed_by": list(mutant.killed_by)}) for mutant in item.mutants]
-    return MutationReport(score=_percent(item), left_out=item.left_out, seconds=round(item.seconds, 3), mutants=mutants, elements=path)
+    return MutationReport(score=_percent(score(item)), left_out=item.left_out, seconds=round(item.seconds, 3), mutants=mutants, elements=path)
 
 
 def _coverage(item: Coverage) -> CoverageReport:
@@ -289,9 +296,8 @@ def _coverage(item: Coverage) -> CoverageReport:
     )
 
 
-def _percent(item: Mutation) -> float | None:
-    share = score(item)
-    return None if share is None else round(100 * share, 1)
+def _percent(noticed: float | None) -> float | None:
+    return None if noticed is None else round(100 * noticed, 1)
 
 
 def _proof(item: Proof) -> ProofReport:
@@ -309,16 +315,15 @@ def _question(question: Question | None, path: str) -> QuestionReport | None:
 
 def project_report(store: Store, root: Path, repository: Repository | None, notes: dict[str, tuple[Problem, ...]]) -> ProjectReport:
     """Where the project stands now. `notes`: PRD id → the inbox's notes about it."""
-    rows = store.tasks()
-    prds = store.prds()
-    paths = {prd.id: prd.path for prd, _ in prds}
-    proofs = store.proofs()
-    by_requirement = {requirement.id: row for row in rows if row.state != "retired" for requirement in row.task.requirements}
-    reports = []
-    for prd, _ in prds:
-        head = repository.resolve(f"refs/heads/prd/{prd.id}") if repository else ""
+    heads = repository.refs("refs/heads/prd") if repository else {}
+    reports, tasks, statuses, target = [], [], [], ""
+    for name, path in light.prds(store).items():
+        prd, rows, measured = light.prd(store, name), store.tasks(name), light.mutations(store, name)
+        proofs, paths = light.proofs(store, name), {name: path}
+        by_requirement = {requirement.id: row for row in rows if row.state != "retired" for requirement in row.task.requirements}
         requirements = [_requirement(store, requirement, by_requirement.get(requirement.id), proofs) for requirement in prd.requirements]
         criteria = [criterion for requirement in requirements for criterion in requirement.criteria]
+        target = target or prd.target.repo
         reports.append(
             PrdReport(
                 id=prd.id,
@@ -326,37 +331,39 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
                 path=prd.path,
                 fingerprint=prd.fingerprint,
                 branch=f"prd/{prd.id}",
-                head=head,
+                head=heads.get(f"refs/heads/prd/{prd.id}", ""),
                 complete=bool(criteria) and all(criterion.state == "proved" for criterion in criteria),
                 context=prd.context,
                 requirements=requirements,
                 notes=[problem(note) for note in notes.get(prd.id, ())],
-                retired=[row.id for row in rows if row.prd == prd.id and row.state == "retired"],
+                retired=[row.id for row in rows if row.state == "retired"],
             )
         )
-    results = {row.id: store.result(row.id, row.fingerprint) for row in rows if row.state == "done"}
-    measured = {name: entry.result.mutation for name, entry in results.items() if entry and entry.result.mutation}
+        tasks += [_task(row, paths, measured.get(row.id)) for row in rows]
+        statuses += [mutant.status for item in measured.values() for mutant in item.mutants]
     runs = store.runs()
     turns, kinds = asked(store)
     latest = runs[0]["facts"] if runs else {}
     return ProjectReport(
         project=store.folder.name,
-        repo=_relative(repository.path, root) if repository else "",
-        target=next((prd.target.repo for prd, _ in prds if prd.target.repo), ""),
+        repo=relative(repository.path, root) if repository else "",
+        target=target,
         sandbox=latest.get("sandbox", ""),
         prds=reports,
-        tasks=[_task(row, paths, measured.get(row.id)) for row in rows],
-        mutation=_percent(Mutation(tuple(mutant for item in measured.values() for mutant in item.mutants), 0, 0.0)),
+        tasks=tasks,
+        mutation=_percent(share(statuses)),
         runs=[_summary(store, row) for row in runs],
         sandbox_reasons=latest.get("sandbox_reasons", []),
         quarantine=[QuarantineReport(**asdict(item)) for item in store.quarantined()],
-        spending=_spending(Ledger(store.folder.parent, Budgets()), store.folder.name),
+        spending=spending(store),
         turns=turns,
         kinds=list(kinds),
     )
 
 
-def _spending(ledger: Ledger, project: str) -> SpendingReport | None:
+def spending(store: Store) -> SpendingReport | None:
+    """What the turns of the project used; None when there was none."""
+    ledger, project = Ledger(store.folder.parent, Budgets()), store.folder.name
     spent = ledger.spent_by("project", project)
     if not spent.turns and not spent.seconds:
         return None
@@ -366,7 +373,7 @@ def _spending(ledger: Ledger, project: str) -> SpendingReport | None:
     return SpendingReport(turns=spent.turns, tokens=spent.tokens, usd=dollars, minutes=minutes, lost=lost, unknown_tokens=tokens, unknown_usd=usd)
 
 
-def _relative(path: Path, root: Path) -> str:
+def relative(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
@@ -426,7 +433,7 @@ def _task(row: TaskRow, paths: dict[str, str], measured: Mutation | None) -> Tas
         attempts=row.attempts,
         last_run=row.last_run,
         question=_question(row.question if row.state == "unclear" else None, paths.get(row.prd, "")),
-        mutation=_percent(measured) if measured else None,
+        mutation=_percent(score(measured)) if measured else None,
         parked_until=row.parked_until,
     )
 
@@ -445,37 +452,3 @@ def _summary(store: Store, row: dict[str, Any]) -> RunSummary:
         replayed=summary.get("replayed", False),
         scripted=summary.get("scripted", False),
     )
-
-
-# --- JUnit XML -------------------------------------------------------------------------------------------------------------
-
-
-def junit(report: RunReport) -> str:
-    """The run's last observation of every test and example, as JUnit XML: a suite per task."""
-    from xml.etree import ElementTree
-
-    top = ElementTree.Element("testsuites", name=report.id)
-    for task in report.tasks:
-        cases: dict[str, OutcomeReport] = {}
-        final = task.tidying.observations if task.tidying and task.tidying.kept else []
-        observations = [*task.red, *(observation for attempt in task.attempts for observation in attempt.observations), *final]
-        for observation in observations:
-            if observation.step != "check_red":
-                cases |= {outcome.id: outcome for outcome in observation.outcomes}
-        failed = [outcome for outcome in cases.values() if outcome.outcome != "passed"]
-        suite = ElementTree.SubElement(
-            top, "testsuite", name=task.id, tests=str(len(cases)), failures=str(len(failed)), errors="0", skipped="0", time=f"{task.seconds:.3f}",
-            timestamp=task.started_at.removesuffix("Z").partition(".")[0],
-        )  # fmt: skip
-        for outcome in cases.values():
-            case = ElementTree.SubElement(suite, "testcase", classname=_clean(task.id), name=_clean(outcome.id), time="0")
-            if outcome.outcome != "passed":
-                failure = ElementTree.SubElement(case, "failure", type=_clean(outcome.kind or outcome.outcome), message=_clean(outcome.message[:500]))
-                failure.text = _clean(outcome.message)
-    ElementTree.indent(top)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(top, encoding="unicode") + "\n"
-
-
-def _clean(text: str) -> str:
-    """Without the characters XML 1.0 cannot hold."""
-    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "�", text)

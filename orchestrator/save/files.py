@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from orchestrator.save.reports import Text
 
@@ -14,17 +17,28 @@ INLINE = 4096
 
 def write_atomically(path: Path, data: str | bytes) -> None:
     """Write to a temporary name, fsync, rename. Where that fails, for example on a full disk, nothing is left of it."""
+    with writing(path) as stream:
+        stream.write(encoded(data) if isinstance(data, str) else data)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """The same for what is written in pieces; when that fails, the old file stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as stream:
-            stream.write(data.encode("utf-8", "replace") if isinstance(data, str) else data)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)
-    except OSError:
+    finally:
         part.unlink(missing_ok=True)
-        raise
+
+
+def encoded(text: str) -> bytes:
+    """UTF-8; half a surrogate pair becomes `?`."""
+    return text.encode("utf-8", "replace")
 
 
 def keep(folder: Path, text: str) -> Text:

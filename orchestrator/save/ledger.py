@@ -265,8 +265,10 @@ class Ledger:
             return str(scope)
 
     def end_run(self, name: str) -> None:
+        """The run has ended by itself. One that asked nobody for anything leaves no trace: most runs of a watcher find nothing new."""
         with self._transaction() as db:
             db.execute("UPDATE runs SET ended_at = ? WHERE id = ?", (time.time(), name))
+            db.execute("DELETE FROM runs WHERE id = ? AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.scope = runs.scope)", (name,))
 
     # --- reading -------------------------------------------------------------------------------------------------------
 

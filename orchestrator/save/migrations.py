@@ -108,6 +108,22 @@ def m004_pruned(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE pruned (task TEXT NOT NULL, fingerprint TEXT NOT NULL, cycle INTEGER NOT NULL, PRIMARY KEY (task, fingerprint)) STRICT")
 
 
+def m005_many_tasks(db: sqlite3.Connection) -> None:
+    """What is asked again and again is answered from indexes, however many tasks there are."""
+    for statement in (
+        "CREATE INDEX tasks_by_prd ON tasks (prd, position, id, state)",
+        "CREATE INDEX tasks_by_criteria ON tasks (state, criteria, id, fingerprint)",
+        "CREATE INDEX proofs_by_task ON proofs (task, fingerprint)",
+        "CREATE INDEX commits_by_task ON commits (task, position)",
+        "CREATE INDEX commits_by_position ON commits (position)",
+        "CREATE INDEX commits_kept ON commits (task) WHERE fingerprint = ''",
+        "CREATE INDEX turns_by_run ON turns (run)",
+        "DROP INDEX events_by_task",
+        "CREATE INDEX events_by_task ON events (task, at)",
+    ):
+        db.execute(statement)
+
+
 def l001_first(db: sqlite3.Connection) -> None:
     """The ledger: turns and what they cost, what breakers look at, runs under way, what was warned of."""
     for statement in (
@@ -144,7 +160,7 @@ def l001_first(db: sqlite3.Connection) -> None:
 
 
 Migration = Callable[[sqlite3.Connection], None]
-PROJECT: tuple[Migration, ...] = (m001_first, m002_evidence, m003_waiting, m004_pruned)
+PROJECT: tuple[Migration, ...] = (m001_first, m002_evidence, m003_waiting, m004_pruned, m005_many_tasks)
 LEDGER: tuple[Migration, ...] = (l001_first,)
 
 

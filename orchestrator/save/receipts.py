@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from orchestrator.inbox.folder import Known, Scan
+from orchestrator.inbox.folder import Known, Scan, fresh
+from orchestrator.inbox.markdown import Reading
 from orchestrator.model import Problem
 from orchestrator.save import aside, compose, standing
 from orchestrator.save.clock import now
@@ -39,14 +41,15 @@ def mend(runs: Path) -> tuple[str, ...]:
     return (f"{path}: {why}; written anew" + (f" (set aside in {place})" if place else ""),)
 
 
-def known(runs: Path) -> Known:
-    """What the receipts know of ids, for the inbox's next scan; where they are lost, what the databases know."""
+def known(runs: Path, reader: Callable[[str, str, str, str], Reading] = fresh) -> Known:
+    """What the receipts know of ids, for the inbox's next scan; where they are lost, what the databases know. `reader`: how files are read."""
     if not (runs / FILE).exists():
-        return standing.known(runs)
+        return replace(standing.known(runs), read=reader)
     receipts = [receipt for receipt in read(runs).receipts if receipt.prd]
     return Known(
         {receipt.path: receipt.prd for receipt in receipts if receipt.state != "gone"},
         {receipt.fingerprint: (receipt.path, receipt.prd) for receipt in sorted(receipts, key=lambda receipt: receipt.state != "gone")},
+        reader,
     )
 
 

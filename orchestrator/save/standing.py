@@ -7,47 +7,47 @@ from pathlib import Path
 from orchestrator import faults
 from orchestrator.errors import StoreError
 from orchestrator.inbox.folder import Known
+from orchestrator.save import light
 from orchestrator.save.health import FILE
 from orchestrator.save.reports import ProjectReport
-from orchestrator.save.store import Store, TaskRow
+from orchestrator.save.store import Store
 
 
-def tasks(runs: Path) -> dict[str, tuple[TaskRow, ...]]:
-    """Project → its tasks, for each whose database can be read."""
-    found = {}
+def tasks(runs: Path) -> dict[str, tuple[str, str]]:
+    """Task → (state, fingerprint), of each project whose database can be read."""
+    found: dict[str, tuple[str, str]] = {}
     for path in sorted(runs.glob(f"*/{FILE}")):
         try:
             with faults.recognised(path), Store(path.parent, read_only=True) as store:
-                found[path.parent.name] = store.tasks()
+                found |= light.standing(store)
         except StoreError:
             continue
     return found
 
 
 def complete(runs: Path) -> set[str]:
-    """PRDs whose every task is done, as the projects' reports say, or the database of a project whose report cannot be read."""
+    """PRDs whose every task is done, as the databases say, or the report of a project whose database cannot be read."""
     found: set[str] = set()
     for folder in sorted(path for path in runs.glob("*") if path.is_dir()):
-        try:
-            told = ProjectReport.model_validate_json((folder / "reports" / "project.json").read_bytes()).tasks
-            pairs = [(task.prd, task.state) for task in told]
-        except (OSError, ValueError):
-            pairs = _of_database(folder)
         states: dict[str, set[str]] = {}
-        for prd, state in pairs:
+        for prd, state in _pairs(folder):
             states.setdefault(prd, set()).add(state)
         found |= {prd for prd, kinds in states.items() if kinds - {"retired"} == {"done"}}
     return found
 
 
-def _of_database(folder: Path) -> list[tuple[str, str]]:
-    if not (folder / FILE).exists():
-        return []
+def _pairs(folder: Path) -> set[tuple[str, str]]:
+    """(PRD, state of a task of it)."""
+    if (folder / FILE).exists():
+        try:
+            with faults.recognised(folder), Store(folder, read_only=True) as store:
+                return light.pairs(store)
+        except StoreError:
+            pass
     try:
-        with faults.recognised(folder), Store(folder, read_only=True) as store:
-            return [(row.prd, row.state) for row in store.tasks()]
-    except StoreError:
-        return []
+        return {(task.prd, task.state) for task in ProjectReport.model_validate_json((folder / "reports" / "project.json").read_bytes()).tasks}
+    except (OSError, ValueError):
+        return set()
 
 
 def known(runs: Path) -> Known:
@@ -57,9 +57,9 @@ def known(runs: Path) -> Known:
     for path in sorted(runs.glob(f"*/{FILE}")):
         try:
             with faults.recognised(path), Store(path.parent, read_only=True) as store:
-                for prd, _ in store.prds():
-                    paths[prd.path] = prd.id
-                    contents[prd.fingerprint] = (prd.path, prd.id)
+                for name, path_of, fingerprint in light.files(store):
+                    paths[path_of] = name
+                    contents[fingerprint] = (path_of, name)
         except StoreError:
             continue
     return Known(paths, contents)

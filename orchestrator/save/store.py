@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ from typing import Any
 
 from orchestrator import faults
 from orchestrator.errors import StoreError
-from orchestrator.model import AgentTurn, CycleResult, Plan, Prd, Proof, Question, Task
+from orchestrator.model import AgentTurn, CycleResult, Plan, Prd, Question, Task
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit
 from orchestrator.run.limits import TIDY_TURN
@@ -133,10 +134,13 @@ class Store:
         return self._db
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, waits: bool = True) -> Iterator[None]:
+        """`waits`: until it is on the disk. Else the next that waits takes it along: for what would be made again were it lost with the machine."""
+        self.db.execute(f"PRAGMA synchronous = {'FULL' if waits else 'NORMAL'}")
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self.db.execute(f"PRAGMA user_version = {secrets.randbits(31)}")
             self.db.execute("COMMIT")
         except BaseException:
             if self.db.in_transaction:  # on a full disk SQLite has rolled back by itself
@@ -151,33 +155,41 @@ class Store:
     # --- plans and tasks -----------------------------------------------------------------------------------------------
 
     def save_plan(self, prd: Prd, plan: Plan, run: str) -> None:
-        """Plan and PRD as they are now; tasks are added, changed or retired, each by its move."""
+        """Plan and PRD as they are now; tasks are added, changed or retired, each by its move. What is known already is not written again."""
+        texts = (prd.path, prd.fingerprint, to_json(prd), to_json(plan))
+        if self.db.execute("SELECT path, fingerprint, prd, plan FROM prds WHERE id = ?", (prd.id,)).fetchone() == texts:
+            states = self.states(prd.id)
+            if {name for name, state in states.items() if state != "retired"} == {task.id for task in plan.tasks}:
+                return
         with self.transaction():
             self.db.execute(
                 "INSERT INTO prds (id, path, fingerprint, prd, plan, planned_at) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET path = excluded.path, "
                 "planned_at = iif(fingerprint = excluded.fingerprint, planned_at, excluded.planned_at), "
                 "fingerprint = excluded.fingerprint, prd = excluded.prd, plan = excluded.plan",
-                (prd.id, prd.path, prd.fingerprint, to_json(prd), to_json(plan), self.now()),
+                (prd.id, *texts, self.now()),
             )
-            known = {row.id: row for row in self.tasks(prd.id)}
+            columns = "id, position, state, fingerprint, task, json_extract(task, '$.question.text')"
+            known = {row[0]: row[1:] for row in self.db.execute(f"SELECT {columns} FROM tasks WHERE prd = ?", (prd.id,))}
             for position, task in enumerate(plan.tasks):
                 before = known.pop(task.id, None)
                 question = to_json(task.question) if task.question else None
+                text = to_json(task)
                 if before is None:
                     self.db.execute(
                         "INSERT INTO tasks (id, prd, position, state, fingerprint, task, question, criteria) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?)",
-                        (task.id, prd.id, position, task.fingerprint, to_json(task), question, len(task.criteria)),
+                        (task.id, prd.id, position, task.fingerprint, text, question, len(task.criteria)),
                     )
                     continue
-                asked = before.task.question
-                self.db.execute(
-                    "UPDATE tasks SET position = ?, task = ?, criteria = ? WHERE id = ?", (position, to_json(task), len(task.criteria), task.id)
-                )
-                if before.state == "retired":
+                place, state, fingerprint, told, asked = before
+                if (place, told) != (position, text):
+                    self.db.execute(
+                        "UPDATE tasks SET position = ?, task = ?, criteria = ? WHERE id = ?", (position, text, len(task.criteria), task.id)
+                    )
+                if state == "retired":
                     self._move(task.id, "returned", run, "its requirement is in the text again")
-                elif before.fingerprint != task.fingerprint or (asked and asked.text) != (task.question and task.question.text):
-                    self._changed(before, run)
+                elif fingerprint != task.fingerprint or asked != (task.question and task.question.text):
+                    self._changed(task.id, state, run)
                 else:
                     continue
                 self.db.execute(  # an earlier wording may come back: its cycles go on being counted, so that no two results share a number
@@ -186,27 +198,22 @@ class Store:
                     "(SELECT coalesce(max(cycle), 0) FROM pruned WHERE task = ?3 AND fingerprint = ?1)) WHERE id = ?3",
                     (task.fingerprint, question, task.id),
                 )
-            for row in known.values():
-                if row.state != "retired":
-                    self._move(row.id, "retired", run, "its requirement is no longer in the text")
+            for name, (_, state, *_rest) in known.items():
+                if state != "retired":
+                    self._move(name, "retired", run, "its requirement is no longer in the text")
 
-    def _changed(self, row: TaskRow, run: str) -> None:
-        if row.state == "running":
-            self._move(row.id, "reclaimed", run, "its requirement changed")
-            self._move(row.id, "changed", run, "its requirement changed")
-        elif row.state == "unclear":
-            self._move(row.id, "answered", run, "the PRD changed")
-        elif row.state == "skipped":
-            self._move(row.id, "upstream recovered", run, "its requirement changed")
-        elif row.state != "pending":
-            self._move(row.id, "changed", run, "its requirement changed")
+    def _changed(self, task: str, state: str, run: str) -> None:
+        names = {"pending": (), "running": ("reclaimed", "changed"), "unclear": ("answered",), "skipped": ("upstream recovered",)}
+        for name in names.get(state, ("changed",)):
+            self._move(task, name, run, "the PRD changed" if state == "unclear" else "its requirement changed")
 
     def prds(self) -> tuple[tuple[Prd, Plan], ...]:
         rows = self.db.execute("SELECT prd, plan FROM prds ORDER BY id").fetchall()
         return tuple((from_json(Prd, prd), from_json(Plan, plan)) for prd, plan in rows)
 
     def tasks(self, prd: str | None = None) -> tuple[TaskRow, ...]:
-        rows = self.db.execute(f"SELECT {TASK} FROM tasks WHERE ? IS NULL OR prd = ? ORDER BY prd, position, id", (prd, prd))
+        where, values = ("", ()) if prd is None else ("WHERE prd = ?", (prd,))
+        rows = self.db.execute(f"SELECT {TASK} FROM tasks {where} ORDER BY prd, position, id", values)
         return tuple(_task(row) for row in rows)
 
     def task(self, name: str) -> TaskRow:
@@ -218,18 +225,13 @@ class Store:
 
     def in_state(self, state: str, prd: str | None = None) -> tuple[str, ...]:
         """Ids of the tasks in a state, in plan order."""
-        query = "SELECT id FROM tasks WHERE state = ?1 AND (?2 IS NULL OR prd = ?2) ORDER BY prd, position, id"
-        return tuple(name for (name,) in self.db.execute(query, (state, prd)))
+        where, values = ("", (state,)) if prd is None else ("AND prd = ?", (state, prd))
+        return tuple(name for (name,) in self.db.execute(f"SELECT id FROM tasks WHERE state = ? {where} ORDER BY prd, position, id", values))
 
     def parked(self, prd: str) -> tuple[tuple[str, str], ...]:
         """(task, until when) of the parked tasks of a PRD; '' is until the next run."""
         rows = self.db.execute("SELECT id, parked_until FROM tasks WHERE state = 'parked' AND prd = ? ORDER BY position", (prd,))
         return tuple((name, until) for name, until in rows)
-
-    def reason(self, task: str) -> str:
-        """Why it is in its state."""
-        (reason,) = self.db.execute("SELECT reason FROM tasks WHERE id = ?", (task,)).fetchone()
-        return str(reason)
 
     def moves(self, task: str, name: str) -> int:
         """How often a task was moved like that since it was last worded as it is."""
@@ -246,8 +248,14 @@ class Store:
     def move(self, task: str, name: str, run: str, reason: str = "", question: Question | None = None, until: float | None = None) -> None:
         """One move and its event; `until`: seconds since the epoch at which a parked task is tried again. Raises ValueError when the state machine
         has no such move."""
-        with self.transaction():
+        with self.transaction(waits=name != "started"):
             self._move(task, name, run, reason, question, until)
+
+    def move_each(self, moves: Iterable[tuple[str, str, Question | None]], run: str) -> None:
+        """Moves that follow from the states alone, in one transaction: (task, move, the question that is its reason)."""
+        with self.transaction(waits=False):
+            for task, name, question in moves:
+                self._move(task, name, run, question.text if question else "", question)
 
     def _move(self, task: str, name: str, run: str, reason: str = "", question: Question | None = None, until: float | None = None) -> None:
         (state,) = self.db.execute("SELECT state FROM tasks WHERE id = ?", (task,)).fetchone()
@@ -301,10 +309,7 @@ class Store:
                 raise StoreError(f"{row.id}: a result of cycle {row.cycle} is already recorded") from None
             turn_rows(self.db, row.id, row.fingerprint, row.cycle, run, row.prd, result)
             last = result.attempts[-1].number if result.attempts else row.attempts
-            self.db.execute(
-                "UPDATE tasks SET attempts = ?, last_run = ?, cycle = cycle + 1 WHERE id = ?",
-                (last, run, row.id),
-            )
+            self.db.execute("UPDATE tasks SET attempts = ?, last_run = ?, cycle = cycle + 1 WHERE id = ?", (last, run, row.id))
             self._quarantine(run, result, quarantine_days)
             self._move(row.id, move, run, result.reason, result.question, result.until)
 
@@ -329,7 +334,7 @@ class Store:
             self.db.execute("UPDATE prds SET kept = fingerprint WHERE id = ?", (prd,))
 
     def save_commits(self, task: str, fingerprint: str, commits: tuple[Commit, ...], branch: str) -> None:
-        (start,) = self.db.execute("SELECT count(*) FROM commits").fetchone()
+        (start,) = self.db.execute("SELECT coalesce(max(position) + 1, 0) FROM commits").fetchone()
         for offset, commit in enumerate(commits):
             self.db.execute(
                 "INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -342,7 +347,7 @@ class Store:
             f"SELECT {RESULT} FROM results WHERE task = ? AND fingerprint = ? ORDER BY cycle DESC LIMIT 1",
             (task, fingerprint),
         ).fetchone()
-        return _result(row) if row else None
+        return result_row(row) if row else None
 
     def results_for(self, task: str, fingerprint: str) -> tuple[ResultRow, ...]:
         """Every result of a task since it was worded as it is now, oldest first; not those from before it was changed and changed back."""
@@ -351,16 +356,7 @@ class Store:
             "(SELECT coalesce(max(at), '') FROM events WHERE task = ?1 AND move IN ('changed', 'returned', 'answered')) ORDER BY cycle",
             (task, fingerprint),
         )
-        return tuple(_result(row) for row in rows)
-
-    def results_of(self, run: str) -> tuple[ResultRow, ...]:
-        rows = self.db.execute(f"SELECT {RESULT} FROM results WHERE run = ? ORDER BY started_at, task", (run,))
-        return tuple(_result(row) for row in rows)
-
-    def proofs(self) -> dict[str, tuple[str, Proof]]:
-        """Criterion → (fingerprint of the task it was proved for, proof)."""
-        rows = self.db.execute("SELECT criterion, fingerprint, proof FROM proofs")
-        return {criterion: (fingerprint, from_json(Proof, proof)) for criterion, fingerprint, proof in rows}
+        return tuple(result_row(row) for row in rows)
 
     def commits(self, task: str) -> tuple[tuple[str, Commit, str], ...]:
         """(fingerprint, commit, branch) of a task, oldest first."""
@@ -395,7 +391,7 @@ class Store:
 
     def set_facts(self, run: str, facts: dict[str, Any]) -> None:
         """Facts of the run so far; its summary stays."""
-        with self.transaction():
+        with self.transaction(waits=False):
             self.db.execute("UPDATE runs SET facts = json_patch(facts, ?) WHERE id = ?", (json.dumps(facts), run))
 
     def last_event(self, run: str) -> str:
@@ -431,7 +427,8 @@ def _task(row: tuple[Any, ...]) -> TaskRow:
     return TaskRow(id, prd, state, fingerprint, from_json(Task, task), reason, from_json(Question, question) if question else None, *rest)
 
 
-def _result(row: tuple[Any, ...]) -> ResultRow:
+def result_row(row: tuple[Any, ...]) -> ResultRow:
+    """From the columns of RESULT."""
     run, cycle, started_at, result, *trees = row
     return ResultRow(run, cycle, started_at, from_json(CycleResult, result), *trees)
 

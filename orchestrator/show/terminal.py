@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from orchestrator.model import Plan, Prd, Problem, Task
-from orchestrator.save.reports import ProjectReport
+
+if TYPE_CHECKING:
+    from orchestrator.save.reports import ProjectReport
 
 
 def problems(found: Iterable[Problem]) -> str:

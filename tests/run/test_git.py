@@ -170,3 +170,23 @@ def test_a_wording_that_came_back_is_committed_anew(repository: git.Repository) 
     assert not {commit.id for commit in one} & {commit.id for commit in third}
     assert repository.read(repository.tree(BRANCH), "shop.py") == "x = 1\n"
     assert integrate.integrate(repository, BRANCH, TASK, again) == third
+
+
+def test_thousands_of_loose_objects_are_packed_and_none_is_lost(repository: git.Repository, tmp_path: Path) -> None:
+    def loose() -> int:
+        return sum(1 for path in (repository.path / "objects").glob("[0-9a-f][0-9a-f]/*"))
+
+    repository.tidy()
+    before = loose()
+    assert before > 0, "a few are left alone"
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for number in range(256 * git.LOOSE * 2):
+        (texts / str(number)).write_text(f"{number}\n" * 9)
+    listed = "".join(f"{texts / str(number)}\n" for number in range(256 * git.LOOSE * 2))
+    blobs = repository.git("-c", "core.fsync=none", "hash-object", "-w", "--stdin-paths", stdin=listed.encode()).decode().split()
+    assert loose() == before + len(blobs)
+    repository.tidy()
+    assert loose() == 0
+    assert repository.resolve("refs/heads/main^{tree}") == git.EMPTY_TREE
+    assert repository.git("cat-file", "--batch-check", stdin="\n".join(blobs).encode()).decode().count(" blob ") == len(blobs), "nothing named them"

@@ -208,3 +208,14 @@ def test_whatever_happens_no_budget_is_exceeded(
             ledger.lose(turn.key)
         assert all(ledger.spent_by("prd", name).tokens <= most for name in "pq")
         assert ledger.spent_by("run", "r").turns <= turns
+
+
+def test_a_run_that_asked_nobody_leaves_no_trace_in_the_ledger(tmp_path: Path) -> None:
+    first = Ledger(tmp_path, Budgets(), "r1")
+    first.begin_run("r1")
+    take(first, asked("1"), answer(90))
+    first.end_run("r1")
+    first.begin_run("r2")
+    assert first.last_scope() == "r2"
+    first.end_run("r2")
+    assert first.last_scope() == "r1"
