@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from orchestrator.model import (
     TestOutcome,
     Usage,
 )
+from orchestrator.run import git
 
 ENVIRONMENTS = Path(os.environ.get("ORCHESTRATOR_TEST_ENVIRONMENTS", REPOSITORY / ".venv" / "test-environments"))
 """Shared with the tests, so that an installation by pip is never measured."""
@@ -339,6 +341,24 @@ def _seen(step: Step, what: str, names: list[str], outcome: str) -> Observation:
 def digest(text: str) -> str:
     """64 hexadecimal digits that belong to a text."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def repository(folder: Path, prds: Iterable[str], bundles: Sequence[str]) -> None:
+    """A project's repository as runs leave it, but for what no command reads that is measured: a branch for each PRD, and a chain of evidence of one
+    commit that holds bundles of these names. `folder`: the project's."""
+    place = git.open_repository(folder / "repo.git", "", "main")
+    parts = [_commit(f"refs/heads/prd/{prd}", {f"{prd}.py": "pass\n"}) for prd in prds]
+    parts.append(_commit("refs/orchestrator/evidence", {f"evidence/{name}": f"{name}\n" * 300 for name in bundles}))
+    place.git("fast-import", "--quiet", stdin="".join(parts).encode())
+    (folder / "evidence").mkdir()
+    for name in bundles:
+        (folder / "evidence" / name).write_text(f"{name}\n" * 300)
+
+
+def _commit(ref: str, files: dict[str, str]) -> str:
+    """For `git fast-import`; ASCII only."""
+    texts = "".join(f"M 644 inline {path}\ndata {len(text)}\n{text}\n" for path, text in files.items())
+    return f"commit {ref}\ncommitter bench <bench@localhost> 0 +0000\ndata 3\nall\n{texts}\n"
 
 
 def changing(root: Path) -> Path:

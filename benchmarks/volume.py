@@ -129,6 +129,7 @@ def live(root: Path) -> dict[str, Any]:
     """Every task of a working folder from its PRD to `done`: {"stored", "besides": seconds by part, "peak", "growth": bytes, "done": tasks}."""
     from orchestrator import config, job, pipeline
     from orchestrator.run.integrate import Commit
+    from orchestrator.save import evidence, light
     from orchestrator.save.clock import now
     from orchestrator.save.ledger import ledger_of
     from orchestrator.save.store import Store
@@ -169,6 +170,7 @@ def live(root: Path) -> dict[str, Any]:
                 with besides.on("reports, so that they take a small part of a run"):
                     job.report(work)
             store.keep(prd.id, plans[0][1].tasks[-1].id, None, f"prd/{prd.id}")
+        inputs.repository(store.folder, [prd.id for prd, _ in plans], [evidence.name_of(*done) for done in light.done(store)])
         with besides.on("the last reports"):
             job.close(work, job.kind(work))
         done = len(store.in_state("done"))
@@ -182,7 +184,7 @@ def _quiet(line: str) -> None:
 
 def _growth(root: Path, tasks: int) -> dict[str, float]:
     folder = root / "runs" / PROJECT
-    parts = {"database": "project.sqlite*", "reports": "reports/*", "artifacts": "artifacts/**/*"}
+    parts = {"database": "project.sqlite*", "reports": "reports/*", "record": "reports/record/**/*", "artifacts": "artifacts/**/*"}
     return {name: sum(path.stat().st_size for path in folder.glob(pattern) if path.is_file()) / tasks for name, pattern in parts.items()}
 
 

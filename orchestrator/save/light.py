@@ -140,6 +140,11 @@ def unended(store: Store) -> list[tuple[str, str]]:
     return store.db.execute("SELECT id, started_at FROM runs WHERE ended_at = '' ORDER BY id DESC").fetchall()
 
 
+def ended(store: Store) -> list[str]:
+    """Runs that have an end, newest first."""
+    return [name for (name,) in store.db.execute("SELECT id FROM runs WHERE ended_at != '' ORDER BY id DESC")]
+
+
 def last_ended(store: Store) -> tuple[str, str] | None:
     """(run, when it ended) of the newest run, when that has ended."""
     row = store.db.execute("SELECT id, ended_at FROM runs ORDER BY id DESC LIMIT 1").fetchone()

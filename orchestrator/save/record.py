@@ -12,15 +12,17 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import StoreError
 from orchestrator.save.evidence import name_of
-from orchestrator.save.files import write_atomically
+from orchestrator.save.files import write_atomically, writing
 from orchestrator.save.health import STANDING as STANDING
 
 VERSION = 1
+HASH = '\n "hash": "'
 RESULTS = "reports/record/results"
 JSON_COLUMNS = {
     "prds": {"prd", "plan"},
@@ -36,41 +38,82 @@ Row = dict[str, Any]
 
 def write(db: sqlite3.Connection, folder: Path) -> None:
     """Bring the record up to date. `folder`: the project's."""
+    results(db, folder)
+    standing(db, folder)
+
+
+def results(db: sqlite3.Connection, folder: Path) -> None:
+    """A file for each result that has none."""
     for task, fingerprint, cycle in db.execute("SELECT task, fingerprint, cycle FROM results").fetchall():
         path = folder / RESULTS / name_of(task, fingerprint, cycle)
         if not path.exists():
-            cursor = db.execute("SELECT * FROM results WHERE task = ? AND fingerprint = ? AND cycle = ?", (task, fingerprint, cycle))
-            write_atomically(path, sealed({"kind": "result", "row": _rows("results", cursor)[0]}))
+            (row,) = _rows(db, "results", "WHERE task = ? AND fingerprint = ? AND cycle = ?", (task, fingerprint, cycle))
+            write_atomically(path, sealed({"kind": "result", "row": row}))
+
+
+def standing(db: sqlite3.Connection, folder: Path) -> None:
+    """Every other table, row by row: there may be many."""
     tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()]
-    held = {name: _rows(name, db.execute(f'SELECT * FROM "{name}"')) for name in tables if name not in ("results", "migrations")}
+    held = {name: _rows(db, name) for name in tables if name not in ("results", "migrations")}
     applied = [name for (name,) in db.execute("SELECT name FROM migrations ORDER BY name").fetchall()]
-    text = sealed({"kind": "standing", "project": folder.name, "migrations": applied, "tables": held})
-    path = folder / STANDING
-    if not path.exists() or path.read_bytes() != text.encode():
-        write_atomically(path, text)
+    (moves,) = db.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
+    with writing(folder / STANDING) as stream:
+        for piece in _pieces({"kind": "standing", "project": folder.name, "migrations": applied, "moves": moves, "tables": held}):
+            stream.write(piece.encode())
 
 
-def _rows(table: str, cursor: sqlite3.Cursor) -> list[Row]:
+def _rows(db: sqlite3.Connection, table: str, where: str = "", values: tuple[Any, ...] = ()) -> Iterator[Row]:
+    cursor = db.execute(f'SELECT * FROM "{table}" {where}', values)
     names, shown = [column[0] for column in cursor.description], JSON_COLUMNS.get(table, set())
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return [{name: json.loads(value) if name in shown and value is not None else value for name, value in row.items()} for row in rows]
-
-
-def _text(value: dict[str, Any]) -> str:
-    """Keys in the order they have: a run's facts keep theirs, and so does its report."""
-    return json.dumps(value, indent=1) + "\n"
+    for row in cursor:
+        found = zip(names, row, strict=True)
+        yield {name: json.loads(value) if name in shown and value is not None else value for name, value in found}
 
 
 def sealed(value: dict[str, Any]) -> str:
     """The text of a file of the record, version and hash put in."""
-    whole = {"version": VERSION, **value}
-    return _text({**whole, "hash": hashlib.sha256(_text(whole).encode()).hexdigest()})
+    return "".join(_pieces(value))
+
+
+def _pieces(value: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each entry, and for each row of each table; last the hash of all that stands before it. Keys keep their order: a run's facts
+    keep theirs, and so does its report."""
+    digest = hashlib.sha256()
+    for piece in _body({"version": VERSION, **value}):
+        digest.update(piece.encode())
+        yield piece
+    yield f'{HASH}{digest.hexdigest()}"\n}}\n'
+
+
+def _body(value: Mapping[str, Any]) -> Iterator[str]:
+    yield "{"
+    for key, entry in value.items():
+        yield f"\n {json.dumps(key)}: "
+        if key == "tables":
+            yield from _tables(entry)
+        else:
+            yield json.dumps(entry)
+        yield ","
+
+
+def _tables(value: Mapping[str, Iterable[Row]]) -> Iterator[str]:
+    between = "{"
+    for name, rows in value.items():
+        yield f"{between}\n  {json.dumps(name)}: "
+        before = "["
+        for row in rows:
+            yield f"{before}\n   {json.dumps(row)}"
+            before = ","
+        yield "[]" if before == "[" else "\n  ]"
+        between = ","
+    yield "{}" if between == "{" else "\n }"
 
 
 def read(path: Path) -> dict[str, Any]:
     """A file of the record. Raises StoreError saying why it cannot be relied on."""
     try:
-        value = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        value = json.loads(data)
         if not isinstance(value, dict):
             raise ValueError("it is no JSON object")
     except FileNotFoundError:
@@ -79,8 +122,8 @@ def read(path: Path) -> dict[str, Any]:
         raise StoreError(f"{path.name} cannot be read: {str(error)[:200]}") from None
     if isinstance(version := value.get("version"), int) and version > VERSION:
         raise StoreError(f"{path.name} was written by a newer version", hint="upgrade the orchestrator")
-    told = value.pop("hash", "")
-    if hashlib.sha256(_text(value).encode()).hexdigest() != told:
+    told, before = value.pop("hash", ""), data.rpartition(HASH.encode())[0]
+    if data != before + f'{HASH}{told}"\n}}\n'.encode() or hashlib.sha256(before).hexdigest() != told:
         raise StoreError(f"{path.name} is not what a run has written: its hash does not fit")
     return value
 

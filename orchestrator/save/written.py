@@ -47,10 +47,11 @@ def project(store: Store, root: Path, notes: dict[str, tuple[Problem, ...]]) -> 
     notes about it."""
     repository = Repository(store.repository) if (store.repository / "HEAD").exists() else None
     path = store.folder / "reports" / "project.json"
+    record.results(store.db, store.folder)
     mark, made_from = path.with_suffix(".key"), _key(store, root, repository, notes)
     if mark.exists() and mark.read_text(encoding="utf-8") == _mark(store, made_from):
         return
-    record.write(store.db, store.folder)
+    record.standing(store.db, store.folder)
     text = compose.project_report(store, root, repository, notes).model_dump_json(indent=1) + "\n"
     if not path.exists() or path.read_bytes() != encoded(text):
         write_atomically(path, text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,14 +15,16 @@ from hypothesis import strategies as st
 
 from benchmarks import inputs
 from orchestrator.config import Config
+from orchestrator.errors import StoreError
 from orchestrator.inbox import folder
 from orchestrator.job import Job, Outcome, settle
 from orchestrator.model import CycleResult, Plan, Prd, Question
 from orchestrator.plan import outline
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit
-from orchestrator.save import junit, light, written
+from orchestrator.save import junit, light, mend, record, written
 from orchestrator.save.clock import now
+from orchestrator.save.evidence import MAX_BYTES
 from orchestrator.save.ledger import ledger_of
 from orchestrator.save.readings import Readings
 from orchestrator.save.reports import ProjectReport, RunReport
@@ -198,6 +202,55 @@ def test_questions_to_the_database_read_no_more_of_it_than_they_must(job: Job, m
         assert index in told, (query, told)
         assert "SCAN tasks" not in told or "COVERING" in told
     assert len(light.states(job.store, [f"ward-0000#R{number}" for number in range(1, many + 1)])) == many
+
+
+def test_the_record_is_a_line_for_each_row_and_says_when_it_is_not_what_was_written(job: Job) -> None:
+    settle(job, the_prd(job.root))
+    finish(job, "ward-0000#R1")
+    folder = job.store.folder
+    record.write(job.store.db, folder)
+    path = folder / record.STANDING
+    value = record.read(path)
+    assert value["moves"] == job.store.db.execute("SELECT max(id) FROM events").fetchone()[0] == len(value["tables"]["events"])
+    rows = [json.loads(line.rstrip(",")) for line in path.read_text().splitlines() if line.startswith("   {")]
+    assert rows == [row for table in value["tables"].values() for row in table]
+    (result,) = (folder / record.RESULTS).iterdir()
+    inode = result.stat().st_ino
+    record.write(job.store.db, folder)
+    assert result.stat().st_ino == inode
+    for place in (path, result):
+        place.write_text(place.read_text().replace("ward-0000#R1", "ward-0000#R2", 1))
+        with pytest.raises(StoreError, match="hash"):
+            record.read(place)
+
+
+def test_a_report_that_could_be_read_is_not_read_again_until_it_looks_otherwise(job: Job) -> None:
+    job.store.end_run(RUN, "done", {}, now())
+    written.run(job.store, RUN)
+    path = job.store.folder / "reports" / f"{RUN}.json"
+    assert mend.reports(job.store) == ()
+    text, looks = path.read_text(), path.stat()
+    path.write_text("x" * len(text))
+    os.utime(path, ns=(looks.st_atime_ns, looks.st_mtime_ns))
+    assert mend.reports(job.store) == (), "nothing says that it is another: it is not read"
+    path.touch()
+    (line,) = mend.reports(job.store)
+    assert line.startswith(f"reports/{RUN}.json: ")
+    assert path.read_text() == text
+    assert mend.reports(job.store) == ()
+
+
+def test_a_report_that_is_too_large_to_be_read_is_not_taken_for_a_damaged_one(job: Job) -> None:
+    job.store.end_run(RUN, "done", {}, now())
+    written.run(job.store, RUN)
+    path = job.store.folder / "reports" / f"{RUN}.json"
+    for end, torn in (("}\n", False), ("}", True)):
+        with path.open("r+b") as stream:
+            stream.truncate(MAX_BYTES)
+            stream.seek(0, 2)
+            stream.write(end.encode())
+        assert [line.partition(": ")[2].partition(";")[0] for line in mend.reports(job.store)] == ["it is torn"] * torn
+    assert path.stat().st_size < MAX_BYTES, "written anew"
 
 
 # --- what was read is not read again ---------------------------------------------------------------------------------------
