@@ -348,11 +348,11 @@ def repository(folder: Path, prds: Iterable[str], bundles: Sequence[str]) -> Non
     commit that holds bundles of these names. `folder`: the project's."""
     place = git.open_repository(folder / "repo.git", "", "main")
     parts = [_commit(f"refs/heads/prd/{prd}", {f"{prd}.py": "pass\n"}) for prd in prds]
-    parts.append(_commit("refs/orchestrator/evidence", {f"evidence/{name}": f"{name}\n" * 300 for name in bundles}))
+    parts.append(_commit("refs/orchestrator/evidence", {f"evidence/{name}": f"{name}\n" for name in bundles}))
     place.git("fast-import", "--quiet", stdin="".join(parts).encode())
     (folder / "evidence").mkdir()
     for name in bundles:
-        (folder / "evidence" / name).write_text(f"{name}\n" * 300)
+        (folder / "evidence" / name).write_text(f"{name}\n")
 
 
 def _commit(ref: str, files: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ Heavy imports stay inside the commands, as in cli.py.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,12 +36,12 @@ def opened(options: argparse.Namespace) -> tuple[Path, Config]:
     return root, loaded.model_copy(update=changes)
 
 
-def say_damage(root: Path, config: Config) -> bool:
-    """Say which databases are damaged, the ledger among them, and whether any is."""
+def say_damage(root: Path, config: Config, *, quickly: bool = False) -> bool:
+    """Say which databases are damaged, the ledger among them, and whether any is. `quickly`: of large ones not every page is looked at."""
     from orchestrator.errors import DamagedError
     from orchestrator.save import health, recount
 
-    found = health.projects(config.folder(root, "runs"))
+    found = health.projects(config.folder(root, "runs"), most=health.LARGE if quickly else math.inf)
     for project, why in found.items():
         print(f"{project}: {DamagedError(why)}", file=sys.stderr)
     if why := recount.complaint(config.folder(root, "runs")):
@@ -108,7 +109,7 @@ def status(options: argparse.Namespace) -> Exit:
         if not options.watch:
             break
         time.sleep(2)
-    if say_damage(root, config):
+    if say_damage(root, config, quickly=True):
         return Exit.INTERNAL
     return Exit.TASK_FAILED if any(project.states.get(state) for project in found.projects for state in fail_on) else Exit.DONE
 

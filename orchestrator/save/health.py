@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sqlite3
 from contextlib import closing
@@ -14,6 +15,8 @@ from orchestrator.errors import DamagedError, OrchestratorError
 from orchestrator.save.migrations import migrate
 
 FILE = "project.sqlite"
+LARGE = 32 << 20
+"""Bytes of a database from which on `status`, which is to be quick, does not look at every page; `run`, `verify` and `doctor` do."""
 STANDING = "reports/record/standing.json"
 """Where the record says how things stood when a run last wrote it; see record.py."""
 
@@ -39,8 +42,9 @@ def connect(folder: Path) -> sqlite3.Connection:
     return db
 
 
-def database(folder: Path) -> str:
-    """What is wrong with a project's database, as one sentence; '' when nothing is, or when nothing was ever written. Raises RoomError."""
+def database(folder: Path, *, most: float = math.inf) -> str:
+    """What is wrong with a project's database, as one sentence; '' when nothing is, or when nothing was ever written. Raises RoomError. Every page
+    is looked at, where there are not more than so many bytes."""
     path = folder / FILE
     try:
         if not path.exists() or (path.is_file() and not path.stat().st_size):
@@ -48,7 +52,7 @@ def database(folder: Path) -> str:
         if not path.is_file():
             return f"{path} is no plain file"
         with closing(connect(folder)) as db:
-            why = _wrong(db, folder)
+            why = _wrong(db, folder, path.stat().st_size <= most)
     except DamagedError as error:
         why = error.message.partition(": ")[2]
     except sqlite3.Error as error:
@@ -69,10 +73,11 @@ def _was_worked_on(folder: Path) -> bool:
     return (folder / STANDING).exists() or any((folder / "reports").glob("*.json")) or any((folder / "evidence").glob("*.json"))
 
 
-def _wrong(db: sqlite3.Connection, folder: Path) -> str:
-    (said,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if said != "ok":
-        return str(said).replace("\n", " ")
+def _wrong(db: sqlite3.Connection, folder: Path, every_page: bool) -> str:
+    if every_page:
+        (said,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if said != "ok":
+            return str(said).replace("\n", " ")
     tables = _columns(db)
     if tables and "migrations" not in tables:
         return "it is a database of something else"
@@ -123,12 +128,12 @@ def _last_written(folder: Path) -> int:
         return 0
 
 
-def projects(runs: Path) -> dict[str, str]:
-    """Project → what is wrong with its database, for each that has anything wrong."""
+def projects(runs: Path, *, most: float = math.inf) -> dict[str, str]:
+    """Project → what is wrong with its database, for each that has anything wrong. `most`: as for `database`."""
     found = {}
     for folder in sorted(path for path in runs.glob("*") if path.is_dir()):
         try:
-            if why := database(folder):
+            if why := database(folder, most=most):
                 found[folder.name] = why
         except OrchestratorError as error:
             found[folder.name] = error.message

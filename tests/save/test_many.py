@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,7 +23,7 @@ from orchestrator.model import CycleResult, Plan, Prd, Question
 from orchestrator.plan import outline
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit
-from orchestrator.save import junit, light, mend, record, written
+from orchestrator.save import health, junit, light, mend, record, written
 from orchestrator.save.clock import now
 from orchestrator.save.evidence import MAX_BYTES
 from orchestrator.save.ledger import ledger_of
@@ -251,6 +252,24 @@ def test_a_report_that_is_too_large_to_be_read_is_not_taken_for_a_damaged_one(jo
             stream.write(end.encode())
         assert [line.partition(": ")[2].partition(";")[0] for line in mend.reports(job.store)] == ["it is torn"] * torn
     assert path.stat().st_size < MAX_BYTES, "written anew"
+
+
+def test_of_a_large_database_status_looks_at_the_first_pages_and_everything_else_at_all_of_them(tmp_path: Path) -> None:
+    with Store(tmp_path / "p") as store:
+        store.db.execute("CREATE TABLE filling (text TEXT)")
+        for _ in range(3):
+            store.db.execute("INSERT INTO filling VALUES (hex(randomblob(8 << 20)))")
+    path = tmp_path / "p" / health.FILE
+    assert path.stat().st_size > health.LARGE
+    assert health.projects(tmp_path, most=health.LARGE) == health.projects(tmp_path) == {}
+    with sqlite3.connect(path) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'filling'").fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as stream:
+        stream.seek((page - 1) * size)
+        stream.write(b"\xff" * size)
+    assert health.projects(tmp_path, most=health.LARGE) == {}
+    assert "p" in health.projects(tmp_path)
 
 
 # --- what was read is not read again ---------------------------------------------------------------------------------------
