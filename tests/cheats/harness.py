@@ -98,7 +98,8 @@ def run(cases: Sequence[Case], root: Path, limits: dict[str, float], *, namespac
     _existing(root / "existing")
     for case in cases:
         place.prd(case.name, prd(case))
-    place.agent(script(cases), limits=limits)
+    held = {scope: {"enabled": False} for scope in ("step", "agent", "system")}  # some cheats never end, and one script is everybody's agent
+    place.agent(script(cases), limits=limits, breakers=held)
     checked = place.command("check").stdout
     done = place.command("run", "--no-site", timeout=900)
     if done.returncode not in (0, 1, 3, 5) or "Traceback" in done.stderr:
