@@ -84,11 +84,12 @@ def outcome_kind(example: Example) -> str:
 
 
 def shown(example: Example, hidden: tuple[Example, ...]) -> Example:
-    """The example without the questions of hidden ones that its session asks on its way."""
+    """The example without the questions of hidden ones that its session asks on its way: wherever they stand, where it only asks questions."""
+    apart = _only_questions((example,))
     kept = tuple(
         statement
         for position, statement in enumerate(example.setup)
-        if not any(other.call == statement and other.setup == example.setup[:position] for other in hidden)
+        if not any(other.call == statement and (apart or other.setup == example.setup[:position]) for other in hidden)
     )
     return replace(example, setup=kept)
 

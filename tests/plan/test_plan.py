@@ -89,6 +89,14 @@ def test_what_is_held_out_leaves_every_kind_of_answer_visible(found: tuple[Examp
             assert not any(item.call in other.setup[size:] and other.setup[:size] == item.setup for other in shown)
 
 
+def test_a_question_that_another_session_asks_later_on_its_way_is_left_out_there_too() -> None:
+    hidden = example("f(1)", "True", id="p#R1.AC1/1")
+    other = example("f(2)", "True", setup=("from shop import f", "f(0)", "f(1)"), id="p#R1.AC1/2")
+    assert held_out.shown(other, (hidden,)).setup == ("from shop import f", "f(0)")
+    kept = example("t.f(2)", "True", setup=("t = Till()", "f(1)"), id="p#R1.AC1/3")
+    assert held_out.shown(kept, (hidden,)) == kept, "a session that makes something is never cut elsewhere than where its own question stands"
+
+
 def session(*calls: str) -> tuple[Example, ...]:
     """A doctest session: each example carries what stands before it."""
     return tuple(
