@@ -79,8 +79,14 @@ def call(step: Step, request: Asked) -> tuple[str, dict[str, Any] | str] | None:
             path, text = _key(schema, "file_path", "filePath", "path"), _key(schema, "content")
             if path and text and "write" in name.lower():
                 return name, _filled(schema, {path: f"{folder(request)}/{step.path}", text: step.text})
+            if "apply_patch(input" in schema.get("description", ""):
+                lines = "".join(f"+{line}\n" for line in step.text.splitlines())
+                patch = f"*** Begin Patch\n*** Add File: {step.path}\n{lines}*** End Patch\n"
+                return name, f"await tools.apply_patch({json.dumps(patch)})"
         return call(Shell(f"cat > {step.path} <<'END_OF_FILE'\n{step.text}END_OF_FILE"), request)
     for name, schema in request.tools.items():
+        if "exec_command(args" in schema.get("description", ""):
+            return name, f"await tools.exec_command({{cmd: {json.dumps(step.command)}}})"
         command = _key(schema, "command", "cmd")
         if command:
             many = schema["properties"][command].get("type") == "array"

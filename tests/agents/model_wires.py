@@ -23,7 +23,7 @@ class Asked:
     model: str
     stream: bool
     tools: dict[str, dict[str, Any]]
-    """Name → JSON schema of its arguments; {} for a tool that takes free text."""
+    """Name → JSON schema of its arguments; for a tool that takes free text, its description."""
     history: tuple[str, ...]
     """`user`, `model`, `call` or `result`, in order."""
     text: str
@@ -58,8 +58,8 @@ def asked(path: str, body: dict[str, Any]) -> Asked | None:
         return _asked("chat", body, {function["name"]: function.get("parameters", {}) for function in functions}, history)
     if route.endswith("/responses"):
         given = body["input"] if isinstance(body["input"], list) else [{"role": "user"}]
-        tools = {tool["name"]: tool.get("parameters", {}) for tool in body.get("tools", ()) if "name" in tool}
-        return _asked("responses", body, tools, filter(None, map(_item, given)))
+        more = [tool for item in given if item.get("type") == "additional_tools" for tool in item["tools"]]
+        return _asked("responses", body, dict(_named([*body.get("tools", ()), *more])), filter(None, map(_item, given)))
     if route.endswith((":generateContent", ":streamGenerateContent")):
         functions = [found for tool in body.get("tools", ()) for found in tool.get("functionDeclarations", ())]
         tools = {found["name"]: found.get("parametersJsonSchema") or found.get("parameters") or {} for found in functions}
@@ -81,6 +81,14 @@ def _blocks(messages: list[dict[str, Any]]) -> Iterator[str]:
             yield "result" if "tool_result" in kinds else "user"
         elif message["role"] == "assistant":
             yield "call" if "tool_use" in kinds else "model"
+
+
+def _named(tools: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for tool in tools:
+        if tool["type"] == "namespace":
+            yield from _named(tool["tools"])
+        elif "name" in tool:
+            yield tool["name"], tool["parameters"] if "parameters" in tool else {"description": tool.get("description", "")}
 
 
 def _item(item: dict[str, Any]) -> str:
