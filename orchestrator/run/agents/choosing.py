@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestrator.config import AgentConfig, ChatAgent, Config, RecordedAgent, ScriptedAgent
+from orchestrator.config import AcpAgent, AgentConfig, ChatAgent, CommandAgent, Config, RecordedAgent, ScriptedAgent
 from orchestrator.model import Prd, Role, Task
 from orchestrator.run.agents import Agent, Unavailable
 
@@ -110,6 +110,14 @@ def _build(name: str, settings: AgentConfig, config: Config, root: Path, notes: 
 
         folder = root / settings.folder if settings.folder else config.folder(root, "recordings")
         return RecordedReplay(name, folder, notes)
+    if isinstance(settings, AcpAgent):
+        from orchestrator.run.agents.acp import ProtocolAgent
+
+        return ProtocolAgent(name, settings, root, seconds, notes)
+    if isinstance(settings, CommandAgent):
+        from orchestrator.run.agents.command import CommandLine
+
+        return CommandLine(name, settings, root, seconds, notes)
     from orchestrator.run.agents.chat import ChatCompletion
 
     return ChatCompletion(name, settings, seconds, notes)
