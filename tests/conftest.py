@@ -111,6 +111,7 @@ def place(tmp_path: Path) -> Workplace:
 
 NOT_RUN: dict[str, str] = {
     "browser": "chromium is not installed; install it (`apt-get install chromium`) and run `make test` again",
+    "clients": "needs node and npm (1.6 GB are installed): ORCHESTRATOR_TEST_CLIENTS=1 make test",
     "model": "needs a real model: ORCHESTRATOR_TEST_MODEL=http://127.0.0.1:PORT/v1 make test",
     "packages": "needs the package index: ORCHESTRATOR_TEST_PACKAGES=1 make test",
 }
@@ -119,6 +120,7 @@ NOT_RUN: dict[str, str] = {
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     missing = {
         "browser": shutil.which("chromium") is None,
+        "clients": "ORCHESTRATOR_TEST_CLIENTS" not in os.environ,
         "model": "ORCHESTRATOR_TEST_MODEL" not in os.environ,
         "packages": "ORCHESTRATOR_TEST_PACKAGES" not in os.environ,
     }

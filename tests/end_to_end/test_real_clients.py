@@ -1,0 +1,104 @@
+"""Real coding clients, in the agent sandbox, through the real command. The model is scripted: no hosted one is asked.
+
+Opt-in, since it installs them with npm: ORCHESTRATOR_TEST_CLIENTS=1, or a folder that holds them. Versions: tests/agents/clients/package.json.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agents import model_server
+from tests.agents.clients import CLIENTS, programs
+from tests.agents.model_server import Fail, Shell, Write
+from tests.conftest import Workplace, clean_environment
+
+pytestmark = pytest.mark.clients
+
+BELL = """\
+---
+title: Bell
+---
+
+# Bell
+
+The ship's bell is struck every half hour.
+
+## Requirements
+
+### R1: Count the strokes
+Module: bell.py
+
+`strokes(half_hours)` answers how often the bell is struck: once for each half hour of the watch, eight at most.
+
+- AC1: one for each half hour
+  ```python
+  >>> from bell import strokes
+  >>> strokes(1)
+  1
+  >>> strokes(3)
+  3
+  >>> strokes(8)
+  8
+  ```
+- AC2: a new watch begins
+  ```python
+  >>> from bell import strokes
+  >>> strokes(9)
+  1
+  >>> strokes(16)
+  8
+  >>> strokes(20)
+  4
+  ```
+"""
+CODE = '''\
+def strokes(half_hours):
+    """How often the bell is struck at that half hour of the day."""
+    return (half_hours - 1) % 8 + 1
+'''
+DONE = Write("bell.py", CODE)
+
+
+def run(place: Workplace, name: str, url: str, timeout: float = 300, **limits: Any) -> subprocess.CompletedProcess[str]:
+    """One run with the client of that name as the only agent. Nothing of it may be left afterwards."""
+    client, found = CLIENTS[name], programs()
+    place.prd("bell", BELL)
+    place.configure(agents={name: {"type": "acp", "preset": name, **client.config(url)}}, limits={"attempts": 2, "turn_seconds": 120, **limits})
+    path = f"{found}:{clean_environment()['PATH']}"
+    done = place.command("run", "--no-site", timeout=timeout, PATH=path, **client.env(url))
+    assert left(url) == []
+    return done
+
+
+def left(url: str) -> list[str]:
+    """Command lines of processes that have the server's address in their environment."""
+    lines = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if url.encode() in (process / "environ").read_bytes():
+                lines.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
+        except OSError:
+            continue
+    return lines
+
+
+def the_turn(place: Workplace) -> dict[str, Any]:
+    return place.task("bell", "bell#R1")["attempts"][-1]["turns"][-1]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_client_makes_a_task_done_and_says_what_it_used(place: Workplace, name: str) -> None:
+    with model_server.serve(DONE) as server:
+        done = run(place, name, server.url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert place.states("bell") == {"bell#R1": "done"}
+    assert place.git("bell", "show", "prd/bell:bell.py") == CODE
+    turn = the_turn(place)
+    assert (turn["kind"], turn["stop"]) == ("acp", "end_turn")
+    if CLIENTS[name].usage:
+        assert (turn["usage"]["input_tokens"], turn["usage"]["output_tokens"]) == (2400, 60)
