@@ -101,4 +101,4 @@ def test_a_client_makes_a_task_done_and_says_what_it_used(place: Workplace, name
     turn = the_turn(place)
     assert (turn["kind"], turn["stop"]) == ("acp", "end_turn")
     if CLIENTS[name].usage:
-        assert (turn["usage"]["input_tokens"], turn["usage"]["output_tokens"]) == (2400, 60)
+        assert (turn["input_tokens"], turn["output_tokens"]) == (2400, 60)

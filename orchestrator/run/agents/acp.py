@@ -272,10 +272,10 @@ class Live:
         assert self.connection is not None
         options = [option for option in made.config_options or [] if option.category == "model" and option.type == "select"]
         wanted = self.agent.config.model
-        if options and wanted:
+        if options and wanted and (wanted in _values(options[0]) or not self.preset.model_env):
             await self.connection.set_config_option(options[0].id, self.session, wanted)
         elif options:
-            self.model = str(options[0].current_value)
+            self.model = wanted or str(options[0].current_value)
         elif wanted and not self.preset.model_env and not any(wanted in part for part in self.preset.argv):
             raise Refused(
                 f"{self.agent.name}: it cannot be told a model by the protocol", hint=f"name it in `agents.{self.agent.name}.argv` or `env`"
@@ -377,6 +377,12 @@ class Live:
 
 def _details(data: object) -> str:
     return "" if data is None else data if isinstance(data, str) else str(data)
+
+
+def _values(option: Any) -> set[str]:
+    """What can be chosen, whether it stands in groups or not."""
+    found = [each for entry in option.options for each in (getattr(entry, "options", None) or [entry])]
+    return {str(each.value) for each in found}
 
 
 @dataclass

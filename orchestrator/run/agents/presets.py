@@ -65,11 +65,12 @@ PRESETS: dict[str, Preset] = {
     ),
     "codex": Preset(
         argv=("codex-acp",),
-        env_keys=("OPENAI_API_KEY", "CODEX_API_KEY", "OPENAI_BASE_URL"),
+        mode="agent-full-access",  # its own sandbox cannot be made inside of ours: in any other mode its commands fail, and nothing is written
+        env_keys=("OPENAI_API_KEY", "CODEX_API_KEY", "CODEX_CONFIG"),
         keys=("CODEX_API_KEY", "OPENAI_API_KEY"),
         login=("~/.codex/auth.json", "~/.codex/config.toml"),
         proofs=("~/.codex/auth.json",),
-        methods=(("CODEX_API_KEY", "codex-api-key"), ("OPENAI_API_KEY", "openai-api-key")),
+        methods=(("CODEX_API_KEY", "api-key"), ("OPENAI_API_KEY", "api-key")),
         failed=(("codex", "threadStatus"), "systemError"),
         install="npm install -g @agentclientprotocol/codex-acp@latest",
         log_in="`codex login`, or export CODEX_API_KEY=…",
@@ -77,6 +78,7 @@ PRESETS: dict[str, Preset] = {
     "gemini": Preset(
         argv=("gemini", "--acp"),
         mode="autoEdit",
+        env=(("GEMINI_CLI_TRUST_WORKSPACE", "true"),),  # in a folder it does not trust, it refuses every mode but the default one
         env_keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_GEMINI_BASE_URL", "GEMINI_MODEL"),
         keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         login=("~/.gemini/oauth_creds.json", "~/.gemini/google_accounts.json", "~/.gemini/settings.json"),

@@ -71,6 +71,7 @@ class Wire:
                 update = parameters.get("update") if isinstance(parameters, dict) else None
                 if isinstance(update, dict):
                     self.hear(update)
+            if "method" in message and "id" not in message:
                 continue
             return message
         return None
