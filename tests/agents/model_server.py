@@ -68,7 +68,7 @@ class ModelServer:
         if done < len(self.steps) and request.history[-1:] in (("user",), ("result",)):
             found = call(self.steps[done], request)
             if found:
-                return Answer(tool=found[0], arguments=found[1], number=done + 1)
+                return Answer(tool=found[0], arguments=found[1], number=len(self.requests))
         return Answer(self.says)
 
 

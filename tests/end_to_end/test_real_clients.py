@@ -6,7 +6,6 @@ Opt-in, since it installs them with npm: ORCHESTRATOR_TEST_CLIENTS=1, or a folde
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 
 from tests.agents import model_server
 from tests.agents.clients import CLIENTS, programs
-from tests.agents.model_server import Fail, Shell, Write
+from tests.agents.model_server import Write
 from tests.conftest import Workplace, clean_environment
 
 pytestmark = pytest.mark.clients

@@ -298,10 +298,11 @@ class Live:
             answer = asked.result().model_dump(mode="json", by_alias=True, exclude_none=True)
         except Exception as error:
             raise await self._error(error) from error
-        if updates.failed(self.preset, answer):
-            said = f"{self.heard.text}\n{self.wire.tail.decode('utf-8', 'replace')}"
+        if updates.failed(self.preset, answer, self.heard):
+            said = f"{self.heard.trouble}\n{self.heard.text}\n{self.wire.tail.decode('utf-8', 'replace')}"
             raise self._named(said) or Broken(f"{self.agent.name}: the turn failed: {complaints.words(said)}", hint="look at what it says")
         usage, self.totals = updates.usage(self.preset, answer, self.heard, self.totals)
+        self.model = updates.model(answer) or self.model
         notes = [*self.judge.notes]
         stop = str(answer.get("stopReason", ""))
         if stop != "end_turn":
@@ -328,11 +329,19 @@ class Live:
 
     # --- errors ----------------------------------------------------------------------------------------------------------
 
-    def _late(self, seconds: float) -> TimedOut:
-        return TimedOut(f"{self.agent.name}: no answer within {seconds:g} s", hint="raise `limits.turn_seconds`, or use a faster agent")
+    def _late(self, seconds: float) -> AgentError:
+        """What it told since its last step may say why: some try again for hours what their model's endpoint refuses."""
+        late = f"no answer within {seconds:g} s"
+        said = f"{self.heard.trouble}\n{self.wire.recent.decode('utf-8', 'replace')}"
+        return self._named(said, f"{late}, and it said: ") or TimedOut(
+            f"{self.agent.name}: {late}", hint="raise `limits.turn_seconds`, or use a faster agent"
+        )
 
-    def _named(self, said: str) -> AgentError | None:
-        return complaints.problem(self.agent.name, said, time.time(), self.preset.log_in)
+    def _named(self, said: str, before: str = "") -> AgentError | None:
+        found = complaints.problem(self.agent.name, said, time.time(), self.preset.log_in, before)
+        if found and self.heard.tools:
+            found.paid = True
+        return found
 
     async def _error(self, error: Exception) -> AgentError:
         """What an exception of the protocol library means."""

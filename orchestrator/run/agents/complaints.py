@@ -48,12 +48,13 @@ KINDS: tuple[tuple[type[AgentError], str], ...] = (
 """Looked for in this order: the first that fits is meant. A limit that names a key is a limit."""
 
 
-def problem(agent: str, said: str, now: float, log_in: str = "") -> AgentError | None:
-    """The error that an agent's own words name; None when they name none. `agent` is its name in the configuration, `log_in` what logs in."""
+def problem(agent: str, said: str, now: float, log_in: str = "", before: str = "") -> AgentError | None:
+    """The error that an agent's own words name; None when they name none. `agent` is its name in the configuration, `log_in` what logs in,
+    `before` what the message has before those words."""
     kind = next((kind for kind, pattern in KINDS if re.search(pattern, said, re.IGNORECASE | re.DOTALL)), None)
     if kind is None:
         return None
-    what = f"{agent}: {words(said)}"
+    what = f"{agent}: {before}{words(said)}"
     hints: dict[type[AgentError], str] = {
         ContextTooLong: "split the requirement, or use a model with a larger window",
         Refused: f"check the account, and `agents.{agent}.model` in orchestrator.yaml",

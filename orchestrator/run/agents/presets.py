@@ -41,7 +41,7 @@ class Preset:
     tokens: Tokens = "session"
     cost: Cost = "session"
     failed: tuple[tuple[str, ...], str] = ((), "")
-    """A path into the answer's `_meta`, and what stands there when a turn failed although it ended as any other."""
+    """A path into `_meta` of the answer or of the session's updates, and what stands there when a turn failed although it ended as any other."""
     install: str = ""
     """The command that brings it."""
     log_in: str = ""
@@ -54,6 +54,7 @@ PRESETS: dict[str, Preset] = {
     "claude": Preset(
         argv=("claude-agent-acp",),
         mode="acceptEdits",
+        env=(("CLAUDE_CODE_MAX_RETRIES", "3"),),  # by itself it tries ten times, for minutes and without a word, a wrong key too
         env_keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_MODEL"),
         keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
         login=("~/.claude/.credentials.json", "~/.claude/settings.json", "~/.claude.json"),
@@ -71,6 +72,8 @@ PRESETS: dict[str, Preset] = {
         login=("~/.codex/auth.json", "~/.codex/config.toml"),
         proofs=("~/.codex/auth.json",),
         methods=(("CODEX_API_KEY", "api-key"), ("OPENAI_API_KEY", "api-key")),
+        tokens="turn",
+        cost="none",
         failed=(("codex", "threadStatus"), "systemError"),
         install="npm install -g @agentclientprotocol/codex-acp@latest",
         log_in="`codex login`, or export CODEX_API_KEY=…",

@@ -12,6 +12,8 @@ from orchestrator.run.agents.told import Told, clean
 
 LINE = 300
 """Characters of a tool call's line."""
+STATE, NAMES = 4000, 8
+"""Characters of what `_meta` tells at once under a name, and how many names."""
 TOOLS = 2000
 """Tool calls of one turn that are remembered."""
 
@@ -38,10 +40,24 @@ class Heard:
     """The last one told, in US dollars."""
     steps: Totals = Totals()
     """Sum of what updates told of single steps."""
+    state: dict[str, Any] = field(default_factory=dict)
+    """What `_meta` of the session told last, by name."""
     speaks: str = ""
+
+    @property
+    def trouble(self) -> str:
+        """An error that the agent told and has not got over: no step came since. '' when there is none."""
+        found = [each["error"] for each in self.state.values() if isinstance(each, dict) and each.get("error")]
+        return json.dumps(found[-1], ensure_ascii=False) if found else ""
 
     def take(self, update: dict[str, Any]) -> None:
         kind = update.get("sessionUpdate")
+        meta = update.get("_meta")
+        if kind == "session_info_update":
+            self._state(meta)
+            return
+        for each in self.state.values():
+            each.pop("error", None)
         if kind in ("agent_message_chunk", "agent_thought_chunk"):
             self._said(str(kind), _text(update.get("content")))
         elif kind in ("tool_call", "tool_call_update"):
@@ -53,11 +69,15 @@ class Heard:
             cost = update.get("cost")
             if isinstance(cost, dict) and cost.get("currency") == "USD":
                 self.cost = _amount(cost.get("amount"))
-        meta = update.get("_meta")
         if isinstance(meta, dict) and isinstance(meta.get("usage"), dict):
             given, taken = tokens(meta["usage"])
             if given is not None and taken is not None:
                 self.steps = Totals((self.steps.input_tokens or 0) + given, (self.steps.output_tokens or 0) + taken)
+
+    def _state(self, meta: object) -> None:
+        for name, told in meta.items() if isinstance(meta, dict) else ():
+            if isinstance(told, dict) and len(json.dumps(told)) <= STATE and (name in self.state or len(self.state) < NAMES):
+                self.state.setdefault(name, {}).update(told)
 
     def _said(self, kind: str, text: str) -> None:
         if not text:
@@ -146,10 +166,16 @@ def tokens(told: dict[str, Any]) -> tuple[int | None, int | None]:
     return max(given, total - taken) if total is not None else given, taken
 
 
-def failed(preset: Preset, answer: dict[str, Any]) -> bool:
-    """The answer says that the turn failed although it ended as any other."""
+def failed(preset: Preset, answer: dict[str, Any], heard: Heard) -> bool:
+    """The answer, or what was told last of the session, says that the turn failed although it ended as any other."""
     path, word = preset.failed
-    return bool(path) and word in json.dumps(at(answer.get("_meta"), path))
+    return bool(path) and any(word in json.dumps(at(told, path)) for told in (answer.get("_meta"), heard.state))
+
+
+def model(answer: dict[str, Any]) -> str:
+    """The model that answered, where the agent tells it with what was used; else ''."""
+    used = _list(at(answer.get("_meta"), ("quota", "model_usage")))
+    return str(used[0].get("model") or "") if used and isinstance(used[0], dict) else ""
 
 
 def at(value: object, path: tuple[str, ...]) -> object:

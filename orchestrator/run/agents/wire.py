@@ -1,7 +1,7 @@
 """The pipes to a program that speaks the Agent Client Protocol: one JSON message a line, bounded, and what it writes to standard error.
 
-Updates are taken here, one after the other as they come, and go no further; everything else is the protocol library's. A line that is no
-message is kept as something the program said. Nothing it writes makes memory grow: a line, a turn and what is kept have a limit each.
+Updates are taken here, one after the other as they come, and go no further, as does whatever else an agent tells without asking; the rest is
+the protocol library's. A line that is no message is kept as something the program said. Nothing it writes makes memory grow: a line, a turn and what is kept have a limit each.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class Wire:
         self.fault: AgentError | None = None
         """Why it was cut off."""
         self.tail = b""
+        self.recent = b""
+        """What of it came since the last update."""
         self.taken = {"standard output": 0, "standard error": 0}
         self.rest = bytearray()
         self.seen = 0
@@ -48,6 +50,7 @@ class Wire:
 
     def begin_turn(self) -> None:
         self.taken = dict.fromkeys(self.taken, 0)
+        self.recent = b""
 
     async def send(self, message: dict[str, Any]) -> None:
         """A program that is gone is found by what it does not answer."""
@@ -70,6 +73,7 @@ class Wire:
                 parameters = message.get("params")
                 update = parameters.get("update") if isinstance(parameters, dict) else None
                 if isinstance(update, dict):
+                    self.recent = b""
                     self.hear(update)
             if "method" in message and "id" not in message:
                 continue
@@ -118,6 +122,7 @@ class Wire:
 
     def _keep(self, piece: bytes) -> None:
         self.tail = (self.tail + piece)[-TAIL_BYTES:]
+        self.recent = (self.recent + piece)[-TAIL_BYTES:]
 
 
 HINT = "the program does not behave: run it by hand to see what it writes, or use another agent"
