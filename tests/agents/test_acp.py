@@ -150,7 +150,7 @@ def test_neither_files_nor_a_terminal_of_ours_are_offered(make: Make, folder: Pa
 
 def test_the_mode_that_is_configured_is_set_and_an_unknown_one_is_refused(make: Make, folder: Path) -> None:
     assert make([{"say": "{mode}"}], modes=["ask", "edit"], config={"mode": "edit"}).turn(BRIEF, folder).text == "edit"
-    with pytest.raises(Refused, match="no mode `yolo`.*ask, edit"):
+    with pytest.raises(Refused, match=r"no mode `yolo`.*ask, edit"):
         make([], modes=["ask", "edit"], config={"mode": "yolo"}).turn(brief(role="tests"), folder)
 
 
@@ -284,7 +284,7 @@ def test_the_clock_ends_it(make: Make, folder: Path, steps: list[dict[str, Any]]
 @pytest.mark.parametrize("where", ["stdout", "stderr", "line"])
 def test_a_gigabyte_is_an_error_and_memory_stays_flat(make: Make, folder: Path, where: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(BadAnswer, match="more than|larger than"):
+    with pytest.raises(BadAnswer, match=r"more than|larger than"):
         make([{"flood": where}], seconds=60).turn(BRIEF, folder)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
     assert grown < 100, f"{grown} MB"
