@@ -178,11 +178,13 @@ class Scripted:
     def do_flood(self, where: str) -> None:
         """1 GB to `stdout` or `stderr` in lines, or to `stdout` in one `line`."""
         end = b"" if where == "line" else b"\n"
+        os.set_blocking(2 if where == "stderr" else 1, True)
         for _ in range(1024):
             os.write(2 if where == "stderr" else 1, MEGABYTE + end)
 
     def do_fork(self, mark: str) -> None:
         """A process that detaches itself and would live for ten minutes, known by its name."""
+        started, closed_by_exec = os.pipe()
         if os.fork() == 0:
             os.setsid()
             if os.fork() == 0:
@@ -190,6 +192,8 @@ class Scripted:
                     os.close(descriptor)
                 os.execvp("sleep", ["sleep", mark])
             os._exit(0)
+        os.close(closed_by_exec)
+        os.read(started, 1)
 
 
 def main() -> None:

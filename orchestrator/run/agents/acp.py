@@ -69,18 +69,7 @@ class ProtocolAgent:
         """Raises NotInstalled, NotAuthenticated, NotReachable, Refused, RateLimited, Overloaded, ContextTooLong, TimedOut, Broken or BadAnswer."""
         started = time.monotonic()
         limit = min(self.turn_seconds, seconds or self.turn_seconds)
-        key = (*_whose(self.name), brief.role)
-        live = _lives.get(key)
-        if live is not None and not live.serves(folder):
-            live.end()
-            live = None
-        if live is None:
-            live = _lives[key] = Live(self, folder)
-        try:
-            answer = live.take(brief, limit)
-        except BaseException:
-            _lives.pop(key).end()
-            raise
+        live, answer = self._answer(brief, folder, limit)
         return AgentTurn(
             text=str(answer.heard.text).strip(),
             usage=prices.of_program(answer.usage, self.config.price),
@@ -92,6 +81,30 @@ class ProtocolAgent:
             transcript=f"{answer.prompt}\n\n--- what {self.name} did ---\n{answer.heard.lines}",
             notes=(*self.notes, *answer.notes),
         )
+
+    def _answer(self, brief: Brief, folder: Path, limit: float) -> tuple[Live, Answer]:
+        """By what is alive of it, or by a new process; also where that has died since its last turn, which may show only now."""
+        deadline = time.monotonic() + limit
+        key = (*_whose(self.name), brief.role)
+        live = _lives.get(key)
+        if live is not None and live.serves(folder):
+            try:
+                return live, live.take(brief, limit, deadline)
+            except Broken:
+                _lives.pop(key).end()
+                if not live.has_died_silently:
+                    raise
+            except BaseException:
+                _lives.pop(key).end()
+                raise
+        elif live is not None:
+            _lives.pop(key).end()
+        live = _lives[key] = Live(self, folder)
+        try:
+            return live, live.take(brief, limit, deadline)
+        except BaseException:
+            _lives.pop(key).end()
+            raise
 
     def close(self) -> None:
         for key in [key for key in _lives if key[:3] == _whose(self.name)]:
@@ -128,8 +141,6 @@ class Live:
         self.session = ""
         self.prompts = 0
         """Of the session."""
-        self.taken = 0
-        """Turns of the process."""
         self.repeats = 0
         self.totals = updates.Totals()
         self.heard = updates.Heard()
@@ -142,8 +153,13 @@ class Live:
         """It is alive, and that very folder is its workspace."""
         return self.child is not None and self.child.poll() is None and (folder, folder.stat().st_ino) == (self.folder, self.inode)
 
-    def take(self, brief: Brief, seconds: float) -> Answer:
-        deadline = time.monotonic() + seconds
+    @property
+    def has_died_silently(self) -> bool:
+        """It ended without a word in the turn that was taken last."""
+        return self.child is not None and self.child.poll() is not None and not str(self.heard.lines)
+
+    def take(self, brief: Brief, seconds: float, deadline: float) -> Answer:
+        """The answer to a brief. `deadline` is where the monotonic clock ends the turn, `seconds` what is said of it."""
         if self.child is None:
             self._start()
         else:

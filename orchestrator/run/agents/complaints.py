@@ -27,7 +27,8 @@ KINDS: tuple[tuple[type[AgentError], str], ...] = (
         RateLimited,
         r"rate.?limit|too many requests|\b429\b"
         r"|(usage|session|weekly|daily|request|hourly).{0,10}limit.{0,20}(reached|exceeded|hit)"
-        r"|(hit|reached).{0,20}(usage |session |weekly |daily )?limit|quota.{0,20}exceeded|exceeded.{0,30}quota|resource.?exhausted|limit reached\|\d",
+        r"|(hit|reached).{0,20}(usage |session |weekly |daily )?limit|quota.{0,20}exceeded|exceeded.{0,30}quota|resource.?exhausted"
+        r"|limit reached\|\d",
     ),
     (
         NotAuthenticated,

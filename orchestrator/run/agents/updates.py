@@ -100,11 +100,11 @@ class Heard:
         if known is None:
             self._line(f"→ {tool_line(merged)}")
         elif status in ("completed", "failed") and status != known.get("status"):
-            self._line(f"  {'✓' if status == 'completed' else '✗ failed:'} {tool_line(merged)}")
+            self._line(f"{'✓' if status == 'completed' else '✗ failed:'} {tool_line(merged)}", indent="  ")
 
-    def _line(self, line: str) -> None:
+    def _line(self, line: str, indent: str = "") -> None:
         self.speaks = ""
-        self.lines.add(f"\n{clean(' '.join(line.split()))[:LINE]}")
+        self.lines.add(f"\n{indent}{clean(' '.join(line.split()))[:LINE]}")
 
 
 KEPT = ("title", "kind", "status", "locations", "rawInput")
