@@ -6,6 +6,7 @@ Opt-in, since it installs them with npm: ORCHESTRATOR_TEST_CLIENTS=1, or a folde
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from tests.agents import model_server
 from tests.agents.clients import CLIENTS, programs
-from tests.agents.model_server import Write
+from tests.agents.model_server import Fail, Shell, Write
 from tests.conftest import Workplace, clean_environment
 
 pytestmark = pytest.mark.clients
@@ -101,3 +102,45 @@ def test_a_client_makes_a_task_done_and_says_what_it_used(place: Workplace, name
     assert (turn["kind"], turn["stop"]) == ("acp", "end_turn")
     if CLIENTS[name].usage:
         assert (turn["input_tokens"], turn["output_tokens"]) == (2400, 60)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_locked_test_changed_through_the_shell_is_restored_and_reported(place: Workplace, name: str) -> None:
+    cheat = Shell("for test in $(find . -name 'test_*.py'); do echo 'def test_nothing(): pass' > $test; done")
+    with model_server.serve(cheat, DONE) as server:
+        done = run(place, name, server.url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    attempt = place.task("bell", "bell#R1")["attempts"][-1]
+    assert [(finding["gate"], finding["severity"]) for finding in attempt["findings"] if finding["gate"] == "locked tests"] == [
+        ("locked tests", "notice")
+    ], attempt["findings"]
+    assert "test_nothing" not in place.git("bell", "grep", "-h", "def test_", "prd/bell")
+
+
+REFUSALS = {
+    "key": Fail(401, "authentication_error", "invalid x-api-key"),
+    "limit": Fail(429, "rate_limit_error", "This request would exceed your rate limit. Please try again in 2h.", {"retry-after": "7200"}),
+    "broken": Fail(500, "api_error", "Internal server error"),
+    "busy": Fail(529, "overloaded_error", "Overloaded"),
+    "long": Fail(400, "invalid_request_error", "prompt is too long: 250000 tokens > 200000 maximum"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+@pytest.mark.parametrize("name", CLIENTS)
+def test_what_the_model_refuses_parks_the_task_with_the_error_that_it_is(place: Workplace, name: str, kind: str) -> None:
+    with model_server.serve(DONE, fail=REFUSALS[kind]) as server:
+        done = run(place, name, server.url, turn_seconds=45)
+    assert server.requests, "the client asked its model"
+    print(done.stdout, done.stderr)
+    assert done.returncode == 5
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_an_endpoint_that_never_answers_ends_with_the_turn(place: Workplace, name: str) -> None:
+    with model_server.serve(DONE, silent=True) as server:
+        started = time.monotonic()
+        done = run(place, name, server.url, turn_seconds=15)
+    print(done.stdout, done.stderr)
+    assert done.returncode == 5
+    assert time.monotonic() - started < 60

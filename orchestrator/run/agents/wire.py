@@ -1,7 +1,8 @@
 """The pipes to a program that speaks the Agent Client Protocol: one JSON message a line, bounded, and what it writes to standard error.
 
 Updates are taken here, one after the other as they come, and go no further, as does whatever else an agent tells without asking; the rest is
-the protocol library's. A line that is no message is kept as something the program said. Nothing it writes makes memory grow: a line, a turn and what is kept have a limit each.
+the protocol library's. A line that is no message is kept as something the program said. Nothing it writes makes memory grow: a line, a turn and
+what is kept have a limit each.
 """
 
 from __future__ import annotations
