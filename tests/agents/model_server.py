@@ -64,12 +64,12 @@ class ModelServer:
         return f"http://127.0.0.1:{self.port}"
 
     def answer(self, request: Asked) -> Answer:
-        done = request.results
+        done, number = request.results, len(self.requests)
         if done < len(self.steps) and request.history[-1:] in (("user",), ("result",)):
             found = call(self.steps[done], request)
             if found:
-                return Answer(tool=found[0], arguments=found[1], number=len(self.requests))
-        return Answer(self.says)
+                return Answer(tool=found[0], arguments=found[1], number=number)
+        return Answer(self.says, number=number)
 
 
 def call(step: Step, request: Asked) -> tuple[str, dict[str, Any] | str] | None:

@@ -43,7 +43,7 @@ class Answer:
     arguments: dict[str, Any] | str = field(default_factory=dict)
     """A string for a tool that takes free text."""
     number: int = 0
-    """Of the call; makes its id."""
+    """Makes ids. Clients take a second answer with the same id for a part of the first one."""
 
 
 def asked(path: str, body: dict[str, Any]) -> Asked | None:
@@ -132,7 +132,7 @@ def _anthropic(asked: Asked, answer: Answer) -> dict[str, Any]:
     if answer.tool:
         block = {"type": "tool_use", "id": f"toolu_{answer.number}", "name": answer.tool, "input": answer.arguments}
     return {
-        "id": "msg_1", "type": "message", "role": "assistant", "model": asked.model, "content": [block], "stop_sequence": None,
+        "id": f"msg_{answer.number}", "type": "message", "role": "assistant", "model": asked.model, "content": [block], "stop_sequence": None,
         "stop_reason": "tool_use" if answer.tool else "end_turn", "usage": {"input_tokens": INPUT_TOKENS, "output_tokens": OUTPUT_TOKENS},
     }  # fmt: skip
 
@@ -160,7 +160,14 @@ def _chat(asked: Asked, answer: Answer) -> dict[str, Any]:
         function = {"name": answer.tool, "arguments": json.dumps(answer.arguments)}
         message["tool_calls"] = [{"index": 0, "id": f"call_{answer.number}", "type": "function", "function": function}]
     choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if answer.tool else "stop"}
-    return {"id": "c1", "object": "chat.completion", "created": 1, "model": asked.model, "choices": [choice], "usage": _usage("prompt", "completion")}
+    return {
+        "id": f"chat_{answer.number}",
+        "object": "chat.completion",
+        "created": 1,
+        "model": asked.model,
+        "choices": [choice],
+        "usage": _usage("prompt", "completion"),
+    }
 
 
 def _chat_stream(asked: Asked, answer: Answer) -> list[dict[str, Any]]:
@@ -177,7 +184,7 @@ def _usage(before: str, after: str) -> dict[str, Any]:
 
 
 def _responses(asked: Asked, answer: Answer) -> dict[str, Any]:
-    item: dict[str, Any] = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
+    item: dict[str, Any] = {"type": "message", "id": f"msg_{answer.number}", "role": "assistant", "status": "completed"}
     item["content"] = [{"type": "output_text", "text": answer.text, "annotations": []}]
     if answer.tool:
         free = isinstance(answer.arguments, str)
@@ -185,7 +192,7 @@ def _responses(asked: Asked, answer: Answer) -> dict[str, Any]:
         item |= {"name": answer.tool, "status": "completed"}
         item |= {"input": answer.arguments} if free else {"arguments": json.dumps(answer.arguments)}
     usage = _usage("input", "output") | {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
-    fixed = {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": asked.model, "error": None}
+    fixed = {"id": f"resp_{answer.number}", "object": "response", "created_at": 1, "status": "completed", "model": asked.model, "error": None}
     return fixed | {"output": [item], "usage": usage}
 
 
@@ -195,7 +202,7 @@ def _responses_stream(asked: Asked, answer: Answer) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = [{"type": "response.created", "response": whole | {"status": "in_progress", "output": [], "usage": None}}]
     events.append({"type": "response.output_item.added", "output_index": 0, "item": item | {"status": "in_progress"}})
     if not answer.tool:
-        events.append({"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "content_index": 0, "delta": answer.text})
+        events.append({"type": "response.output_text.delta", "item_id": item["id"], "output_index": 0, "content_index": 0, "delta": answer.text})
     events.append({"type": "response.output_item.done", "output_index": 0, "item": item})
     events.append({"type": "response.completed", "response": whole})
     return [event | {"sequence_number": number} for number, event in enumerate(events)]
@@ -205,7 +212,7 @@ def _gemini(asked: Asked, answer: Answer) -> dict[str, Any]:
     part = {"functionCall": {"name": answer.tool, "args": answer.arguments}} if answer.tool else {"text": answer.text}
     usage = {"promptTokenCount": INPUT_TOKENS, "candidatesTokenCount": OUTPUT_TOKENS, "totalTokenCount": INPUT_TOKENS + OUTPUT_TOKENS}
     candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}
-    return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": asked.model, "responseId": "r1"}
+    return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": asked.model, "responseId": f"r_{answer.number}"}
 
 
 WHOLE: dict[str, Callable[[Asked, Answer], dict[str, Any]]] = {

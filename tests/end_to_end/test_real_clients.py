@@ -106,7 +106,7 @@ def test_a_client_makes_a_task_done_and_says_what_it_used(place: Workplace, name
 
 @pytest.mark.parametrize("name", CLIENTS)
 def test_a_locked_test_changed_through_the_shell_is_restored_and_reported(place: Workplace, name: str) -> None:
-    cheat = Shell("for test in $(find . -name 'test_*.py'); do echo 'def test_nothing(): pass' > $test; done")
+    cheat = Shell("find . -name 'test_*.py' -exec cp /dev/null {} +")
     with model_server.serve(cheat, DONE) as server:
         done = run(place, name, server.url)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -114,7 +114,7 @@ def test_a_locked_test_changed_through_the_shell_is_restored_and_reported(place:
     assert [(finding["gate"], finding["severity"]) for finding in attempt["findings"] if finding["gate"] == "locked tests"] == [
         ("locked tests", "notice")
     ], attempt["findings"]
-    assert "test_nothing" not in place.git("bell", "grep", "-h", "def test_", "prd/bell")
+    assert "strokes(9)" in place.git("bell", "grep", "-h", "strokes", "prd/bell", "--", "tests")
 
 
 REFUSALS = {
