@@ -1,4 +1,4 @@
-"""`orchestrator doctor --live`: each agent is asked one tiny thing, by the ordinary code and in a throw-away folder. The turn is booked like any other."""
+"""`orchestrator doctor --live`: each agent is asked one tiny thing, by the ordinary code and in a throw-away folder; the turn is booked as any is."""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ def qwen(tmp_path: Path) -> str:
     program = package / "cli.py"
     program.write_text(f"#!{sys.executable}\n" + ACP_AGENT.read_text().replace("sys.argv[1]", repr(str(package / "script.json"))))
     program.chmod(0o755)
-    (package / "script.json").write_text(json.dumps({"turns": [[{"write": {"hello.txt": "ready"}}, {"say": "I am scripted."}, {"step_usage": [12, 3]}]]}))
+    (package / "script.json").write_text(
+        json.dumps({"turns": [[{"write": {"hello.txt": "ready"}}, {"say": "I am scripted."}, {"step_usage": [12, 3]}]]})
+    )
     (tmp_path / "prefix" / "bin").mkdir()
     (tmp_path / "prefix" / "bin" / "qwen").symlink_to(program)
     return f"{tmp_path}/prefix/bin:/usr/bin:/bin"
