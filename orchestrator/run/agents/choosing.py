@@ -26,7 +26,8 @@ LOOK_AGAIN_SECONDS = 30.0
 
 SNIPPET = "agents: {local: {type: chat, url: http://127.0.0.1:8080/v1}}"
 WAYS = (
-    f"configure an agent in orchestrator.yaml, for example: {SNIPPET}",
+    f"configure an agent in orchestrator.yaml, for example: {SNIPPET}, or agents: {{claude: {{type: acp, preset: claude}}}}; "
+    "`orchestrator doctor` says which are installed and usable",
     "start an OpenAI-compatible model server on 127.0.0.1 (ports " + ", ".join(map(str, PORTS)) + " are looked at), then run again",
     "record answers on a machine that has an agent: `orchestrator run --record`, and commit `recordings/`",
 )
