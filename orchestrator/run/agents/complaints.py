@@ -120,6 +120,8 @@ def _next(found: re.Match[str], now: float) -> float | None:
         zone = UTC
     hour = int(found["hour"])
     if found["half"]:
+        if not 1 <= hour <= 12:
+            return None
         hour = hour % 12 + (12 if found["half"].lower() == "pm" else 0)
     today = datetime.fromtimestamp(now, zone)
     try:

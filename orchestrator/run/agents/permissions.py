@@ -38,6 +38,8 @@ GIT = {
     "config": "it changes git's configuration",
     "credential": "it reads credentials",
 }
+HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1([^\n]*)\n.*?(?:\n\s*\2\b|\Z)|<<-?\s*(['\"]?)\w+\4", re.DOTALL)
+"""A text within a command is no command."""
 FETCHERS = frozenset({"curl", "wget"})
 RUNNERS = SHELLS | {"python", "python3", "node", "perl", "ruby"}
 
@@ -57,7 +59,7 @@ def refusal(tool: dict[str, Any], place: str, writable: tuple[str, ...]) -> str:
     for path in paths:
         if SECRETS.search(path):
             return "it reads credentials"
-    if tool.get("kind") in WRITING or any(isinstance(part, dict) and part.get("type") == "diff" for part in _list(tool.get("content"))):
+    if str(tool.get("kind")) in WRITING or any(isinstance(part, dict) and part.get("type") == "diff" for part in _list(tool.get("content"))):
         return next((reason for path in paths if (reason := of_path(path, place, writable))), "")
     return ""
 
@@ -78,19 +80,16 @@ def of_path(path: str, place: str, writable: tuple[str, ...]) -> str:
 
 def of_command(command: str, place: str, writable: tuple[str, ...]) -> str:
     """Why a line for the shell may not be run."""
-    lines = [_words(part) for part in re.split(r"\|\||&&|[;\n&]|(?<!\|)\|(?!\|)|\$\(|`|[<>]\(", _joined(command))]
+    command = HEREDOC.sub(r"\3", command.replace("\\\n", " "))
     if _fetches_and_runs(command):
         return "it runs what it has fetched"
-    for words in lines:
-        if reason := _of_words(words, place, writable):
-            return reason
-    return ""
+    return next((reason for words in _simple(command) if (reason := _of_words(words, place, writable))), "")
 
 
 def _of_words(words: list[str], place: str, writable: tuple[str, ...]) -> str:
-    targets = [words[index + 1] for index, word in enumerate(words[:-1]) if re.fullmatch(r"\d?>>?\|?|&>>?", word)]
+    targets = [words[index + 1] for index, word in enumerate(words[:-1]) if re.fullmatch(r"&?>>?\|?", word)]
     for target in targets:
-        if not target.startswith(("/dev/", "&")) and (reason := of_path(target, place, writable)):
+        if not target.startswith("/dev/") and (reason := of_path(target, place, writable)):
             return reason
     if any(SECRETS.search(word) for word in words):
         return "it reads credentials"
@@ -104,11 +103,11 @@ def _of_words(words: list[str], place: str, writable: tuple[str, ...]) -> str:
     plain = [word for word in given if not word.startswith("-") and word not in targets]
     if name in PROGRAMS:
         return PROGRAMS[name]
-    if name in SHELLS and "-c" in "".join(word for word in given if re.fullmatch(r"-\w*c", word)) and plain:
+    if name in SHELLS and any(re.fullmatch(r"-\w*c", word) for word in given) and plain:
         return of_command(plain[0], place, writable)
     if name == "git":
-        verb = next((word for word in plain if word in GIT), "")
-        return GIT[verb] if verb and plain.index(verb) <= 1 else ""
+        bare = [word for index, word in enumerate(given) if not word.startswith("-") and (not index or given[index - 1] not in ("-C", "-c"))]
+        return GIT.get(bare[0], "") if bare else ""
     if name in ("printenv", "export", "set") and not given:
         return "it reads credentials"
     if name in ("rm", "rmdir", "unlink", "shred", "truncate", "tee", "chmod", "chown", "touch"):
@@ -139,18 +138,23 @@ def _fetches_and_runs(command: str) -> bool:
     return re.search(piped, command) is not None or re.search(inner, command) is not None
 
 
-def _joined(command: str) -> str:
-    """Lines that go on, as one."""
-    return command.replace("\\\n", " ")
-
-
-def _words(part: str) -> list[str]:
-    """The words of a simple command; redirections stand by themselves."""
-    spaced = re.sub(r"(?<![\\'\"])(\d?>>?\|?)(?!&)", r" \1 ", part)
+def _simple(command: str) -> list[list[str]]:
+    """The words of each simple command of a line; redirections stand by themselves. What stands in `$(…)` is a command of its own."""
+    reader = shlex.shlex(command, posix=True, punctuation_chars="();<>|&\n")
+    reader.whitespace, reader.commenters, reader.whitespace_split = " \t\r", "", True
+    found: list[list[str]] = [[]]
     try:
-        return shlex.split(spaced, comments=True)
-    except ValueError:
-        return spaced.split()
+        words = list(reader)
+    except ValueError:  # quotes that do not close
+        words = re.split(r"([;&|\n()]+|\d?>>?)|\s+", command)
+    for word in filter(None, words):
+        if set(word) <= set("();|&\n") or (re.fullmatch(r"[()<>|&\n]+", word) and ">" not in word):
+            found.append([])
+        else:
+            found[-1].append(word)
+    for inner in re.findall(r"\$\(([^()]*)\)|`([^`]*)`", command):
+        found += _simple(inner[0] or inner[1]) if (inner[0] or inner[1]) != command else []
+    return found
 
 
 def _name(word: str) -> str:
