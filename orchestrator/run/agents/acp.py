@@ -308,8 +308,9 @@ class Live:
         asked = asyncio.ensure_future(self.connection.prompt(self.session, [text_block(text)]))
         done, _ = await asyncio.wait({asked}, timeout=max(deadline - time.monotonic(), 0.001))
         if not done:
+            late = self._late(seconds)
             await self._cancel(asked)
-            raise self._late(seconds)
+            raise late
         try:
             answer = asked.result().model_dump(mode="json", by_alias=True, exclude_none=True)
         except Exception as error:

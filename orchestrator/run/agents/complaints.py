@@ -15,7 +15,8 @@ SHOWN = 300
 KINDS: tuple[tuple[type[AgentError], str], ...] = (
     (
         ContextTooLong,
-        r"context.{0,20}(length|window|size) (was |is )?(exceeded|too)|(exceed|larger than|longer than|over).{0,40}context|maximum context"
+        r"context exceeds|context.{0,20}(length|window|size) (was |is )?(exceeded|too)"
+        r"|(exceed|larger than|longer than|over).{0,40}context|maximum context"
         r"|prompt is too long|input is too long|too many (input )?tokens|context_length_exceeded|token (count|limit).{0,20}exceed",
     ),
     (
