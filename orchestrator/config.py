@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -320,6 +321,8 @@ class Config(Section):
     """Agents by role."""
     record: bool = False
     """Write every answer to `recordings`."""
+    redact: list[str] = []
+    """Regular expressions; what matches is replaced by `[redacted]` in recordings, transcripts, logs and reports, beside the usual shapes of keys."""
     targets: list[str] = ["../*", "."]
     """Repositories a PRD's `target.repo` may name: glob patterns for paths relative to the working folder, or URL patterns."""
     inbox: Inbox = Inbox()
@@ -332,6 +335,18 @@ class Config(Section):
     retention: Retention = Retention()
     schedule: Schedule | None = None
     """A time at which `watch` runs the pipeline although no file changed."""
+
+    @field_validator("redact")
+    @classmethod
+    def _expressions(cls, value: list[str]) -> list[str]:
+        for pattern in value:
+            try:
+                empty = re.compile(pattern).fullmatch("")
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+            if empty:
+                raise ValueError(f"{pattern!r} matches nothing at all, and so everywhere")
+        return value
 
     def folder(self, root: Path, key: Literal["prds", "runs", "recordings", "site", "environments"]) -> Path:
         """The folder under that key as an absolute path; `root` is the working folder."""

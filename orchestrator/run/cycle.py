@@ -12,6 +12,7 @@ write_tests.py, checks.py, write_code.py, tidy.py, mutate.py and cover.py hold t
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,21 @@ from contextlib import contextmanager
 from orchestrator.errors import SetupError
 from orchestrator.model import CycleResult, Proof
 from orchestrator.plan.held_out import call_form, outcome_kind
-from orchestrator.run import checks, cover, environment, examples, layout, mutate, people, sandboxes, scratch, tidy, write_code, write_tests
+from orchestrator.run import (
+    checks,
+    cover,
+    environment,
+    examples,
+    layout,
+    mutate,
+    people,
+    redaction,
+    sandboxes,
+    scratch,
+    tidy,
+    write_code,
+    write_tests,
+)
 from orchestrator.run.agents import Agent, workspace
 from orchestrator.run.bench import Bench, End, Journal, Work
 from orchestrator.run.gates import writable
@@ -39,7 +54,7 @@ def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_age
             for each in (*ladder, *((tests_agent,) if tests_agent else ())):
                 each.close()
     passed = end.verdict in ("passed", "already satisfied")
-    return CycleResult(
+    told = CycleResult(
         task=work.task.id,
         fingerprint=work.task.fingerprint,
         base_tree=work.base,
@@ -65,6 +80,7 @@ def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_age
         fresh=bench.fresh,
         people=bench.people,
     )
+    return redaction.result(told, redaction.of(work.config).cleaner(os.environ))
 
 
 @contextmanager

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
+from orchestrator.errors import AgentError
 from orchestrator.model import Change, Finding, Role, Step
-from orchestrator.run import people, stubs
+from orchestrator.run import people, redaction, stubs
 from orchestrator.run.agents import Agent, workspace
 from orchestrator.run.bench import Bench, Journal, Request, Returned
 from orchestrator.run.briefing import render
@@ -48,9 +52,17 @@ def take(
         template=template, people=bench.people,
     )  # fmt: skip
 
+    secret = redaction.of(work.config)
+    clean = secret.cleaner(os.environ)
+
     def perform(seconds: float | None) -> Returned:
-        taken = agent.turn(brief, place, seconds)
-        return taken, workspace.difference(before, workspace.read(place))
+        try:
+            taken = agent.turn(brief, place, seconds)
+        except AgentError as error:
+            redaction.error(error, clean)
+            raise
+        changed, notes = secret.files(workspace.difference(before, workspace.read(place)), os.environ)
+        return redaction.turn(replace(taken, notes=(*taken.notes, *notes)), clean), changed
 
     return journal.turn(Request(role, attempt, turn, step, agent.name, agent.kind, agent.most(brief)), perform)
 

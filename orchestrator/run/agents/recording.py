@@ -25,15 +25,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.model import AgentTurn, Brief, Change, Usage
+from orchestrator.run import redaction
 from orchestrator.run.agents import workspace
+from orchestrator.run.redaction import Redaction
 
 if TYPE_CHECKING:
     from orchestrator.run.agents import Agent
@@ -175,6 +178,7 @@ class Recording:
 
     agent: Agent
     folder: Path
+    redaction: Redaction = field(default_factory=Redaction)
 
     @property
     def name(self) -> str:
@@ -191,7 +195,7 @@ class Recording:
         before = workspace.read(folder)
         answer = self.agent.turn(brief, folder, seconds)
         path = turn_path(self.folder, brief)
-        text = dump(recorded_turn(brief, answer, workspace.difference(before, workspace.read(folder))))
+        text = dump(recorded_turn(brief, *self._kept(answer, workspace.difference(before, workspace.read(folder)))))
         path.parent.mkdir(parents=True, exist_ok=True)
         for other in path.parent.glob(f"{brief.role}-*.md"):
             if (number := _number(other)) and number > (brief.attempt, brief.turn):
@@ -200,6 +204,15 @@ class Recording:
         part.write_bytes(text.encode("utf-8", "replace"))
         part.replace(path)
         return answer
+
+    def _kept(self, answer: AgentTurn, changed: tuple[Change, ...]) -> tuple[AgentTurn, tuple[Change, ...]]:
+        """Without keys and passwords. Where a file held one, a replay is no longer what was answered, and a note says so."""
+        clean = self.redaction.cleaner(os.environ)
+        kept = redaction.changes(changed, clean)
+        lost = [new.path for new, old in zip(kept, changed, strict=True) if new != old]
+        notes = tuple(f"{path} held a key or password, which is left out of the recording" for path in lost)
+        answer = redaction.turn(answer, clean)
+        return replace(answer, notes=(*answer.notes, *notes)), kept
 
     def close(self) -> None:
         self.agent.close()
