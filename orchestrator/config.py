@@ -269,11 +269,15 @@ class ChatAgent(Section):
     api_key_env: str = ""
     """Name of the environment variable that holds the key; the key itself never stands in a file."""
     temperature: float = Field(0.0, ge=0, le=2)
-    """Of the first answer; each repeat raises it by 0.3, up to 1.2."""
+    """Of the first candidate; each that follows raises it by 0.3, up to 1.2."""
     max_tokens: int = Field(2048, gt=0)
     """Of one answer; an answer that ends there is cut off, and half a file is not written."""
     context_tokens: int = Field(8192, gt=0)
     """The model's context window; the brief is cut to fit, and says so."""
+    brief_tokens: int | None = Field(None, gt=0)
+    """Most that a brief with its files may take; what does not fit is cut, and the report says what. Left out: what the window has room for."""
+    small: bool | None = None
+    """A small model is asked for one function after the other. Left out: by the size in its name, up to 4 billion parameters (`…-1.5b-…`)."""
     extra: dict[str, Any] = {}
     """Sent with every request, for example `{repeat_penalty: 1.0}`."""
     price: Price | None = None

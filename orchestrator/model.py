@@ -302,6 +302,9 @@ class Change:
 
 Role = Literal["plan", "tests", "code"]
 
+Way = Literal["whole", "findings", "explain", "failure", "one function", "fresh"]
+"""How a candidate is asked for: `run/search.py::WAYS` has a sentence for each."""
+
 
 @dataclass(frozen=True)
 class Brief:
@@ -320,11 +323,12 @@ class Brief:
     """The files of the workspace worth showing, for agents that cannot look themselves."""
     writable: tuple[str, ...]
     """Paths or folders (ending in /) it is expected to change."""
-    repeats: int = 0
-    """How often its answers were the same as an earlier one, so far; a sampling agent raises its temperature with it."""
+    heat: int = 0
+    """How often it was asked for this before: a sampling agent raises its temperature with it."""
     context: str = ""
     """The part of `text` that is background prose, word for word; an agent with a small window cuts it first."""
     step: Step = "write_code"
+    way: Way = "whole"
 
 
 @dataclass(frozen=True)
@@ -384,6 +388,8 @@ class Attempt:
     observations: tuple[Observation, ...]
     role: Role = "code"
     """Whose answer it is: `code` (a candidate), `tests` (tests for prose criteria)."""
+    way: Way | Literal[""] = ""
+    """How it was asked for; '' where nobody was asked, or nobody noted it."""
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def _steps(bench: Bench, ladder: tuple[Agent, ...], tests_agent: Agent | None, j
         findings = ()
     if not ladder:
         return End("parked", "no agent is available")
-    end = write_code.search(bench, ladder, journal, findings)
+    end = write_code.candidates(bench, ladder, journal, findings)
     if end.verdict == "passed":
         passed_by = bench.attempts[-1].turns[-1].agent if bench.attempts[-1].turns else ladder[0].name
         tidy.after(bench, next((agent for agent in ladder if agent.name == passed_by), ladder[0]), journal, end.code)

@@ -235,6 +235,7 @@ def _attempt(item: Attempt, folder: Path) -> AttemptReport:
         number=item.number,
         verdict=item.verdict,
         role=item.role,
+        way=item.way,
         turns=[_turn(turn, item.role, folder) for turn in item.turns],
         findings=[_finding(finding) for finding in item.findings],
         observations=[_observation(observation, folder) for observation in item.observations],

@@ -128,6 +128,8 @@ class AttemptReport(Report):
     diff: Text
     role: str = "code"
     """`code`: a candidate; `tests`: tests for criteria without examples."""
+    way: str = ""
+    """How a candidate was asked for, a word of `run/search.py::WAYS`; '' where nobody was asked, or nobody noted it."""
 
 
 class TidyingReport(Report):

@@ -23,7 +23,7 @@ from orchestrator.errors import StoreError
 from orchestrator.model import AgentTurn, CycleResult, Plan, Prd, Question, Task
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit
-from orchestrator.run.limits import TIDY_TURN
+from orchestrator.run.limits import tidy_turn
 from orchestrator.save import clock, health, lock
 from orchestrator.save.clock import stamp
 from orchestrator.save.health import FILE
@@ -455,5 +455,6 @@ def _turns(result: CycleResult) -> Iterator[tuple[str, int, int, AgentTurn]]:
     for attempt in (*result.written, *result.attempts):
         for number, turn in enumerate(attempt.turns, 1):
             yield attempt.role, attempt.number, number, turn
-    for number, turn in enumerate(result.tidying.turns if result.tidying else (), TIDY_TURN):
-        yield "code", result.attempts[-1].number, number, turn
+    for turn in result.tidying.turns if result.tidying else ():
+        last = result.attempts[-1].number
+        yield "code", last, tidy_turn(last, result.attempts), turn

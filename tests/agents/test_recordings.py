@@ -38,7 +38,7 @@ def test_a_recording_is_a_page_a_person_can_read() -> None:
     assert page == (
         "---\nprd: leap\ntask: leap#R1\nrole: code\nattempt: 1\nturn: 1\nfingerprint: ffffffff\nbrief: bbbbbbbb\nagent: local\nkind: chat\n"
         "model: tiny\nrecorded_at: '2026-11-22'\nseconds: 1.2\nstop: stop\nusage:\n  input_tokens: 10\n  output_tokens: 5\n  usd: null\n"
-        "notes: []\n---\n\n# Answer\n\n````text\nHere:\n```python\nx = 1\n```\n````\n\n"
+        "notes: []\nway: whole\n---\n\n# Answer\n\n````text\nHere:\n```python\nx = 1\n```\n````\n\n"
         "# File leap.py\n\n```python\nx = 1\n```\n\n# File old.py (deleted)\n\n"
         '# File "odd name.py" (no newline at end, executable)\n\n```python\ny = 2\n```\n'
     )

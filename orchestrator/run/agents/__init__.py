@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.errors import AgentError
-from orchestrator.model import AgentTurn, Brief, Prd, Role, Task, Usage
+from orchestrator.model import AgentTurn, Brief, Prd, Role, Task, Usage, Way
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
@@ -71,6 +71,10 @@ class Agent(Protocol):
 
     def most(self, brief: Brief) -> Usage:
         """The most that this turn may use, as far as it can be known before: None where it cannot, zero where nothing is paid."""
+        ...
+
+    def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
+        """How it is asked for a candidate. `asked`: how often it was asked for that before; `units`: functions and classes of the task."""
         ...
 
     def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:

@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.model import AgentTurn, Brief, Role, Task, Usage
+from orchestrator.model import AgentTurn, Brief, Role, Task, Usage, Way
+from orchestrator.run import search
 from orchestrator.run.agents import NoRecording, StaleRecording, workspace
 from orchestrator.run.agents.recording import RecordedTurn, brief_hash, load, task_folder, turn_path
 
@@ -20,6 +21,15 @@ class RecordedReplay:
 
     def most(self, brief: Brief) -> Usage:
         return Usage(0, 0, 0.0)
+
+    def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
+        """As it was asked then: the answers belong to it."""
+        first = task_folder(self.folder, task.prd, task.id) / f"code-{attempt}.1.md"
+        try:
+            recorded = read(first)
+        except NoRecording:
+            recorded = None
+        return search.known(recorded.way) if recorded and recorded.way else search.told(asked)
 
     def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
         """Raises NoRecording when there is none for this turn, StaleRecording when the requirement has changed since."""

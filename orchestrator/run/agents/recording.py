@@ -33,7 +33,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.model import AgentTurn, Brief, Change, Usage
+from orchestrator.model import AgentTurn, Brief, Change, Task, Usage, Way
 from orchestrator.run import redaction
 from orchestrator.run.agents import workspace
 from orchestrator.run.redaction import Redaction
@@ -67,6 +67,8 @@ class RecordedTurn:
     notes: tuple[str, ...]
     text: str
     changes: tuple[Change, ...] = field(default=())
+    way: str = ""
+    """How it was asked; '' for one that was recorded before there were several ways."""
 
 
 def brief_hash(brief: Brief) -> str:
@@ -191,6 +193,9 @@ class Recording:
     def most(self, brief: Brief) -> Usage:
         return self.agent.most(brief)
 
+    def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
+        return self.agent.way(task, attempt, asked, units)
+
     def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
         before = workspace.read(folder)
         answer = self.agent.turn(brief, folder, seconds)
@@ -238,4 +243,5 @@ def recorded_turn(brief: Brief, answer: AgentTurn, changes: tuple[Change, ...]) 
         notes=answer.notes,
         text=answer.text,
         changes=changes,
+        way=brief.way,
     )
