@@ -82,5 +82,9 @@ def test_each_candidate_is_asked_for_in_another_way_and_hotter(place: Workplace)
     assert [len(attempt["turns"]) for attempt in attempts] == [1, 1, 1, 2, 1, 1, 1]
     assert [request["temperature"] for request in requests] == [0.0, 0.3, 0.6, 0.9, 0.9, 1.2, 1.2, 1.2]
     assert len({yaml.safe_dump(request["messages"]) for request in requests}) == len(requests), "no question is asked twice"
+    (figures,) = place.runs("runs")[-1]["agents"]
+    keys = ("role", "agent", "kind", "turns", "candidates", "passed", "refused", "solved")
+    assert [figures[key] for key in keys] == ["code", "large", "chat", 8, 7, 1, 6, 1]
+    assert (figures["input_tokens"], figures["output_tokens"], figures["unknown_tokens"]) == (800, 400, 0)
     failure = requests[5]["messages"][1]["content"]
     assert "return 'wrong4'" in failure and "AC1: packing" not in failure, "the last answer is shown, with the rule that it breaks"
