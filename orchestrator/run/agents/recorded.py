@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator.model import AgentTurn, Brief, Role, Task, Usage, Way
 from orchestrator.run import search
 from orchestrator.run.agents import NoRecording, StaleRecording, workspace
-from orchestrator.run.agents.recording import RecordedTurn, brief_hash, load, task_folder, turn_path
+from orchestrator.run.agents.recording import RecordedTurn, brief_hash, difference, load, task_folder, turn_path
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,14 @@ class RecordedReplay:
         if recorded.fingerprint != brief.fingerprint or (recorded.prd, recorded.task) != (brief.prd, brief.task):
             raise StaleRecording(
                 f"{path}: recorded for another wording of {brief.task}: "
-                f"the recording's fingerprint is {recorded.fingerprint}, the task's is {brief.fingerprint}",
+                f"the recording's fingerprint is {recorded.fingerprint}, the task's is {brief.fingerprint}"
+                + (f"; in what is asked, {difference(recorded.asked, brief.text)}" if recorded.asked else ""),
                 hint="record again with `orchestrator run --record` and another agent, or choose another agent",
             )
         notes = [*self.notes, *recorded.notes]
         if recorded.brief != brief_hash(brief):
-            notes.append(f"the brief is worded differently from the one that was answered on {recorded.recorded_at}")
+            said = f": {difference(recorded.asked, brief.text)}" if recorded.asked else ""
+            notes.append(f"the brief is worded differently from the one that was answered on {recorded.recorded_at}{said}")
         notes += workspace.apply(folder, recorded.changes)
         return AgentTurn(
             text=recorded.text,
