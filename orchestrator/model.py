@@ -323,12 +323,14 @@ class Brief:
     """The files of the workspace worth showing, for agents that cannot look themselves."""
     writable: tuple[str, ...]
     """Paths or folders (ending in /) it is expected to change."""
-    heat: int = 0
-    """How often it was asked for this before: a sampling agent raises its temperature with it."""
+    repeats: int = 0
+    """How often its answers were the same as an earlier one, so far."""
     context: str = ""
     """The part of `text` that is background prose, word for word; an agent with a small window cuts it first."""
     step: Step = "write_code"
     way: Way = "whole"
+    heat: int = 0
+    """How often it was asked for this before: a sampling agent raises its temperature with it."""
 
 
 @dataclass(frozen=True)

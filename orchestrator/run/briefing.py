@@ -90,7 +90,7 @@ def render(
         unsaid=max(0, len(findings) - FINDINGS),
     )
     text = re.sub(r"\n{3,}", "\n\n", text).strip().replace(LINE_END, "\n") + "\n"
-    return Brief(prd.id, task.id, role, attempt, turn, task.fingerprint, text, files, writable, heat, context, step, way)
+    return Brief(prd.id, task.id, role, attempt, turn, task.fingerprint, text, files, writable, repeats, context, step, way, heat)
 
 
 def _about(requirements: tuple[Requirement, ...], only: tuple[str, ...]) -> tuple[Requirement, ...]:

@@ -68,11 +68,15 @@ class Redaction:
 
 
 def of(config: Config) -> Redaction:
-    """What the configuration calls secret: every variable that an agent gets, and the patterns."""
+    """What the configuration calls secret: every variable that an agent gets and that is named like a key, and the patterns."""
     names: dict[str, None] = {}
     for agent in config.agents.values():
-        names |= dict.fromkeys((getattr(agent, "api_key_env", ""), *getattr(agent, "env_keys", ())))
+        names |= dict.fromkeys((getattr(agent, "api_key_env", ""), *filter(_NAMED.search, getattr(agent, "env_keys", ()))))
     return Redaction(tuple(name for name in names if name), tuple(config.redact))
+
+
+_NAMED = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH", re.IGNORECASE)
+"""Agents also get variables that name a model or an address: these are no secrets, and stand everywhere."""
 
 
 def _values(text: str, values: tuple[str, ...]) -> str:
