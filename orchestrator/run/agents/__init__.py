@@ -25,7 +25,6 @@ AgentError
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -51,7 +50,6 @@ __all__ = [
     "StaleRecording",
     "TimedOut",
     "Unavailable",
-    "choose",
     "choose_ladder",
 ]
 
@@ -146,15 +144,6 @@ class Unavailable:
 
     def __str__(self) -> str:
         return "\n".join([self.message, *(f"  → {way}" for way in self.ways), *(f"  note: {note}" for note in self.notes)])
-
-
-def choose(
-    task: Task, role: Role, prd: Prd, config: Config, root: Path, *, probe: Callable[[], tuple[str, str] | None] | None = None
-) -> Agent | Unavailable:
-    """The agent that works on `task` in that role. See choosing.py for the order; `probe` finds a (base URL, model) on loopback."""
-    from orchestrator.run.agents.choosing import choice, loopback_model
-
-    return choice(task, role, prd, config, root, probe or loopback_model)
 
 
 def choose_ladder(task: Task, role: Role, prd: Prd, config: Config, root: Path) -> tuple[Agent, ...] | Unavailable:
