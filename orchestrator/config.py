@@ -269,11 +269,15 @@ class ChatAgent(Section):
     api_key_env: str = ""
     """Name of the environment variable that holds the key; the key itself never stands in a file."""
     temperature: float = Field(0.0, ge=0, le=2)
-    """Of the first answer; each repeat raises it by 0.3, up to 1.2."""
+    """Of the first candidate; each that follows raises it by 0.3, up to 1.2."""
     max_tokens: int = Field(2048, gt=0)
     """Of one answer; an answer that ends there is cut off, and half a file is not written."""
     context_tokens: int = Field(8192, gt=0)
     """The model's context window; the brief is cut to fit, and says so."""
+    brief_tokens: int | None = Field(None, gt=0)
+    """Most that a brief with its files may take; what does not fit is cut, and the report says what. Left out: what the window has room for."""
+    small: bool | None = None
+    """A small model is asked for one function after the other. Left out: by the size in its name, up to 4 billion parameters (`…-1.5b-…`)."""
     extra: dict[str, Any] = {}
     """Sent with every request, for example `{repeat_penalty: 1.0}`."""
     price: Price | None = None
@@ -411,6 +415,8 @@ class Config(Section):
     """Agents by role."""
     record: bool = False
     """Write every answer to `recordings`."""
+    redact: list[str] = []
+    """Regular expressions; what matches is replaced by `[redacted]` in recordings, transcripts, logs and reports, beside the usual shapes of keys."""
     targets: list[str] = ["../*", "."]
     """Repositories a PRD's `target.repo` may name: glob patterns for paths relative to the working folder, or URL patterns."""
     inbox: Inbox = Inbox()
@@ -423,6 +429,18 @@ class Config(Section):
     retention: Retention = Retention()
     schedule: Schedule | None = None
     """A time at which `watch` runs the pipeline although no file changed."""
+
+    @field_validator("redact")
+    @classmethod
+    def _expressions(cls, value: list[str]) -> list[str]:
+        for pattern in value:
+            try:
+                empty = re.compile(pattern).fullmatch("")
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+            if empty:
+                raise ValueError(f"{pattern!r} matches nothing at all, and so everywhere")
+        return value
 
     def folder(self, root: Path, key: Literal["prds", "runs", "recordings", "site", "environments"]) -> Path:
         """The folder under that key as an absolute path; `root` is the working folder."""

@@ -19,7 +19,7 @@ from orchestrator.errors import Exit, NoTurn
 from orchestrator.model import Change, CycleResult, Plan, Prd, Problem, Task
 from orchestrator.plan import outline
 from orchestrator.run import dependencies, environment, examples, git, integrate, layout, lifecycle, limits, sandboxes
-from orchestrator.run.agents import Agent, Unavailable, choose, choose_ladder
+from orchestrator.run.agents import Agent, Unavailable, choose_ladder
 from orchestrator.run.bench import Work
 from orchestrator.run.cycle import run_cycle
 from orchestrator.run.durable import durable
@@ -262,10 +262,10 @@ def _prd(job: Job, prd: Prd) -> None:
     _keep_held_out(job, prd)
 
 
-def _tests_agent(job: Job, prd: Prd, task: Task) -> Agent | None:
+def _tests_ladder(job: Job, prd: Prd, task: Task) -> tuple[Agent, ...]:
     """Who writes tests, where there is something to write and somebody for it."""
-    agent = choose(task, "tests", prd, job.config, job.root) if _wants_tests(job, prd, task) else None
-    return None if isinstance(agent, Unavailable) else agent
+    found = choose_ladder(task, "tests", prd, job.config, job.root) if _wants_tests(job, prd, task) else ()
+    return () if isinstance(found, Unavailable) else found
 
 
 def _wants_tests(job: Job, prd: Prd, task: Task) -> bool:
@@ -317,7 +317,7 @@ def environment_of(repository: git.Repository, tree: str, prd: Prd, folder: Path
 
 def _cycle(job: Job, prd: Prd, row: TaskRow, place: _Place, ladder: tuple[Agent, ...]) -> str:
     """One cycle of a task, recorded, and integrated when it passed. Returns the name of the move it ended with, or `done`."""
-    store, tests_agent = job.store, _tests_agent(job, prd, row.task)
+    store, tests_ladder = job.store, _tests_ladder(job, prd, row.task)
     ceilings = limits.ceilings(job.config.budgets, prd.budget)
     account = Account(job.ledger, job.project, prd.id, row.id, row.fingerprint, job.run, ceilings, job.config.limits)
     journal = Journal(store.folder / "journal" / f"{outline.slug(row.id)}-{row.fingerprint[:12]}-{row.cycle}.jsonl", account)
@@ -328,7 +328,7 @@ def _cycle(job: Job, prd: Prd, row: TaskRow, place: _Place, ladder: tuple[Agent,
     job.say(f"{row.id}: {row.task.goal} …")
     with durable("task started"):
         store.move(row.id, "started", job.run)
-    result = run_cycle(cycle, ladder, journal, tests_agent)
+    result = run_cycle(cycle, ladder, journal, tests_ladder)
     for warning in journal.warnings:
         job.say(f"{row.id}: {warning}")
         job.facts.setdefault("warnings", []).append(warning)

@@ -302,6 +302,9 @@ class Change:
 
 Role = Literal["plan", "tests", "code"]
 
+Way = Literal["whole", "findings", "explain", "failure", "one function", "fresh"]
+"""How a candidate is asked for: `run/search.py::WAYS` has a sentence for each."""
+
 
 @dataclass(frozen=True)
 class Brief:
@@ -321,10 +324,13 @@ class Brief:
     writable: tuple[str, ...]
     """Paths or folders (ending in /) it is expected to change."""
     repeats: int = 0
-    """How often its answers were the same as an earlier one, so far; a sampling agent raises its temperature with it."""
+    """How often its answers were the same as an earlier one, so far."""
     context: str = ""
     """The part of `text` that is background prose, word for word; an agent with a small window cuts it first."""
     step: Step = "write_code"
+    way: Way = "whole"
+    heat: int = 0
+    """How often it was asked for this before: a sampling agent raises its temperature with it."""
 
 
 @dataclass(frozen=True)
@@ -384,6 +390,8 @@ class Attempt:
     observations: tuple[Observation, ...]
     role: Role = "code"
     """Whose answer it is: `code` (a candidate), `tests` (tests for prose criteria)."""
+    way: Way | Literal[""] = ""
+    """How it was asked for; '' where nobody was asked, or nobody noted it."""
 
 
 @dataclass(frozen=True)

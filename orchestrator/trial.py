@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.config import AcpAgent, AgentConfig, ChatAgent, Config
 from orchestrator.errors import AgentError, SetupError, UsageError
 from orchestrator.model import Brief, Budget, Usage
-from orchestrator.run import limits, sandboxes, scratch
+from orchestrator.run import limits, redaction, sandboxes, scratch
 from orchestrator.run.agents import choosing, presets
 from orchestrator.save.ledger import Asked, ledger_of
 
@@ -45,7 +46,9 @@ def ask_all(root: Path, config: Config, names: tuple[str, ...]) -> tuple[Answere
         chosen[name] = _named(name, config)
     if not names and not chosen and (served := choosing.loopback_model()):
         chosen["loopback"] = ChatAgent(type="chat", url=served[0], model=served[1])
-    return tuple(_ask(name, settings, root, config) for name, settings in chosen.items())
+    clean = redaction.of(config.model_copy(update={"agents": chosen})).cleaner(os.environ)
+    found = (_ask(name, settings, root, config) for name, settings in chosen.items())
+    return tuple(replace(each, said=clean(each.said)) for each in found)
 
 
 def _named(name: str, config: Config) -> AgentConfig:

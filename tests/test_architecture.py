@@ -25,7 +25,7 @@ PURE = (
     *(name for name in MODULES if name.startswith("inbox/") and name not in ("inbox/folder.py", "inbox/targets.py", "inbox/watch.py")),
     *(name for name in MODULES if name.startswith(("plan/", "run/gates/"))),
     *("run/lifecycle.py", "run/evidence.py", "run/limits.py", "run/breakers.py", "run/examples.py", "run/stubs.py"),
-    *("run/branches.py", "run/mutants.py", "run/people.py"),
+    *("run/branches.py", "run/mutants.py", "run/people.py", "run/redaction.py", "run/search.py"),
     *(f"run/agents/{name}.py" for name in ("complaints", "permissions", "presets", "told", "updates")),
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),

@@ -247,13 +247,11 @@ def _check_configured(entry: _Entry, prd: Prd, root: Path, config: Config) -> No
 
 def _not_honoured(prd: Prd) -> list[tuple[str, str]]:
     """(front-matter key, what is missing) for what a PRD may say already and this version does not do."""
-    ladders = any(len(ladder) > 1 for _, ladder in prd.agents)
     planners = any(role == "plan" for role, _ in prd.agents)
     said = [
         (prd.schedule != "", "schedule", "not scheduled by"),
         (prd.start not in ("", "now"), "start", "not waited for"),
-        (ladders, "agents", "read as its first agent only; ladders are not climbed"),
-        (planners and not ladders, "agents", "not asked to plan"),
+        (planners, "agents", "not asked to plan"),
     ]
     return [(key, text.removesuffix(" by")) for applies, key, text in said if applies]
 

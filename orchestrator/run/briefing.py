@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.model import Brief, Change, Criterion, Example, Finding, PersonsTest, Prd, Role, Step, Task
+from orchestrator.model import Brief, Change, Criterion, Example, Finding, PersonsTest, Prd, Requirement, Role, Step, Task, Way
 from orchestrator.plan import held_out
 from orchestrator.run.agents import ContextTooLong
 from orchestrator.run.people import LONGEST
@@ -45,18 +46,25 @@ def render(
     asks: tuple[str, ...] = (),
     template: str = "",
     people: tuple[PersonsTest, ...] = (),
+    way: Way = "whole",
+    heat: int = 0,
+    only: tuple[str, ...] = (),
+    unit: str = "",
 ) -> Brief:
     """The brief of one turn. `findings` are those of the last attempt; `revealed` are ids of held-out examples that became visible.
     `asks`: what the step is about, one line each: the criteria that need a test, what asks for tidying up, what no test noticed.
     `fresh`: another way is asked for, not a mended answer. `template`: its name in briefs/, that of the role when left out.
     `people`: tests of the repository that name a criterion and must pass.
+    `way`: how a candidate is asked for; `heat` goes with it. `only`: ids of the criteria that the brief is about, all when left out.
+    `unit`: the one function or class that is to be written now.
 
     Raises ValueError for a role that has no template.
     """
     path = f"{template or role}.md.j2"
     if not (FOLDER / path).exists():
         raise ValueError(f"no brief is written for the role {role!r}")
-    context = _context(prd.context)
+    context = "" if way == "failure" else _context(prd.context)
+    requirements = _about(task.requirements, only)
     hidden = tuple(example for example in task.examples if example.held_out and example.id not in revealed)
     shown = {criterion.id: [held_out.shown(item, hidden) for item in _visible(criterion, revealed)] for criterion in task.criteria}
     visible = [example for examples in shown.values() for example in examples]
@@ -68,10 +76,12 @@ def render(
         attempt=attempt,
         repeats=repeats,
         fresh=fresh,
-        requirements=task.requirements,
+        requirements=requirements,
+        way=way,
+        unit=unit,
         examples={identity: blocks(tuple(examples)) for identity, examples in shown.items()},
         hidden=len(task.examples) - len(visible),
-        names=provided(visible, task.files),
+        names=[(path, (unit,)) for path, names in provided(visible, task.files) if unit in names] if unit else provided(visible, task.files),
         programs=programs(visible, task.files),
         writable=writable,
         asks=asks,
@@ -80,7 +90,15 @@ def render(
         unsaid=max(0, len(findings) - FINDINGS),
     )
     text = re.sub(r"\n{3,}", "\n\n", text).strip().replace(LINE_END, "\n") + "\n"
-    return Brief(prd.id, task.id, role, attempt, turn, task.fingerprint, text, files, writable, repeats, context, step)
+    return Brief(prd.id, task.id, role, attempt, turn, task.fingerprint, text, files, writable, repeats, context, step, way, heat)
+
+
+def _about(requirements: tuple[Requirement, ...], only: tuple[str, ...]) -> tuple[Requirement, ...]:
+    """The requirements with those of their criteria that a brief is about; one without any of them is left out."""
+    if not only:
+        return requirements
+    kept = (replace(item, criteria=tuple(each for each in item.criteria if each.id in only)) for item in requirements)
+    return tuple(item for item in kept if item.criteria)
 
 
 def _visible(criterion: Criterion, revealed: frozenset[str]) -> list[Example]:
@@ -253,7 +271,7 @@ def chat_prompt(brief: Brief, room: int) -> tuple[str, str, tuple[str, ...]]:
 
     Background goes first, then files that are only to be read. Raises ContextTooLong when the rest is still too long.
     """
-    system = _template("chat_system.md.j2").render().strip()
+    system = _template("chat_system.md.j2").render(way=brief.way).strip()
     files = _readable_order(brief)
     text = brief.text
     user = _user(brief, text, files)
@@ -289,7 +307,10 @@ def _is_writable(path: str, writable: tuple[str, ...]) -> bool:
 
 def _user(brief: Brief, text: str, files: list[Change]) -> str:
     shown = [(file.path, fenced(file.text or "", Path(file.path).suffix.lstrip("."))) for file in files if (file.text or "").strip()]
-    return _template("chat_user.md.j2").render(text=text.strip(), files=shown, writable=brief.writable).replace(LINE_END, "\n").strip() + "\n"
+    return (
+        _template("chat_user.md.j2").render(text=text.strip(), files=shown, writable=brief.writable, way=brief.way).replace(LINE_END, "\n").strip()
+        + "\n"
+    )
 
 
 @cache

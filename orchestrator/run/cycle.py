@@ -12,6 +12,7 @@ write_tests.py, checks.py, write_code.py, tidy.py, mutate.py and cover.py hold t
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,27 +20,41 @@ from contextlib import contextmanager
 from orchestrator.errors import SetupError
 from orchestrator.model import CycleResult, Proof
 from orchestrator.plan.held_out import call_form, outcome_kind
-from orchestrator.run import checks, cover, environment, examples, layout, mutate, people, sandboxes, scratch, tidy, write_code, write_tests
+from orchestrator.run import (
+    checks,
+    cover,
+    environment,
+    examples,
+    layout,
+    mutate,
+    people,
+    redaction,
+    sandboxes,
+    scratch,
+    tidy,
+    write_code,
+    write_tests,
+)
 from orchestrator.run.agents import Agent, workspace
 from orchestrator.run.bench import Bench, End, Journal, Work
 from orchestrator.run.gates import writable
 from orchestrator.run.git import Repository
 
 
-def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_agent: Agent | None = None) -> CycleResult:
+def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_ladder: tuple[Agent, ...] = ()) -> CycleResult:
     """Work on one task until it passes, gives up, needs a person or has to wait. `ladder`: who writes the code, first rung first; it may be empty,
     and the tests agent None, while no turn of theirs is needed."""
     started = time.monotonic()
     with opened(work) as bench:
         try:
-            end = _steps(bench, ladder, tests_agent, journal)
+            end = _steps(bench, ladder, tests_ladder, journal)
         except SetupError as error:
             end = End("parked", str(error))
         finally:
-            for each in (*ladder, *((tests_agent,) if tests_agent else ())):
+            for each in (*ladder, *tests_ladder):
                 each.close()
     passed = end.verdict in ("passed", "already satisfied")
-    return CycleResult(
+    told = CycleResult(
         task=work.task.id,
         fingerprint=work.task.fingerprint,
         base_tree=work.base,
@@ -65,6 +80,7 @@ def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_age
         fresh=bench.fresh,
         people=bench.people,
     )
+    return redaction.result(told, redaction.of(work.config).cleaner(os.environ))
 
 
 @contextmanager
@@ -85,14 +101,14 @@ def opened(work: Work) -> Iterator[Bench]:
         yield bench
 
 
-def _steps(bench: Bench, ladder: tuple[Agent, ...], tests_agent: Agent | None, journal: Journal) -> End:
+def _steps(bench: Bench, ladder: tuple[Agent, ...], tests_ladder: tuple[Agent, ...], journal: Journal) -> End:
     work = bench.work
     if work.own_suite:
         checks.baseline(bench)
     write_tests.lock_earlier(bench)
     write_tests.from_examples(bench)
     if bench.prose and not bench.written:
-        found = write_tests.from_prose(bench, tests_agent, journal)
+        found = write_tests.from_prose(bench, tests_ladder, journal)
         if isinstance(found, End):
             return found
         checked = found
@@ -110,11 +126,11 @@ def _steps(bench: Bench, ladder: tuple[Agent, ...], tests_agent: Agent | None, j
         findings = ()
     if not ladder:
         return End("parked", "no agent is available")
-    end = write_code.search(bench, ladder, journal, findings)
+    end = write_code.candidates(bench, ladder, journal, findings)
     if end.verdict == "passed":
         passed_by = bench.attempts[-1].turns[-1].agent if bench.attempts[-1].turns else ladder[0].name
         tidy.after(bench, next((agent for agent in ladder if agent.name == passed_by), ladder[0]), journal, end.code)
-        end = cover.after(bench, mutate.after(bench, tests_agent, journal, end))
+        end = cover.after(bench, mutate.after(bench, tests_ladder, journal, end))
     return end
 
 

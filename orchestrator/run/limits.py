@@ -12,10 +12,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from orchestrator.config import Budgets, Ceiling, Config
-from orchestrator.model import Budget, Change, Finding
-
-TIDY_TURN = 2
-"""The number of the turn that tidies, within the attempt that passed."""
+from orchestrator.model import Attempt, Budget, Change, Finding
 
 SCOPES = ("attempt", "task", "prd", "run", "day")
 """What a budget may speak of, smallest first."""
@@ -56,6 +53,11 @@ class Measure:
 def attempts(config: Config, budget: Budget) -> int:
     """Candidates per task: the PRD may only lower what is configured."""
     return min(config.limits.attempts, budget.attempts or config.limits.attempts)
+
+
+def tidy_turn(number: int, attempts: Sequence[Attempt]) -> int:
+    """The number of the turn that tidies, within the attempt that passed: after those that made it."""
+    return 1 + max(1, *(len(attempt.turns) for attempt in attempts if attempt.number == number))
 
 
 def ceilings(budgets: Budgets, budget: Budget) -> dict[str, Ceiling]:
@@ -159,10 +161,10 @@ class Approach:
     """Every approach met the same failure."""
 
 
-def approach(signatures: Sequence[str], most: int, rungs: int) -> Approach:
+def approach(signatures: Sequence[str], most: int, rungs: int, first: int = 0) -> Approach:
     """What follows from the failures so far, oldest first ('' where nothing was refused). The same failure `most` times climbs the ladder, or on its
     last rung asks for a fresh start; when a failure that was met so often comes back after that, there is no progress."""
-    rung, fresh, last = 0, False, False
+    rung, fresh, last = first, False, False
     counts: Counter[str] = Counter()
     met: set[str] = set()
     for mark in filter(None, signatures):

@@ -17,7 +17,7 @@ from orchestrator.run.gates import mutation as gate
 from orchestrator.run.gates import red, scan, writable
 
 
-def after(bench: Bench, tests_agent: Agent | None, journal: Journal, end: End) -> End:
+def after(bench: Bench, tests_ladder: tuple[Agent, ...], journal: Journal, end: End) -> End:
     """The end of a cycle that passed, as it stands after mutation. What was found is noted on the bench and with the attempt that passed."""
     work = bench.work
     code = bench.final(end.code)
@@ -28,8 +28,8 @@ def after(bench: Bench, tests_agent: Agent | None, journal: Journal, end: End) -
     if bench.mutation is None:
         return end
     findings = gate.survivors(bench.mutation, threshold)
-    if findings and tests_agent is not None:
-        bench.mutation = _strengthen(bench, tests_agent, journal, code, bench.mutation)
+    if findings and tests_ladder:
+        bench.mutation = _strengthen(bench, tests_ladder[0], journal, code, bench.mutation)
         findings = gate.survivors(bench.mutation, threshold)
     if bench.attempts:
         last = bench.attempts[-1]

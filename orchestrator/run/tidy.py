@@ -26,9 +26,11 @@ def _propose(
 ) -> Tidying:
     work = bench.work
     asked_of = tuple(change.path for change in code if change.text is not None)
+    number = bench.attempts[-1].number
+    after_it = limits.tidy_turn(number, bench.attempts)
     try:
         turn, changed = turns.take(
-            bench, agent, journal, role="code", attempt=bench.attempts[-1].number, turn=limits.TIDY_TURN, findings=(), step="tidy",
+            bench, agent, journal, role="code", attempt=number, turn=after_it, findings=(), step="tidy",
             template="tidy", start=code,
             writable=asked_of, asks=triggers,
         )  # fmt: skip

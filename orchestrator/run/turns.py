@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from orchestrator.model import Change, Finding, Role, Step
-from orchestrator.run import people, stubs
+import os
+from dataclasses import replace
+
+from orchestrator.errors import AgentError
+from orchestrator.model import Change, Finding, Role, Step, Way
+from orchestrator.run import people, redaction, stubs
 from orchestrator.run.agents import Agent, workspace
 from orchestrator.run.bench import Bench, Journal, Request, Returned
 from orchestrator.run.briefing import render
@@ -26,6 +30,10 @@ def take(
     writable: tuple[str, ...] = (),
     repeats: int = 0,
     fresh: bool = False,
+    way: Way = "whole",
+    heat: int = 0,
+    only: tuple[str, ...] = (),
+    unit: str = "",
     asks: tuple[str, ...] = (),
     template: str = "",
 ) -> Returned:
@@ -44,13 +52,21 @@ def take(
     shown = tuple(before[path] for path in list(dict.fromkeys(path for path in wanted if path in before))[:SHOWN])
     brief = render(
         work.task, work.prd, attempt, turn, role, tuple(finding for finding in findings if _to_mend(finding)), shown, writable,
-        revealed=frozenset(bench.revealed), repeats=repeats + fresh, fresh=fresh, step=step, asks=asks,
-        template=template, people=bench.people,
+        revealed=frozenset(bench.revealed), repeats=repeats, fresh=fresh, step=step, asks=asks,
+        template=template, people=bench.people, way=way, heat=heat, only=only, unit=unit,
     )  # fmt: skip
 
+    secret = redaction.of(work.config)
+    clean = secret.cleaner(os.environ)
+
     def perform(seconds: float | None) -> Returned:
-        taken = agent.turn(brief, place, seconds)
-        return taken, workspace.difference(before, workspace.read(place))
+        try:
+            taken = agent.turn(brief, place, seconds)
+        except AgentError as error:
+            redaction.error(error, clean)
+            raise
+        changed, notes = secret.files(workspace.difference(before, workspace.read(place)), os.environ)
+        return redaction.turn(replace(taken, notes=(*taken.notes, *notes)), clean), changed
 
     return journal.turn(Request(role, attempt, turn, step, agent.name, agent.kind, agent.most(brief)), perform)
 

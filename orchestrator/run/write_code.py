@@ -1,17 +1,20 @@
-"""WRITE_CODE: attempt after attempt, each from the base and the locked tests, each told what was wrong with the one before."""
+"""WRITE_CODE: attempt after attempt, each asked for in the way of `search.py`, nearly all from the base and the locked tests."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any, Literal
+
 from orchestrator.errors import AgentError
-from orchestrator.model import AgentTurn, Attempt, Change, Example, Finding, Observation, Question
+from orchestrator.model import AgentTurn, Attempt, Change, Example, Finding, Observation, Question, Way
 from orchestrator.plan import held_out
-from orchestrator.run import checks, limits, turns, write_tests
+from orchestrator.run import checks, limits, search, turns, write_tests
 from orchestrator.run.agents import Agent
-from orchestrator.run.bench import Bench, End, Journal
+from orchestrator.run.bench import Bench, End, Journal, Returned
 from orchestrator.run.gates import red
 
 
-def search(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findings: tuple[Finding, ...]) -> End:
+def candidates(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findings: tuple[Finding, ...]) -> End:
     """The first candidate that passes every gate, or why there is none. `findings`: what the code at the base does not do yet; `ladder`: the
     agents, first rung first."""
     work = bench.work
@@ -33,10 +36,9 @@ def search(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findings: 
         approach = _approach(bench, len(ladder))
         if approach.stop:
             return End("gave up", "no progress: every approach met the same failure again" + _why(findings))
+        asked = _Asked(bench, ladder[approach.rung], journal, number, findings, repeats, approach.fresh)
         try:
-            turn, changed = turns.take(
-                bench, ladder[approach.rung], journal, role="code", attempt=number, findings=findings, repeats=repeats, fresh=approach.fresh
-            )
+            way, taken, changed = asked.candidate()
         except AgentError as error:
             return End("parked", str(error), until=error.reset_at)
         changes, findings = bench.sort(changed)
@@ -45,7 +47,7 @@ def search(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findings: 
             repeats += 1
             before = known[mark]
             message = f"the same answer as in attempt {before.number}; it was not tested again" if changes else "no file was changed, again"
-            _record(bench, number, (turn,), changes, (*findings, Finding("no progress", message)), ())
+            _record(bench, number, taken, changes, (*findings, Finding("no progress", message)), (), way)
             if repeats >= work.config.limits.repeats:
                 return End("gave up", f"no progress: {repeats} answers repeated an earlier one" + _why(before.findings))
             findings = (Finding("no progress", message), *before.findings)
@@ -57,7 +59,7 @@ def search(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findings: 
                 return End("needs a person", "a revealed example proves nothing as it stands", question=red_question(bench, checked))
             judged = checks.check_green(bench, changes)
         findings = (*findings, *judged.findings)
-        known[mark] = _record(bench, number, (turn,), changes, findings, judged.observations)
+        known[mark] = _record(bench, number, taken, changes, findings, judged.observations, way)
         if not judged.refused:
             return End("passed", f"attempt {number} passed every gate", changes)
         if judged.missed:
@@ -73,10 +75,56 @@ def search(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findings: 
     return End("gave up", reason + _why(findings))
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """One candidate that is asked for."""
+
+    bench: Bench
+    agent: Agent
+    journal: Journal
+    number: int
+    """Of the attempt."""
+    findings: tuple[Finding, ...]
+    """About the one before."""
+    repeats: int
+    fresh: bool
+
+    def candidate(self) -> tuple[Way, tuple[AgentTurn, ...], tuple[Change, ...]]:
+        """(how it was asked for, the turns that took, what they changed). Raises AgentError; turns that returned are not taken again."""
+        task = self.bench.work.task
+        before = [
+            attempt for attempt in (*self.bench.work.earlier, *self.bench.attempts) if attempt.turns and attempt.turns[0].agent == self.agent.name
+        ]
+        units = search.units(task, self.bench.visible)
+        way = self.agent.way(task, self.number, len(before), len(units))
+        if way == "one function" and len(units) > 1:
+            return (way, *self._one_by_one(units, len(before)))
+        last = next((attempt.changes for attempt in reversed(before) if attempt.changes), ()) if way == "failure" else ()
+        broken = tuple(dict.fromkeys(finding.criterion for finding in self.findings if finding.criterion)) if way == "failure" else ()
+        findings = () if way == "fresh" else self.findings
+        turn, changed = self._take(way, len(before), findings=findings, start=last, only=broken, repeats=self.repeats, fresh=self.fresh)
+        return way, (turn,), changed
+
+    def _one_by_one(self, units: tuple[search.Unit, ...], heat: int) -> tuple[tuple[AgentTurn, ...], tuple[Change, ...]]:
+        """A turn for each function or class, each going on from what the ones before have written."""
+        taken: list[AgentTurn] = []
+        changed: tuple[Change, ...] = ()
+        for turn, unit in enumerate(units, 1):
+            about = tuple(finding for finding in self.findings if finding.criterion in unit.criteria)
+            done, changed = self._take("one function", heat, turn=turn, findings=about, start=changed, only=unit.criteria, unit=unit.name)
+            taken.append(done)
+        return tuple(taken), changed
+
+    def _take(self, way: Way, heat: int, **how: Any) -> Returned:
+        return turns.take(self.bench, self.agent, self.journal, role="code", attempt=self.number, way=way, heat=heat, **how)
+
+
 def _approach(bench: Bench, rungs: int) -> limits.Approach:
     """What the attempts at this wording so far ask for."""
     refused = (attempt for attempt in (*bench.work.earlier, *bench.attempts) if attempt.verdict == "refused")
-    return limits.approach([limits.signature(attempt.findings) for attempt in refused], bench.work.config.limits.signatures, rungs)
+    signatures = [limits.signature(attempt.findings) for attempt in refused]
+    first = search.first_rung(bench.work.task.complexity, rungs)
+    return limits.approach(signatures, bench.work.config.limits.signatures, rungs, first)
 
 
 def _why(findings: tuple[Finding, ...]) -> str:
@@ -115,9 +163,10 @@ def _record(
     changes: tuple[Change, ...],
     findings: tuple[Finding, ...],
     observations: tuple[Observation, ...],
+    way: Way | Literal[""] = "",
 ) -> Attempt:
     refused = any(finding.severity == "error" for finding in findings)
-    attempt = Attempt(number, turns_taken, changes, bench.diff(changes), "refused" if refused else "passed", findings, observations)
+    attempt = Attempt(number, turns_taken, changes, bench.diff(changes), "refused" if refused else "passed", findings, observations, way=way)
     bench.attempts.append(attempt)
     return attempt
 

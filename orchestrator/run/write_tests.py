@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from orchestrator.errors import AgentError
 from orchestrator.model import AgentTurn, Attempt, Change, Finding, Observation, Question
-from orchestrator.run import checks, examples, limits, turns
+from orchestrator.run import checks, examples, limits, search, turns
 from orchestrator.run.agents import Agent
 from orchestrator.run.bench import Bench, End, Journal
 from orchestrator.run.gates import red, scan
@@ -27,17 +27,20 @@ def lock_earlier(bench: Bench) -> None:
     bench.named = _named(bench, bench.written) if bench.written else {}
 
 
-def from_prose(bench: Bench, agent: Agent | None, journal: Journal) -> red.Red | End:
-    """Locked tests for the criteria that have no example, and what RED says of all tests together; or why a person or a wait is needed."""
-    if agent is None:
+def from_prose(bench: Bench, ladder: tuple[Agent, ...], journal: Journal) -> red.Red | End:
+    """Locked tests for the criteria that have no example, and what RED says of all tests together; or why a person or a wait is needed.
+    `ladder`: who writes them; every answer that is refused climbs a rung."""
+    if not ladder:
         return End("needs a person", "nothing executable proves every criterion, and no agent is there to write tests", question=_question(bench, ()))
+    first = search.first_rung(bench.work.task.complexity, len(ladder))
     known: set[str] = set()
     findings: tuple[Finding, ...] = ()
     draft: tuple[Change, ...] = ()
     for number in range(1, bench.work.config.limits.repairs + 2):
         try:
             turn, changes = turns.take(
-                bench, agent, journal, role="tests", attempt=number, findings=findings, start=draft,
+                bench, ladder[min(first + number, len(ladder)) - 1], journal, role="tests", attempt=number, heat=number - 1,
+                findings=findings, start=draft,
                 step="write_tests", writable=(bench.prose_file,),
                 asks=tuple(f"{bench.prose_keys[criterion.id]}: {criterion.text}" for criterion in bench.prose),
             )  # fmt: skip

@@ -35,6 +35,7 @@ from orchestrator.save.files import keep, write_atomically
 from orchestrator.save.ledger import Ledger
 from orchestrator.save.overview import asked
 from orchestrator.save.reports import (
+    AgentReport,
     AttemptReport,
     CommitReport,
     CoverageReport,
@@ -98,7 +99,15 @@ def run_report(store: Store, run: str) -> RunReport:
         usd=_sum([usd for _, _, _, usd in turns]),
         replayed=any(kind == "recorded" for kind, _, _, _ in turns),
         scripted=any(kind == "scripted" for kind, _, _, _ in turns),
+        agents=agents(store, run),
     )
+
+
+def agents(store: Store, run: str = "") -> list[AgentReport]:
+    """What each agent did in each role, in one run or in all that are kept."""
+    names = list(AgentReport.model_fields)
+    found = (AgentReport(**dict(zip(names, row, strict=True))) for row in light.agents(store, run))
+    return [report.model_copy(update={"seconds": round(report.seconds, 3)}) for report in found]
 
 
 def run_tasks(store: Store, run: str) -> Iterator[TaskRunReport]:
@@ -235,6 +244,7 @@ def _attempt(item: Attempt, folder: Path) -> AttemptReport:
         number=item.number,
         verdict=item.verdict,
         role=item.role,
+        way=item.way,
         turns=[_turn(turn, item.role, folder) for turn in item.turns],
         findings=[_finding(finding) for finding in item.findings],
         observations=[_observation(observation, folder) for observation in item.observations],
@@ -357,6 +367,7 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
         quarantine=[QuarantineReport(**asdict(item)) for item in store.quarantined()],
         spending=spending(store),
         turns=turns,
+        agents=agents(store),
         kinds=list(kinds),
     )
 

@@ -156,6 +156,21 @@ def turns(store: Store, run: str) -> list[tuple[str, int | None, int | None, flo
     return store.db.execute("SELECT kind, input_tokens, output_tokens, usd FROM turns WHERE run = ? ORDER BY rowid", (run,)).fetchall()
 
 
+AGENTS = (
+    "role, agent, kind, model, count(*), count(DISTINCT candidate), count(DISTINCT iif(verdict = 'passed', candidate, NULL)), "
+    "count(DISTINCT iif(verdict = 'refused', candidate, NULL)), count(DISTINCT iif(verdict = 'passed', task, NULL)), total(seconds), "
+    "sum(input_tokens), sum(output_tokens), sum(usd), count(*) - count(input_tokens + output_tokens), count(*) - count(usd)"
+)
+
+
+def agents(store: Store, run: str = "") -> list[tuple[Any, ...]]:
+    """What each agent did in each role, in one run or in all that are kept: role, agent, kind, model, turns, candidates, passed, refused, tasks
+    solved, seconds, input tokens, output tokens, US dollars (None where no turn says), turns that do not say their tokens, and their price."""
+    where, values = ("WHERE run = ?", (run,)) if run else ("", ())
+    turns = f"SELECT *, task || '/' || fingerprint || '/' || cycle || '/' || attempt AS candidate FROM turns {where}"
+    return store.db.execute(f"SELECT {AGENTS} FROM ({turns}) GROUP BY role, agent, kind, model ORDER BY role, agent, kind, model", values).fetchall()
+
+
 def results(store: Store, run: str) -> Iterator[tuple[ResultRow, bool]]:
     """(result, whether it is its task's last in the run) of every result of a run, in the order of their beginning; one at a time."""
     keys = store.db.execute("SELECT task, fingerprint, cycle FROM results WHERE run = ? ORDER BY started_at, task", (run,)).fetchall()

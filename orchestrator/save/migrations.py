@@ -124,6 +124,20 @@ def m005_many_tasks(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m006_verdicts(db: sqlite3.Connection) -> None:
+    """Turns know what became of the candidate that they made."""
+    for statement in (
+        "ALTER TABLE turns ADD COLUMN verdict TEXT NOT NULL DEFAULT ''",
+        """UPDATE turns SET verdict = coalesce((
+            SELECT json_extract(attempt.value, '$.verdict') FROM results,
+            json_each(results.result, iif(turns.role = 'tests', '$.written', '$.attempts')) AS attempt
+            WHERE results.task = turns.task AND results.fingerprint = turns.fingerprint AND results.cycle = turns.cycle
+            AND json_extract(attempt.value, '$.number') = turns.attempt), '')""",
+        "CREATE INDEX turns_by_agent ON turns (role, agent, kind, model)",
+    ):
+        db.execute(statement)
+
+
 def l001_first(db: sqlite3.Connection) -> None:
     """The ledger: turns and what they cost, what breakers look at, runs under way, what was warned of."""
     for statement in (
@@ -160,7 +174,7 @@ def l001_first(db: sqlite3.Connection) -> None:
 
 
 Migration = Callable[[sqlite3.Connection], None]
-PROJECT: tuple[Migration, ...] = (m001_first, m002_evidence, m003_waiting, m004_pruned, m005_many_tasks)
+PROJECT: tuple[Migration, ...] = (m001_first, m002_evidence, m003_waiting, m004_pruned, m005_many_tasks, m006_verdicts)
 LEDGER: tuple[Migration, ...] = (l001_first,)
 
 

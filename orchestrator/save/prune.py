@@ -24,7 +24,7 @@ from orchestrator.plan.outline import slug
 from orchestrator.run import environment, scratch
 from orchestrator.run.durable import durable
 from orchestrator.run.git import Repository
-from orchestrator.save import chain, evidence, record
+from orchestrator.save import chain, compose, evidence, record
 from orchestrator.save.clock import moment
 from orchestrator.save.files import write_atomically
 from orchestrator.save.health import FILE
@@ -279,7 +279,7 @@ def _report(store: Store) -> None:
     kept = [summary for summary in report.runs if summary.id in known]
     if len(kept) < len(report.runs):
         turns, kinds = asked(store)
-        report = report.model_copy(update={"runs": kept, "turns": turns, "kinds": list(kinds)})
+        report = report.model_copy(update={"runs": kept, "agents": compose.agents(store), "turns": turns, "kinds": list(kinds)})
         write_atomically(path, report.model_dump_json(indent=1) + "\n")
 
 

@@ -128,6 +128,8 @@ class AttemptReport(Report):
     diff: Text
     role: str = "code"
     """`code`: a candidate; `tests`: tests for criteria without examples."""
+    way: str = ""
+    """How a candidate was asked for, a word of `run/search.py::WAYS`; '' where nobody was asked, or nobody noted it."""
 
 
 class TidyingReport(Report):
@@ -285,6 +287,33 @@ class TaskRunReport(Report):
     """Path of the task's evidence bundle, relative to the project's folder; '' until it is done."""
 
 
+class AgentReport(Report):
+    """What one agent did in one role. A candidate is what an attempt asked for, however many turns that took."""
+
+    role: str
+    """`code`, `tests`, …"""
+    agent: str
+    """Its name in the configuration."""
+    kind: str
+    """`chat`, `acp`, `recorded`, `scripted`, …"""
+    model: str
+    turns: int
+    candidates: int
+    passed: int
+    """Candidates that every gate let through."""
+    refused: int
+    solved: int
+    """Tasks that one of its candidates solved."""
+    seconds: float
+    input_tokens: int | None
+    """Of the turns that say so; None where none does."""
+    output_tokens: int | None
+    usd: float | None
+    unknown_tokens: int = 0
+    """Turns that do not say what they used."""
+    unknown_usd: int = 0
+
+
 class RunReport(Report):
     version: int = VERSION
     id: str
@@ -312,6 +341,8 @@ class RunReport(Report):
     """True when any turn was a recorded answer."""
     scripted: bool
     """True when any turn came from a script."""
+    agents: list[AgentReport] = []
+    """What each agent did in it, by role."""
 
 
 class CriterionReport(Report):
@@ -427,6 +458,8 @@ class ProjectReport(Report):
     spending: SpendingReport | None = None
     turns: int | None = None
     """Of agents, over all runs, those that are no longer kept among them; None where an older version wrote it."""
+    agents: list[AgentReport] = []
+    """What each agent did, by role, in the runs that are kept."""
     kinds: list[str] = []
     """Of the agents that answered in any of them: `scripted`, `recorded`, `chat`, …"""
 

@@ -23,7 +23,7 @@ from orchestrator.errors import StoreError
 from orchestrator.model import AgentTurn, CycleResult, Plan, Prd, Question, Task
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit
-from orchestrator.run.limits import TIDY_TURN
+from orchestrator.run.limits import tidy_turn
 from orchestrator.save import clock, health, lock
 from orchestrator.save.clock import stamp
 from orchestrator.save.health import FILE
@@ -435,25 +435,26 @@ def result_row(row: tuple[Any, ...]) -> ResultRow:
 
 def turns_of(result: CycleResult) -> tuple[AgentTurn, ...]:
     """Everything that a cycle asked of agents."""
-    return tuple(turn for _, _, _, turn in _turns(result))
+    return tuple(turn for _, _, _, turn, _ in _turns(result))
 
 
 def turn_rows(db: sqlite3.Connection, task: str, fingerprint: str, cycle: int, run: str, prd: str, result: CycleResult) -> None:
     """A row for each turn of a result."""
-    for role, attempt, number, turn in _turns(result):
+    for role, attempt, number, turn, verdict in _turns(result):
         db.execute(
-            "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(task, fingerprint, cycle, role, attempt, number, run, prd, turn.agent, turn.kind, turn.model),
-                *(turn.seconds, turn.usage.input_tokens, turn.usage.output_tokens, turn.usage.usd),
+                *(turn.seconds, turn.usage.input_tokens, turn.usage.output_tokens, turn.usage.usd, verdict),
             ),
         )
 
 
-def _turns(result: CycleResult) -> Iterator[tuple[str, int, int, AgentTurn]]:
-    """(role, attempt, number of the turn in it, turn) of everything a cycle asked."""
+def _turns(result: CycleResult) -> Iterator[tuple[str, int, int, AgentTurn, str]]:
+    """(role, attempt, number of the turn in it, turn, what became of the attempt) of everything a cycle asked."""
     for attempt in (*result.written, *result.attempts):
         for number, turn in enumerate(attempt.turns, 1):
-            yield attempt.role, attempt.number, number, turn
-    for number, turn in enumerate(result.tidying.turns if result.tidying else (), TIDY_TURN):
-        yield "code", result.attempts[-1].number, number, turn
+            yield attempt.role, attempt.number, number, turn, attempt.verdict
+    for turn in result.tidying.turns if result.tidying else ():
+        last = result.attempts[-1].number
+        yield "code", last, tidy_turn(last, result.attempts), turn, result.attempts[-1].verdict

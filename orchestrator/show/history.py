@@ -43,7 +43,7 @@ def general(replayed: bool, scripted: bool, named: Sequence[str]) -> list[str]:
 def digest(name: str, run_id: str, report: RunReport | Unreadable) -> dict[str, Any]:
     """What other pages need to know about a run, as JSON values; kept so that an unchanged report need not be read again."""
     if isinstance(report, Unreadable):
-        return {"id": run_id, "why": report.why, "tasks": {}, "answers": []}
+        return {"id": run_id, "why": report.why, "tasks": {}, "answers": [], "agents": []}
     pages = addresses.slugs(task.id for task in report.tasks)
     verdicts = [task.verdict for task in report.tasks]
     return {
@@ -56,6 +56,7 @@ def digest(name: str, run_id: str, report: RunReport | Unreadable) -> dict[str, 
         "failed": verdicts.count("gave up"),
         "needs_person": verdicts.count("needs a person"),
         "turns": report.turns,
+        "agents": [item.model_dump() for item in report.agents],
         "answers": general(report.replayed, report.scripted, answers([item for task in report.tasks for item in (*task.written, *task.attempts)])),
         "tasks": {
             task.id: {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup
 
+from orchestrator.run.search import WAYS
 from orchestrator.show import addresses, svg, words
 from orchestrator.show.gather import Shown, Unreadable
 from orchestrator.show.history import REPLAYED, RunRow, answers, between, digest, general, run_rows, task_spot
@@ -57,7 +58,7 @@ def environment(sources: Mapping[str, str]) -> Environment:
         label=label,
         plural=plural,
     )
-    env.globals.update(chip=chip, LEVELS=words.LEVELS, anchor=addresses.anchor, bar=svg.bar, strip=svg.strip)
+    env.globals.update(chip=chip, LEVELS=words.LEVELS, WAYS=WAYS, anchor=addresses.anchor, bar=svg.bar, strip=svg.strip)
     return env
 
 

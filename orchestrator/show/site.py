@@ -1,6 +1,6 @@
 """build(): runs/ in, a static site out. What changed is rendered, what is gone is removed, the same inputs give the same bytes.
 
-The site is made of parts (the chrome, each run, each project, overview, inbox, search). A part has a key, a hash of everything it is
+The site is made of parts (the chrome, each run, each project, overview, inbox, agents, search). A part has a key, a hash of everything it is
 made from; `orchestrator-site.json` in the site's folder keeps keys, files and what other parts need to know. A part with the same key
 whose files are still there is left alone, without importing a template engine. Only files named in that manifest are ever removed.
 """
@@ -61,6 +61,7 @@ def build(root: Path, config: Config) -> Path:
     keys = [[project.name, project.key, builder.digests(project)] for project in projects]
     builder.part("overview", Part(_hash(gather.key(inbox), keys, theme.note()), partial(_overview, builder, runs, projects, theme.note())))
     builder.part("inbox", Part(_hash(gather.key(inbox), [project.name for project in projects]), partial(_inbox, builder, runs, projects)))
+    builder.part("agents", Part(_hash(keys), partial(_agents, builder, projects)))
     entries = [entry for part in builder.new.values() for entry in part["data"].get("search", ())]
     builder.part("search", Part(_hash(theme.key, entries), partial(_search, theme, entries)))
     builder.finish()
@@ -161,7 +162,7 @@ class _Builder:
         self.new[name] = {"key": key, "files": sorted(rendered.files), "data": json.loads(json.dumps(rendered.data))}
 
     def page(self, path: str, title: str, body: str) -> str:
-        shell = {addresses.OVERVIEW: "index", addresses.INBOX: "inbox"}.get(path, str(addresses.depth(path)))
+        shell = {addresses.OVERVIEW: "index", addresses.INBOX: "inbox", addresses.AGENTS: "agents"}.get(path, str(addresses.depth(path)))
         return self.shells[shell].fill(title, body)
 
     def digests(self, project: gather.ProjectFiles) -> dict[str, Any]:
@@ -287,8 +288,17 @@ def _inbox(builder: _Builder, runs: Path, projects: Iterable[gather.ProjectFiles
     return Rendered({addresses.INBOX: builder.page(addresses.INBOX, "Inbox", body)}, {"search": search})
 
 
+def _agents(builder: _Builder, projects: Iterable[gather.ProjectFiles]) -> Rendered:
+    from orchestrator.show import agents
+
+    runs = [(project.name, run_id, known) for project in projects for run_id, known in builder.digests(project).items()]
+    body = agents.page(builder.env, runs)
+    search = [[addresses.AGENTS, "Agents", "What each agent solved, what was refused, what it cost"]]
+    return Rendered({addresses.AGENTS: builder.page(addresses.AGENTS, "Agents", body)}, {"search": search})
+
+
 def _search(theme: Chrome, entries: Iterable[list[str]]) -> Rendered:
     from orchestrator.show.search import Entry, index
 
     guide = (theme.folder / "search.json").read_text(encoding="utf-8")
-    return Rendered(dict(index(guide, [Entry(*entry) for entry in entries], frozenset({addresses.OVERVIEW, addresses.INBOX}))), {})
+    return Rendered(dict(index(guide, [Entry(*entry) for entry in entries], frozenset({addresses.OVERVIEW, addresses.INBOX, addresses.AGENTS}))), {})

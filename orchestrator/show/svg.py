@@ -170,6 +170,22 @@ def strip(runs: Sequence[tuple[str, str, str]]) -> Markup:
     return _frame("strip", max(1, len(runs) * 13 - 3), 16, "Latest runs, oldest first", said, parts)
 
 
+def columns(runs: Sequence[tuple[int, int, str, str]], name: str) -> Markup:
+    """(passed, refused, label, href) of runs, oldest first: a column each, what passed (filled) below what was refused (hollow)."""
+    highest = max((passed + refused for passed, refused, _, _ in runs), default=0)
+    if not highest:
+        return Markup("")
+    parts = []
+    for index, (passed, refused, label, href) in enumerate(runs):
+        good, bad = 30 * passed / highest, 30 * refused / highest
+        column = Markup(
+            '<title>{}</title><rect class="span tone-good" x="{}" y="{:.1f}" width="6" height="{:.1f}"/>'
+            '<rect class="hollow tone-bad" x="{}" y="{:.1f}" width="5" height="{:.1f}"/>'
+        ).format(clean(label), index * 8, 32 - good, good, index * 8 + 0.5, 31.5 - good - bad + (0.5 if good else 0), max(0.0, bad - 0.5))
+        parts.append(Markup('<a href="{}">{}</a>').format(href, column) if href else Markup("<g>{}</g>").format(column))
+    return _frame("columns", len(runs) * 8, 32, name, "; ".join(clean(label) for _, _, label, _ in runs), parts)
+
+
 def timeline(spans: Sequence[tuple[str, str, str, float, float]]) -> Markup:
     """(title, verdict, href, start, seconds) per task of a run: when it was worked on, in seconds from the run's start."""
     end = max((start + seconds for *_, start, seconds in spans), default=0.0)

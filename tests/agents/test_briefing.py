@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator.model import Brief, Change, Example, Finding, InputFile
 from orchestrator.run.briefing import CONTEXT_CHARACTERS, blocks, chat_prompt, render
+from orchestrator.run.search import WAYS
 from tests.agents.values import example, prd_and_task
 
 
@@ -220,3 +221,42 @@ def test_a_reader_of_doctests_finds_every_call_with_its_answer(drawn: list[tuple
     found = [item for session in sessions for item in doctest.DocTestParser().get_examples(session)]
     asked = [(item.source, item.want) for item in found if item.want]
     assert asked == [(f"{item.call}\n", f"{item.expected}\n") for item in made]
+
+
+# --- ways of asking --------------------------------------------------------------------------------------------------
+
+
+def asked(way: Any, findings: tuple[Finding, ...] = (), **fields: Any) -> Brief:
+    prd, task = prd_and_task(example(1, "leap_year(4)", "True"), context="Every fourth year.")
+    return render(task, prd, 2, 1, "code", findings, (), ("leap.py",), way=way, **fields)
+
+
+def test_each_way_is_worded_differently_and_holds_the_rules() -> None:
+    finding = Finding("oracle", "gave `False`", criterion="leap#R1.AC1")
+    texts = {way: asked(way, (finding,) if way in ("findings", "explain", "failure") else ()).text for way in WAYS}
+    assert len({*texts.values()}) == len(WAYS) - 1, "for one function without a name it is the whole task"
+    assert texts["one function"] == texts["whole"]
+    for way, text in texts.items():
+        assert "years divisible by 4 are leap years" in text
+        assert ("gave `False`" in text) is (way in ("findings", "explain", "failure"))
+        assert ("Every fourth year." in text) is (way != "failure")
+
+
+def test_a_brief_for_one_function_has_its_rules_only() -> None:
+    prd, task = prd_and_task(example(1, "leap_year(4)", "True"))
+    first = task.requirements[0].criteria[0]
+    second = replace(
+        first, id="leap#R1.AC2", key="AC2", text="days of a year", examples=(example(2, "days(4)", "366", setup=("from leap import days",)),)
+    )
+    task = replace(task, requirements=(replace(task.requirements[0], criteria=(first, second)),))
+    text = render(task, prd, 1, 2, "code", (), (), ("leap.py",), way="one function", only=("leap#R1.AC2",), unit="days").text
+    assert "Write `days`" in text and "`leap.py` must provide `days`." in text
+    assert "days of a year" in text and "divisible by 4" not in text
+    assert "Whatever else stands in the file already stays there" in text
+
+
+def test_only_who_is_to_explain_may_say_more_than_files() -> None:
+    for way in WAYS:
+        system, user, _ = chat_prompt(asked(way), 100_000)
+        assert ("You think in a few sentences first" in system) is (way == "explain")
+        assert ("First your thoughts" in user) is (way == "explain")

@@ -24,8 +24,8 @@ def agent(url: str, seconds: float = 20.0, **settings: Any) -> ChatCompletion:
     return ChatCompletion("local", ChatAgent(type="chat", url=url, **settings), seconds)
 
 
-def body(repeats: int = 0, **settings: Any) -> dict[str, Any]:
-    return request_body(ChatAgent(type="chat", url="http://x/v1", **settings), "m", brief(repeats=repeats), "s", "u")
+def body(heat: int = 0, **settings: Any) -> dict[str, Any]:
+    return request_body(ChatAgent(type="chat", url="http://x/v1", **settings), "m", brief(heat=heat), "s", "u")
 
 
 def test_the_request_is_a_chat_completion_with_the_brief_and_the_files(tmp_path: Path) -> None:
@@ -51,10 +51,10 @@ def test_without_a_model_name_the_first_listed_model_is_asked(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("start", "repeats", "sent"), [(0.0, 0, 0.0), (0.0, 1, 0.3), (0.0, 3, 0.9), (0.0, 9, 1.2), (0.5, 1, 0.8), (1.5, 0, 1.5), (1.5, 2, 1.5)]
+    ("start", "heat", "sent"), [(0.0, 0, 0.0), (0.0, 1, 0.3), (0.0, 3, 0.9), (0.0, 9, 1.2), (0.5, 1, 0.8), (1.5, 0, 1.5), (1.5, 2, 1.5)]
 )
-def test_each_repeat_raises_the_temperature_up_to_a_ceiling(start: float, repeats: int, sent: float) -> None:
-    assert body(repeats, temperature=start)["temperature"] == sent
+def test_each_candidate_raises_the_temperature_up_to_a_ceiling(start: float, heat: int, sent: float) -> None:
+    assert body(heat, temperature=start)["temperature"] == sent
 
 
 def test_a_sampled_answer_has_a_seed_of_its_turn_and_a_greedy_one_has_none() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.config import Config
 from orchestrator.model import AgentTurn, Change, Usage
-from orchestrator.run.agents import Agent, NoRecording, Unavailable, choose, choosing
+from orchestrator.run.agents import Agent, NoRecording, Unavailable, choosing
 from orchestrator.run.agents.chat import ChatCompletion
 from orchestrator.run.agents.recorded import RecordedReplay
 from orchestrator.run.agents.recording import Recording, dump, recorded_turn, turn_path
@@ -35,7 +35,7 @@ def something() -> tuple[str, str]:
 
 
 def chosen(root: Path, settings: Config, prd: Any = PRD, probe: Any = nothing) -> Agent:
-    agent = choose(TASK, "code", prd, settings, root, probe=probe)
+    agent = choosing.choice(TASK, "code", prd, settings, root, probe=probe)
     assert not isinstance(agent, Unavailable), agent
     return agent
 
@@ -69,7 +69,7 @@ def test_auto_takes_a_model_on_loopback_last_and_says_so(tmp_path: Path) -> None
 
 
 def test_with_nothing_available_every_way_out_is_listed(tmp_path: Path) -> None:
-    answer = choose(TASK, "code", PRD, config(), tmp_path, probe=nothing)
+    answer = choosing.choice(TASK, "code", PRD, config(), tmp_path, probe=nothing)
     assert isinstance(answer, Unavailable)
     assert "leap#R1" in answer.message
     said = str(answer)
@@ -89,7 +89,7 @@ def test_auto_passes_over_recordings_of_another_wording_and_notes_it(tmp_path: P
     agent = chosen(tmp_path, config(agents={"local": LOCAL}))
     assert isinstance(agent, ChatCompletion)
     assert "another wording of leap#R1" in agent.notes[0]
-    answer = choose(TASK, "code", PRD, config(), tmp_path, probe=nothing)
+    answer = choosing.choice(TASK, "code", PRD, config(), tmp_path, probe=nothing)
     assert isinstance(answer, Unavailable) and "another wording" in answer.notes[0]
 
 
@@ -120,7 +120,7 @@ def test_a_name_never_falls_back_to_another_agent(tmp_path: Path) -> None:
 
 def test_an_unknown_name_is_unavailable_with_a_suggestion(tmp_path: Path) -> None:
     prd = replace(PRD, agents=(("code", ("locl",)),))
-    answer = choose(TASK, "code", prd, config(agents={"local": LOCAL}), tmp_path, probe=something)
+    answer = choosing.choice(TASK, "code", prd, config(agents={"local": LOCAL}), tmp_path, probe=something)
     assert isinstance(answer, Unavailable)
     assert "prds/leap.md: `agents.code` names the agent `locl`" in answer.message
     assert "did you mean `local`?" in answer.ways

@@ -24,10 +24,10 @@ all_changes = st.lists(
 )
 
 
-@given(texts, all_changes, st.lists(texts, max_size=2), st.none() | st.integers(0, 10**9), texts)
-def test_a_recording_comes_back_exactly(text: str, changes: list[Change], notes: list[str], tokens: int | None, stop: str) -> None:
+@given(texts, all_changes, st.lists(texts, max_size=2), st.none() | st.integers(0, 10**9), texts, texts)
+def test_a_recording_comes_back_exactly(text: str, changes: list[Change], notes: list[str], tokens: int | None, stop: str, asked: str) -> None:
     turn = AgentTurn(text, Usage(tokens, tokens, None), stop, "local", "chat", "tiny", 1.25, notes=tuple(notes))
-    recorded = recorded_turn(BRIEF, turn, tuple(changes))
+    recorded = recorded_turn(brief(text=asked), turn, tuple(changes))
     assert load(dump(recorded).encode("utf-8").decode("utf-8")) == recorded
 
 
@@ -38,9 +38,10 @@ def test_a_recording_is_a_page_a_person_can_read() -> None:
     assert page == (
         "---\nprd: leap\ntask: leap#R1\nrole: code\nattempt: 1\nturn: 1\nfingerprint: ffffffff\nbrief: bbbbbbbb\nagent: local\nkind: chat\n"
         "model: tiny\nrecorded_at: '2026-11-22'\nseconds: 1.2\nstop: stop\nusage:\n  input_tokens: 10\n  output_tokens: 5\n  usd: null\n"
-        "notes: []\n---\n\n# Answer\n\n````text\nHere:\n```python\nx = 1\n```\n````\n\n"
+        "notes: []\nway: whole\n---\n\n# Answer\n\n````text\nHere:\n```python\nx = 1\n```\n````\n\n"
         "# File leap.py\n\n```python\nx = 1\n```\n\n# File old.py (deleted)\n\n"
         '# File "odd name.py" (no newline at end, executable)\n\n```python\ny = 2\n```\n'
+        "\n# Brief\n\n```text\n# Task: leap years\n\nWrite `leap.py`.\n\n```\n"
     )
 
 
@@ -90,9 +91,16 @@ def test_a_recording_of_another_wording_is_refused_and_names_both(recorded: Path
 
 
 def test_another_brief_for_the_same_task_is_replayed_with_a_note(recorded: Path, tmp_path: Path) -> None:
-    turn = RecordedReplay("recorded", recorded).turn(brief(text="worded anew"), tmp_path)
+    turn = RecordedReplay("recorded", recorded).turn(brief(text="# Task: leap years\n\nWrite `leap.py`, quickly.\n"), tmp_path)
     assert (tmp_path / "leap.py").exists()
-    assert len(turn.notes) == 1 and "worded differently" in turn.notes[0]
+    (note,) = turn.notes
+    assert "worded differently" in note
+    assert "1 line gone, 1 new: “Write `leap.py`.” is gone; “Write `leap.py`, quickly.” is new" in note
+
+
+def test_a_changed_requirement_says_what_has_changed(recorded: Path, tmp_path: Path) -> None:
+    with pytest.raises(StaleRecording, match=r"in what is asked, 0 lines gone, 1 new: “Every fourth year.” is new"):
+        RecordedReplay("recorded", recorded).turn(brief(fingerprint="e2" * 32, text=BRIEF.text + "Every fourth year.\n"), tmp_path)
 
 
 @pytest.mark.parametrize("other", [brief(attempt=2), brief(turn=2), brief(role="tests"), brief(task="leap#R2"), brief(prd="other")])

@@ -32,13 +32,12 @@ AgentError
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.errors import AgentError
-from orchestrator.model import AgentTurn, Brief, Prd, Role, Task, Usage
+from orchestrator.model import AgentTurn, Brief, Prd, Role, Task, Usage, Way
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
@@ -60,7 +59,6 @@ __all__ = [
     "StaleRecording",
     "TimedOut",
     "Unavailable",
-    "choose",
     "choose_ladder",
 ]
 
@@ -80,6 +78,10 @@ class Agent(Protocol):
 
     def most(self, brief: Brief) -> Usage:
         """The most that this turn may use, as far as it can be known before: None where it cannot, zero where nothing is paid."""
+        ...
+
+    def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
+        """How it is asked for a candidate. `asked`: how often it was asked for that before; `units`: functions and classes of the task."""
         ...
 
     def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
@@ -159,15 +161,6 @@ class Unavailable:
 
     def __str__(self) -> str:
         return "\n".join([self.message, *(f"  → {way}" for way in self.ways), *(f"  note: {note}" for note in self.notes)])
-
-
-def choose(
-    task: Task, role: Role, prd: Prd, config: Config, root: Path, *, probe: Callable[[], tuple[str, str] | None] | None = None
-) -> Agent | Unavailable:
-    """The agent that works on `task` in that role. See choosing.py for the order; `probe` finds a (base URL, model) on loopback."""
-    from orchestrator.run.agents.choosing import choice, loopback_model
-
-    return choice(task, role, prd, config, root, probe or loopback_model)
 
 
 def choose_ladder(task: Task, role: Role, prd: Prd, config: Config, root: Path) -> tuple[Agent, ...] | Unavailable:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.config import AcpAgent
-from orchestrator.model import AgentTurn, Brief, Usage
+from orchestrator.model import AgentTurn, Brief, Task, Usage, Way
+from orchestrator.run import search
 from orchestrator.run.agents import (
     AgentError,
     BadAnswer,
@@ -64,6 +65,9 @@ class ProtocolAgent:
 
     def most(self, brief: Brief) -> Usage:
         return prices.most(self.config.most)
+
+    def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
+        return search.told(asked)
 
     def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
         """Raises NotInstalled, NotAuthenticated, NotReachable, Refused, RateLimited, Overloaded, ContextTooLong, TimedOut, Broken or BadAnswer."""

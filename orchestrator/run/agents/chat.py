@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.config import ChatAgent
-from orchestrator.model import AgentTurn, Brief, Usage
-from orchestrator.run import briefing
+from orchestrator.model import AgentTurn, Brief, Task, Usage, Way
+from orchestrator.run import briefing, search
 from orchestrator.run.agents import BadAnswer, Broken, NotReachable, Refused, TimedOut, answers, prices, workspace
 from orchestrator.run.agents.statuses import problem
 
@@ -46,6 +46,10 @@ class ChatCompletion:
         tokens = int((len(system) + len(user)) / LEAST_CHARACTERS_A_TOKEN) + 1
         return Usage(tokens, self.config.max_tokens, prices.usd(self.config, self.config.model, tokens, self.config.max_tokens))
 
+    def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
+        small = search.is_small(self.config.model) if self.config.small is None else self.config.small
+        return search.searched(asked, units, small)
+
     def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
         """Raises NotReachable, Refused, RateLimited, Overloaded, ContextTooLong, TimedOut, Broken or BadAnswer."""
         started = time.monotonic()
@@ -74,8 +78,9 @@ class ChatCompletion:
         pass
 
     def _room(self) -> int:
-        """Characters of a prompt that the model's window has room for."""
-        return int(max(self.config.context_tokens - self.config.max_tokens, self.config.context_tokens // 2) * CHARACTERS_A_TOKEN)
+        """Characters of a prompt: what the model's window has room for, or less when that is asked for."""
+        window = max(self.config.context_tokens - self.config.max_tokens, self.config.context_tokens // 2)
+        return int(min(window, self.config.brief_tokens or window) * CHARACTERS_A_TOKEN)
 
     async def _converse(self, brief: Brief, system: str, user: str, seconds: float) -> tuple[str, dict[str, Any]]:
         import httpx
@@ -141,7 +146,7 @@ class ChatCompletion:
 
 def request_body(config: ChatAgent, model: str, brief: Brief, system: str, user: str) -> dict[str, Any]:
     """The request. `extra` has the last word (null takes a key out), except that the answer comes in one piece."""
-    heat = max(config.temperature, min(HOTTEST, config.temperature + STEP * brief.repeats))
+    heat = max(config.temperature, min(HOTTEST, config.temperature + STEP * brief.heat))
     body: dict[str, Any] = {
         "model": model,
         "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],

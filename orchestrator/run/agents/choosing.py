@@ -16,6 +16,7 @@ from pathlib import Path
 
 from orchestrator.config import AcpAgent, AgentConfig, ChatAgent, CommandAgent, Config, RecordedAgent, ScriptedAgent
 from orchestrator.model import Prd, Role, Task
+from orchestrator.run import redaction
 from orchestrator.run.agents import Agent, Unavailable
 
 PORTS = (8080, 11434, 1234, 8000, 8091)
@@ -130,7 +131,7 @@ def _recording(agent: Agent, config: Config, root: Path) -> Agent:
         return agent
     from orchestrator.run.agents.recording import Recording
 
-    return Recording(agent, config.folder(root, "recordings"))
+    return Recording(agent, config.folder(root, "recordings"), redaction.of(config))
 
 
 _lock = threading.Lock()

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from orchestrator.config import CommandAgent
-from orchestrator.model import AgentTurn, Brief, Usage
+from orchestrator.model import AgentTurn, Brief, Task, Usage, Way
+from orchestrator.run import search
 from orchestrator.run.agents import AgentError, BadAnswer, Broken, TimedOut, complaints, prices, programs, told, workspace
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class CommandLine:
 
     def most(self, brief: Brief) -> Usage:
         return prices.most(self.config.most)
+
+    def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
+        return search.told(asked)
 
     def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
         """Raises NotInstalled, TimedOut, BadAnswer, Broken, or what it printed names: NotAuthenticated, RateLimited, Overloaded and so on."""

@@ -6,9 +6,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.model import AgentTurn, Brief, Role, Task, Usage
+from orchestrator.model import AgentTurn, Brief, Role, Task, Usage, Way
+from orchestrator.run import search
 from orchestrator.run.agents import NoRecording, StaleRecording, workspace
-from orchestrator.run.agents.recording import RecordedTurn, brief_hash, load, task_folder, turn_path
+from orchestrator.run.agents.recording import RecordedTurn, brief_hash, difference, load, task_folder, turn_path
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,15 @@ class RecordedReplay:
 
     def most(self, brief: Brief) -> Usage:
         return Usage(0, 0, 0.0)
+
+    def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
+        """As it was asked then: the answers belong to it."""
+        first = task_folder(self.folder, task.prd, task.id) / f"code-{attempt}.1.md"
+        try:
+            recorded = read(first)
+        except NoRecording:
+            recorded = None
+        return search.known(recorded.way) if recorded and recorded.way else search.told(asked)
 
     def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
         """Raises NoRecording when there is none for this turn, StaleRecording when the requirement has changed since."""
@@ -34,12 +44,14 @@ class RecordedReplay:
         if recorded.fingerprint != brief.fingerprint or (recorded.prd, recorded.task) != (brief.prd, brief.task):
             raise StaleRecording(
                 f"{path}: recorded for another wording of {brief.task}: "
-                f"the recording's fingerprint is {recorded.fingerprint}, the task's is {brief.fingerprint}",
+                f"the recording's fingerprint is {recorded.fingerprint}, the task's is {brief.fingerprint}"
+                + (f"; in what is asked, {difference(recorded.asked, brief.text)}" if recorded.asked else ""),
                 hint="record again with `orchestrator run --record` and another agent, or choose another agent",
             )
         notes = [*self.notes, *recorded.notes]
         if recorded.brief != brief_hash(brief):
-            notes.append(f"the brief is worded differently from the one that was answered on {recorded.recorded_at}")
+            said = f": {difference(recorded.asked, brief.text)}" if recorded.asked else ""
+            notes.append(f"the brief is worded differently from the one that was answered on {recorded.recorded_at}{said}")
         notes += workspace.apply(folder, recorded.changes)
         return AgentTurn(
             text=recorded.text,

@@ -17,6 +17,12 @@
     the whole new text
     ```
 
+    # Brief
+
+    ```text
+    what was asked, so that a replay can say what has changed since
+    ```
+
 A fence is longer than any run of backticks inside it. A heading ends in what cannot be seen: `(no newline at end)`, `(executable)`,
 `(deleted)`. A path that is not plain stands as a JSON string.
 """
@@ -25,20 +31,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.model import AgentTurn, Brief, Change, Usage
+from orchestrator.model import AgentTurn, Brief, Change, Task, Usage, Way
+from orchestrator.run import redaction
 from orchestrator.run.agents import workspace
+from orchestrator.run.redaction import Redaction
 
 if TYPE_CHECKING:
     from orchestrator.run.agents import Agent
 
-HEADING = re.compile(r'# (?:(Answer)|File ("(?:[^"\\]|\\.)*"|\S+))(?: \(([a-z, ]+)\))?')
+HEADING = re.compile(r'# (?:(Answer|Brief)|File ("(?:[^"\\]|\\.)*"|\S+))(?: \(([a-z, ]+)\))?')
 LANGUAGES = {".py": "python", ".md": "markdown", ".toml": "toml", ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".csv": "csv"}
 
 
@@ -64,6 +73,10 @@ class RecordedTurn:
     notes: tuple[str, ...]
     text: str
     changes: tuple[Change, ...] = field(default=())
+    way: str = ""
+    """How it was asked; '' for one that was recorded before there were several ways."""
+    asked: str = ""
+    """The brief's text; '' for one that was recorded before it was kept."""
 
 
 def brief_hash(brief: Brief) -> str:
@@ -83,7 +96,7 @@ def dump(recorded: RecordedTurn) -> str:
     """The file's text. `load(dump(x)) == x` for every text that UTF-8 can hold."""
     import yaml
 
-    head = {key: value for key, value in asdict(recorded).items() if key not in ("text", "changes")}
+    head = {key: value for key, value in asdict(recorded).items() if key not in ("text", "changes", "asked")}
     head["notes"] = list(recorded.notes)
     breaks = any(letter in json.dumps(head) for letter in ("\\u0085", "\\u2028", "\\u2029"))  # YAML folds these line ends unless they are escaped
     front = yaml.safe_dump(head, sort_keys=False, allow_unicode=not breaks, width=1000)
@@ -101,6 +114,8 @@ def dump(recorded: RecordedTurn) -> str:
         if change.text is not None:
             body = change.text + "\n" if "no newline at end" in flags else change.text
             parts.append(_fenced(body, LANGUAGES.get(Path(change.path).suffix, "text")))
+    if recorded.asked:
+        parts += ["# Brief\n", _fenced(recorded.asked + "\n", "text")]
     return "\n".join(parts)
 
 
@@ -123,28 +138,29 @@ def load(text: str) -> RecordedTurn:
         usage = Usage(**head.pop("usage"))
         notes = tuple(head.pop("notes"))
         sections = list(_sections(body))
-        (answer,) = [content for name, _, content in sections if name is None]
-        changes = tuple(_change(name, flags, content) for name, flags, content in sections if name is not None)
-        return RecordedTurn(**head, usage=usage, notes=notes, text=answer[:-1], changes=changes)
+        (answer,) = [content for kind, _, _, content in sections if kind == "Answer"]
+        asked = next((content for kind, _, _, content in sections if kind == "Brief"), "\n")
+        changes = tuple(_change(name, flags, content) for kind, name, flags, content in sections if not kind)
+        return RecordedTurn(**head, usage=usage, notes=notes, text=answer[:-1], changes=changes, asked=asked[:-1])
     except yaml.YAMLError as error:
         raise ValueError(f"its front matter is not valid YAML: {error}") from None
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"its front matter is not that of a recording: {error}") from None
 
 
-def _sections(body: str) -> Iterator[tuple[str | None, set[str], str]]:
-    """(path, flags, content) of each section; the answer's path is None."""
+def _sections(body: str) -> Iterator[tuple[str, str, set[str], str]]:
+    """(`Answer`, `Brief` or '' for a file, path, flags, content) of each section."""
     lines = iter(body.split("\n"))
     for line in lines:
         if not line.strip():
             continue
         heading = HEADING.fullmatch(line)
         if not heading:
-            raise ValueError(f"expected `# Answer` or `# File …`, found {line[:80]!r}")
-        name = heading[2]
-        path = None if heading[1] else str(json.loads(name)) if name.startswith('"') else name
+            raise ValueError(f"expected `# Answer`, `# File …` or `# Brief`, found {line[:80]!r}")
+        kind, name = heading[1] or "", heading[2] or ""
+        path = str(json.loads(name)) if name.startswith('"') else name
         flags = set(heading[3].split(", ")) if heading[3] else set()
-        yield path, flags, "" if "deleted" in flags else _fence_content(lines, line)
+        yield kind, path, flags, "" if "deleted" in flags else _fence_content(lines, line)
 
 
 def _fence_content(lines: Iterator[str], heading: str) -> str:
@@ -175,6 +191,7 @@ class Recording:
 
     agent: Agent
     folder: Path
+    redaction: Redaction = field(default_factory=Redaction)
 
     @property
     def name(self) -> str:
@@ -187,11 +204,16 @@ class Recording:
     def most(self, brief: Brief) -> Usage:
         return self.agent.most(brief)
 
+    def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
+        return self.agent.way(task, attempt, asked, units)
+
     def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
         before = workspace.read(folder)
         answer = self.agent.turn(brief, folder, seconds)
         path = turn_path(self.folder, brief)
-        text = dump(recorded_turn(brief, answer, workspace.difference(before, workspace.read(folder))))
+        clean = self.redaction.cleaner(os.environ)
+        told = recorded_turn(brief, *self._kept(answer, workspace.difference(before, workspace.read(folder))))
+        text = dump(replace(told, asked=clean(brief.text)))
         path.parent.mkdir(parents=True, exist_ok=True)
         for other in path.parent.glob(f"{brief.role}-*.md"):
             if (number := _number(other)) and number > (brief.attempt, brief.turn):
@@ -201,8 +223,29 @@ class Recording:
         part.replace(path)
         return answer
 
+    def _kept(self, answer: AgentTurn, changed: tuple[Change, ...]) -> tuple[AgentTurn, tuple[Change, ...]]:
+        """Without keys and passwords. Where a file held one, a replay is no longer what was answered, and a note says so."""
+        clean = self.redaction.cleaner(os.environ)
+        kept = redaction.changes(changed, clean)
+        lost = [new.path for new, old in zip(kept, changed, strict=True) if new != old]
+        notes = tuple(f"{path} held a key or password, which is left out of the recording" for path in lost)
+        answer = redaction.turn(answer, clean)
+        return replace(answer, notes=(*answer.notes, *notes)), kept
+
     def close(self) -> None:
         self.agent.close()
+
+
+def difference(before: str, after: str) -> str:
+    """What is different in a brief, in a few words: how many lines, and the first of them."""
+    old, new = ([line.strip() for line in text.splitlines() if line.strip()] for text in (before, after))
+    gone, come = ([line for line in lines if line not in {*other}] for lines, other in ((old, new), (new, old)))
+    first = [*(f"“{_cut(line)}” is gone" for line in gone[:1]), *(f"“{_cut(line)}” is new" for line in come[:1])]
+    return f"{len(gone)} line{'s' * (len(gone) != 1)} gone, {len(come)} new: {'; '.join(first)}" if first else "the same lines in another order"
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= 100 else f"{line[:99]}…"
 
 
 def _number(path: Path) -> tuple[int, int] | None:
@@ -225,4 +268,6 @@ def recorded_turn(brief: Brief, answer: AgentTurn, changes: tuple[Change, ...]) 
         notes=answer.notes,
         text=answer.text,
         changes=changes,
+        way=brief.way,
+        asked=brief.text,
     )

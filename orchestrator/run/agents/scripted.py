@@ -19,7 +19,8 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from orchestrator.model import AgentTurn, Brief, Change, Usage
+from orchestrator.model import AgentTurn, Brief, Change, Task, Usage, Way
+from orchestrator.run import search
 from orchestrator.run.agents import ScriptFailed, TimedOut, workspace
 
 if TYPE_CHECKING:
@@ -78,6 +79,9 @@ class ScriptedTurns:
 
     def most(self, brief: Brief) -> Usage:
         return Usage(0, 0, 0.0)
+
+    def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
+        return search.told(asked)
 
     def turn(self, brief: Brief, folder: Path, seconds: float | None = None) -> AgentTurn:
         """Raises ScriptFailed when the script cannot be read or raises, TimedOut at the time limit."""

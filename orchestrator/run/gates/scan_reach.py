@@ -11,6 +11,7 @@ from orchestrator.run.gates import folding
 from orchestrator.run.gates.detectors import Detect, Facts, Hit, hit
 from orchestrator.run.gates.scan_names import HARMLESS_ASSIGNMENTS, STREAMS, UNMISTAKABLE, detector_of, words
 from orchestrator.run.gates.source import UNKNOWN, Source, is_main_guard, is_standard
+from orchestrator.run.redaction import KEYS
 
 # --- names -----------------------------------------------------------------------------------------------------------
 
@@ -107,10 +108,6 @@ _SANDBOX_PATH = re.compile(r"^/(graft|inside|variants|proc)(/\d*|$)$|^/(graft|in
 _PLACES = words("/ /root /home /root/ /home/ /inside /graft /variants")
 _PRIVATE = re.compile(
     r"/etc/(g?shadow|sudoers)\b|\.ssh/(id_\w+|authorized_keys)|\.aws/credentials|\.docker/config\.json|\.kube/config|\.git-credentials"
-)
-_SECRET = re.compile(
-    r"\bAKIA[0-9A-Z]{16}\b(?<!EXAMPLE)|\bgh[pousr]_[A-Za-z0-9]{36,}|\bgithub_pat_\w{50,}|\bsk-(ant-|proj-)?[A-Za-z0-9_-]{32,}|\bxox[abprs]-[0-9]{6,}-[\w-]{10,}"
-    r"|\bAIza[0-9A-Za-z_-]{35}\b|\bglpat-[\w-]{20}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{100,}"
 )
 _WHERE = words(
     "os.getcwd os.getcwdb pathlib.Path.cwd socket.gethostname platform.node os.uname sys.executable sys.prefix sys.base_prefix sys.argv "
@@ -288,7 +285,7 @@ def secrets_and_length(source: Source, facts: Facts) -> Iterator[Hit]:
     for node in source.all(ast.Constant):
         if isinstance(node.value, (str, bytes)) and len(node.value) >= 20:
             text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
-            if match := _SECRET.search(text):
+            if match := KEYS.search(text):
                 yield hit("secret", node, match[0][:8] + "…")
             if len(text) >= 1000 and max(map(len, text.split() or [""])) >= 1000:
                 yield hit("long constant", node, f"{len(text)} characters")

@@ -1,0 +1,114 @@
+"""Search, not nagging: how the next candidate is asked for. Pure.
+
+An agent that can look for itself is told what is wrong with its last answer. A model behind a chat endpoint mostly repeats itself when it is told so:
+it is asked in another way each time, at a higher temperature, and the first candidate that passes every gate is taken.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from orchestrator.model import Example, Task, Way
+
+WAYS: dict[Way, str] = {
+    "whole": "the whole task",
+    "findings": "the whole task, and what was wrong with the last answer",
+    "explain": "first say what each rule means and work out what went wrong, then write",
+    "failure": "the last answer, and only the rules that it breaks",
+    "one function": "one function after the other, each with its own rules",
+    "fresh": "the whole task anew, in another way, without a word of what went wrong",
+}
+"""Every way, in the words of reports."""
+
+TOLD: tuple[Way, ...] = ("whole", "findings")
+"""For an agent that looks for itself; the last one goes on."""
+
+SEARCHED: tuple[Way, ...] = ("whole", "findings", "explain", "one function", "failure", "fresh")
+"""For a model that is asked; after these, all but the first again."""
+
+SMALL: tuple[Way, ...] = ("one function", "explain", "findings", "fresh", "failure", "whole")
+"""For a small model, which does one function well and a whole module badly."""
+
+SMALL_BILLIONS = 4.0
+
+
+def told(asked: int) -> Way:
+    """The way for an agent that looks for itself; `asked`: how often it was asked for this task before."""
+    return TOLD[min(asked, len(TOLD) - 1)]
+
+
+def searched(asked: int, units: int, small: bool) -> Way:
+    """The way for a model that is asked. `units`: functions and classes of the task; with one, there is nothing to take apart."""
+    order = SMALL if small else SEARCHED
+    way = order[asked] if asked < len(order) else order[1:][(asked - 1) % (len(order) - 1)]
+    return ("whole" if asked == 0 else "fresh") if way == "one function" and units < 2 else way
+
+
+def known(word: str) -> Way:
+    """The way of that name; a recording may have been edited by hand."""
+    return next((way for way in WAYS if way == word), "whole")
+
+
+def is_small(model: str) -> bool:
+    """By the number of parameters in its name, `qwen2.5-coder-1.5b-instruct`; a name that has none is not small."""
+    sizes = re.findall(r"(?<![\d.a-z])(\d{1,4}(?:\.\d+)?)b(?![a-z0-9])", model.lower())
+    return bool(sizes) and max(map(float, sizes)) <= SMALL_BILLIONS
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A function or a class that a task is to provide, with the criteria that are about it."""
+
+    name: str
+    criteria: tuple[str, ...]
+    """Ids."""
+
+
+def units(task: Task, shown: tuple[Example, ...]) -> tuple[Unit, ...]:
+    """In the order in which the examples come to them. A criterion that uses several belongs to the last: by then the others are written."""
+    files = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in task.files if path.endswith(".py")}
+    files |= {name.removeprefix("src.") for name in files}
+    names: list[str] = []
+    used: dict[str, list[str]] = {}
+    by_id = {example.id: example for example in shown}
+    for criterion in task.criteria:
+        found: list[str] = []
+        for example in (by_id[item.id] for item in criterion.examples if item.id in by_id):
+            found += [name for name in _used(example, files) if name not in found]
+        names += [name for name in found if name not in names]
+        used[criterion.id] = found
+    homes = {identity: max(found, key=names.index) for identity, found in used.items() if found}
+    return tuple(Unit(name, tuple(identity for identity, home in homes.items() if home == name)) for name in names if name in homes.values())
+
+
+def _used(example: Example, modules: set[str]) -> list[str]:
+    """Names that an example imports from the task's own modules and uses, in order."""
+    if example.compare == "console":
+        return []
+    nodes = [node for text in (*example.setup, example.call) for node in ast.walk(_parsed(text))]
+    imported = {
+        alias.asname or alias.name: alias.name
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module in modules
+        for alias in node.names
+    }
+    return list(dict.fromkeys(imported[node.id] for node in nodes if isinstance(node, ast.Name) and node.id in imported))
+
+
+def _parsed(text: str) -> ast.AST:
+    try:
+        return ast.parse(text.strip())
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
+
+
+_MEDIUM = frozenset({"medium", "moderate", "normal", "m"})
+_HIGH = frozenset({"high", "large", "complex", "hard", "difficult", "l", "xl"})
+
+
+def first_rung(complexity: str, rungs: int) -> int:
+    """Where a ladder of so many agents is entered: a low one at the bottom, a high one at the top, any other word at the bottom."""
+    word = complexity.strip().lower()
+    return rungs - 1 if word in _HIGH else (rungs - 1) // 2 if word in _MEDIUM else 0

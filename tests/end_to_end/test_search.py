@@ -1,0 +1,90 @@
+"""The search for a candidate with a chat model: another way of asking each time, hotter each time, and the same again from a recording."""
+
+from __future__ import annotations
+
+import yaml
+
+from tests.agents.chat_server import Reply, serve
+from tests.conftest import Workplace
+
+PRD = """\
+---
+title: Runs
+---
+
+# Runs
+
+Letters in a row are written as their number and the letter.
+
+## Requirements
+
+### R1: Pack and unpack
+Module: runs.py
+
+- AC1: packing
+
+  | `pack(text)` | => |
+  |---|---|
+  | "" | "" |
+  | "aab" | "2a1b" |
+  | "zzz" | "3z" |
+
+- AC2: unpacking
+
+  | `unpack(text)` | => |
+  |---|---|
+  | "" | "" |
+  | "2a1b" | "aab" |
+  | "3z" | "zzz" |
+"""
+PACK = "from itertools import groupby\n\n\ndef pack(text):\n    return ''.join(f'{len(list(same))}{letter}' for letter, same in groupby(text))\n"
+UNPACK = "\n\ndef unpack(text):\n    return ''.join(letter * int(count) for count, letter in zip(text[::2], text[1::2], strict=True))\n"
+
+
+def answer(text: str) -> Reply:
+    return Reply(f"```python runs.py\n{text}```\n", usage={"prompt_tokens": 100, "completion_tokens": 50})
+
+
+def test_a_small_model_writes_one_function_after_the_other_and_a_replay_does_the_same(place: Workplace) -> None:
+    place.prd("runs", PRD)
+    with serve(answer(PACK), answer(PACK + UNPACK)) as server:
+        place.configure(agents={"small": {"type": "chat", "url": server.url, "model": "coder-1.5b"}}, record=True)
+        done = place.command("run")
+        assert done.returncode == 0, done.stdout + done.stderr
+        first, second = (request["messages"][1]["content"] for request in server.requests)
+    assert "Write `pack`" in first and "Write `unpack`" not in first and "unpack(" not in first
+    assert "Write `unpack`" in second and "def pack(text)" in second, "it sees what it wrote the turn before"
+    (attempt,) = place.task("runs", "runs#R1")["attempts"]
+    assert (attempt["verdict"], attempt["way"], len(attempt["turns"])) == ("passed", "one function", 2)
+    page = next(path for path in (place.root / "site").rglob("*.html") if "Attempt 1" in path.read_text(encoding="utf-8"))
+    assert "one function after the other" in page.read_text(encoding="utf-8")
+
+    other = Workplace(place.root.parent / "other")
+    other.prd("runs", PRD)
+    (place.root / "recordings").rename(other.root / "recordings")
+    again = other.command("run", "--no-site")
+    assert again.returncode == 0, again.stdout + again.stderr
+    (replayed,) = other.task("runs", "runs#R1")["attempts"]
+    assert (replayed["way"], [turn["kind"] for turn in replayed["turns"]]) == ("one function", ["recorded"] * 2)
+
+
+def test_each_candidate_is_asked_for_in_another_way_and_hotter(place: Workplace) -> None:
+    place.prd("runs", PRD)
+    wrong = [answer(PACK + f"\n\ndef unpack(text):\n    return 'wrong{number}'\n") for number in range(7)]
+    with serve(*wrong, answer(PACK + UNPACK)) as server:
+        agent = {"type": "chat", "url": server.url, "model": "coder-large"}
+        place.configure(agents={"large": agent}, limits={"attempts": 8, "signatures": 8})
+        done = place.command("run", "--no-site")
+        requests = list(server.requests)
+    attempts = place.task("runs", "runs#R1")["attempts"]
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [attempt["way"] for attempt in attempts] == ["whole", "findings", "explain", "one function", "failure", "fresh", "findings"]
+    assert [len(attempt["turns"]) for attempt in attempts] == [1, 1, 1, 2, 1, 1, 1]
+    assert [request["temperature"] for request in requests] == [0.0, 0.3, 0.6, 0.9, 0.9, 1.2, 1.2, 1.2]
+    assert len({yaml.safe_dump(request["messages"]) for request in requests}) == len(requests), "no question is asked twice"
+    (figures,) = place.runs("runs")[-1]["agents"]
+    keys = ("role", "agent", "kind", "turns", "candidates", "passed", "refused", "solved")
+    assert [figures[key] for key in keys] == ["code", "large", "chat", 8, 7, 1, 6, 1]
+    assert (figures["input_tokens"], figures["output_tokens"], figures["unknown_tokens"]) == (800, 400, 0)
+    failure = requests[5]["messages"][1]["content"]
+    assert "return 'wrong4'" in failure and "AC1: packing" not in failure, "the last answer is shown, with the rule that it breaks"
