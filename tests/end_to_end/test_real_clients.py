@@ -18,8 +18,9 @@ import pytest
 
 from tests.agents import model_server
 from tests.agents.chat_server import closed_port
-from tests.agents.clients import CLIENTS, programs
+from tests.agents.clients import CLIENTS, KEYS, agents, programs
 from tests.agents.model_server import Fail, Shell, Write
+from tests.agents.model_wires import INPUT_TOKENS, OUTPUT_TOKENS
 from tests.conftest import Workplace, clean_environment
 
 pytestmark = pytest.mark.clients
@@ -71,12 +72,10 @@ DONE = Write("bell.py", CODE)
 
 def run(place: Workplace, name: str, url: str, timeout: float = 300, **limits: Any) -> subprocess.CompletedProcess[str]:
     """One run with the client of that name as the only agent. Nothing of it may be left afterwards."""
-    client, found = CLIENTS[name], programs()
     place.prd("bell", BELL)
-    agents = {name: {"type": "acp", "preset": name, **client.config(url)}}
-    place.configure(agents=agents, limits={"attempts": 2, "turn_seconds": 120, "wait_in_run": 0, **limits})
-    path = f"{found}:{clean_environment()['PATH']}"
-    done = place.command("run", "--no-site", timeout=timeout, PATH=path, **client.env(url))
+    place.configure(agents={name: agents(url)[name]}, limits={"attempts": 2, "turn_seconds": 120, "wait_in_run": 0, **limits})
+    path = f"{programs()}:{clean_environment()['PATH']}"
+    done = place.command("run", "--no-site", timeout=timeout, PATH=path, **KEYS)
     assert left(url) == []
     return done
 
@@ -106,8 +105,9 @@ def test_a_client_makes_a_task_done_and_says_what_it_used(place: Workplace, name
     assert place.git("bell", "show", "prd/bell:bell.py") == CODE
     turn = the_turn(place)
     assert (turn["kind"], turn["stop"]) == ("acp", "end_turn")
-    if CLIENTS[name].usage:
-        assert (turn["input_tokens"], turn["output_tokens"]) == (2400, 60)
+    told = (None, None) if name == "opencode" else (2 * INPUT_TOKENS, 2 * OUTPUT_TOKENS)
+    assert (turn["input_tokens"], turn["output_tokens"]) == told
+    assert (turn["usd"] is not None) == (name == "claude")
 
 
 @pytest.mark.parametrize("name", CLIENTS)
@@ -130,7 +130,7 @@ REFUSALS = {
     "Overloaded, 500": Fail(500, "api_error", "Internal server error"),
     "ContextTooLong": Fail(400, "invalid_request_error", "prompt is too long: 250000 tokens > 200000 maximum"),
 }
-WITHOUT_A_WORD = {(name, kind) for name in ("opencode", "qwen") for kind in ("RateLimited", "Overloaded", "Overloaded, 500")}
+WITHOUT_A_WORD = {(name, kind) for name in ("gemini", "opencode", "qwen") for kind in ("RateLimited", "Overloaded", "Overloaded, 500")}
 """These try again for longer than the turn may last, and do not say why."""
 
 

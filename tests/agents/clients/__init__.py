@@ -6,47 +6,30 @@ ORCHESTRATOR_TEST_CLIENTS=1 installs them with npm into ~/.cache/orchestrator-cl
 from __future__ import annotations
 
 import fcntl
-import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 PINNED = Path(__file__).with_name("package.json")
 
 
-@dataclass(frozen=True)
-class Client:
-    """How an agent's configuration points it at the server at `url`, and the environment that the command is run with."""
-
-    config: Callable[[str], dict[str, Any]]
-    env: Callable[[str], dict[str, str]]
-    usage: bool = True
-    """Whether it tells the tokens of a turn."""
+PAGE = Path(__file__).parents[3] / "docs" / "clients.md"
+KEYS = dict.fromkeys(("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "MODELS_KEY"), "sk-loopback")
 
 
-def _codex(url: str) -> dict[str, Any]:
-    provider = {"name": "loopback", "base_url": f"{url}/v1", "env_key": "OPENAI_API_KEY", "wire_api": "responses"}
-    return {"env": {"CODEX_CONFIG": json.dumps({"model_provider": "loopback", "model_providers": {"loopback": provider}})}}
+def agents(url: str) -> dict[str, dict[str, Any]]:
+    """The configuration that docs/clients.md shows, for the endpoint at `url`."""
+    (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    found: dict[str, dict[str, Any]] = yaml.safe_load(shown.replace("https://models.example.com", url))["agents"]
+    return found
 
 
-def _opencode(url: str) -> dict[str, Any]:
-    options = {"baseURL": f"{url}/v1", "apiKey": "{env:LOOPBACK_KEY}"}
-    provider = {"npm": "@ai-sdk/openai-compatible", "options": options, "models": {"scripted-1": {}}}
-    content = json.dumps({"model": "loopback/scripted-1", "provider": {"loopback": provider}})
-    return {"env": {"OPENCODE_CONFIG_CONTENT": content}, "env_keys": ["LOOPBACK_KEY"]}
-
-
-CLIENTS = {
-    "claude": Client(lambda url: {}, lambda url: {"ANTHROPIC_API_KEY": "sk-x", "ANTHROPIC_BASE_URL": url}),
-    "codex": Client(_codex, lambda url: {"OPENAI_API_KEY": "sk-x"}),
-    "gemini": Client(lambda url: {"model": "gemini-2.5-pro"}, lambda url: {"GEMINI_API_KEY": "x", "GOOGLE_GEMINI_BASE_URL": url}),
-    "opencode": Client(_opencode, lambda url: {"LOOPBACK_KEY": "x"}, usage=False),
-    "qwen": Client(lambda url: {"model": "scripted-1"}, lambda url: {"OPENAI_API_KEY": "x", "OPENAI_BASE_URL": f"{url}/v1"}),
-}
+CLIENTS = tuple(agents(""))
 
 
 def programs() -> Path:
