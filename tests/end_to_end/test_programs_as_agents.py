@@ -81,6 +81,15 @@ def test_attempts_of_a_cycle_are_prompts_of_one_session_each_from_the_start(plac
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_it_can_run_the_tests_with_the_project_s_interpreter(place: Workplace, kind: str) -> None:
+    place.prd("tides", PARITY)
+    install(place, kind, [{"write": {"tides.py": HONEST}}, {"shell": "python -m pytest -q tests > ran.txt 2>&1"}])
+    done = place.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed in " in place.git("tides", "show", "prd/tides:ran.txt")
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_wrong_answer_is_refused_as_any_other(place: Workplace, kind: str) -> None:
     place.prd("tides", PARITY)
     install(place, kind, [{"write": {"tides.py": LAZY}}, {"say": "done, every test passes"}], limits={"attempts": 2})

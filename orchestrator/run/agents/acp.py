@@ -165,7 +165,7 @@ class Live:
     def take(self, brief: Brief, seconds: float, deadline: float) -> Answer:
         """The answer to a brief. `deadline` is where the monotonic clock ends the turn, `seconds` what is said of it."""
         if self.child is None:
-            self._start()
+            self._start(brief.python)
         else:
             self.box.wake(self.child)
         assert self.loop is not None and self.child is not None
@@ -180,7 +180,7 @@ class Live:
             self.loop.close()
             self.loop = None
 
-    def _start(self) -> None:
+    def _start(self, python: str) -> None:
         import subprocess
 
         config = self.agent.config
@@ -196,6 +196,7 @@ class Live:
                 readable=[self.agent.root / path.expanduser() for path in config.readable],
                 login=self.preset.login,
                 home=self.agent.root / config.home.expanduser() if config.home else None,
+                python=python,
             )
         )  # fmt: skip
         child = self.box.start(program.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -91,6 +91,7 @@ class CommandLine:
             readable=[self.root / path.expanduser() for path in config.readable],
             login=config.login or (),
             home=self.root / config.home.expanduser() if config.home else None,
+            python=brief.python,
         ) as (box, home):
             file = home / f"brief-{secrets.token_hex(4)}.md"
             file.write_text(prompt, encoding="utf-8")
@@ -111,7 +112,7 @@ class CommandLine:
             stop=f"exit code {ran.code}",
             agent=self.name,
             kind=self.kind,
-            model=Path(program.argv[0]).name,
+            model=program.path.name,
             seconds=time.monotonic() - started,
             transcript=f"{prompt}\n\n--- what {self.name} printed ---\n\n{said}" + (f"\n\n--- standard error ---\n\n{wrong}" if wrong else ""),
             notes=(*self.notes, *notes),
