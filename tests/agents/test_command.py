@@ -76,6 +76,7 @@ def test_where_nothing_was_changed_what_it_printed_says_why(make: Make, folder: 
 
 def test_an_answer_without_a_change_is_an_answer(make: Make, folder: Path) -> None:
     assert make("print('I could not do it.')").turn(BRIEF, folder).text == "I could not do it."
+    assert make("print('Looked at 500 lines of 429 files.')").turn(BRIEF, folder).stop == "exit code 0"
 
 
 def test_one_that_is_not_there_is_not_installed(make: Make, folder: Path) -> None:

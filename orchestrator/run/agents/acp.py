@@ -145,6 +145,8 @@ class Live:
         self.session = ""
         self.prompts = 0
         """Of the session."""
+        self.sent = False
+        """The brief of this turn was sent: it may have cost."""
         self.repeats = 0
         self.totals = updates.Totals()
         self.heard = updates.Heard()
@@ -169,7 +171,12 @@ class Live:
         else:
             self.box.wake(self.child)
         assert self.loop is not None and self.child is not None
-        answer = self.loop.run_until_complete(self._take(brief, seconds, deadline))
+        self.sent = False
+        try:
+            answer = self.loop.run_until_complete(self._take(brief, seconds, deadline))
+        except AgentError as error:
+            error.paid = error.paid and self.sent
+            raise
         self.box.rest(self.child)
         return answer
 
@@ -310,6 +317,7 @@ class Live:
         self.heard = updates.Heard()
         self.judge.begin(brief, self.box.places["/workspace"])
         self.prompts += 1
+        self.sent = True
         asked = asyncio.ensure_future(self.connection.prompt(self.session, [text_block(text)]))
         done, _ = await asyncio.wait({asked}, timeout=max(deadline - time.monotonic(), 0.001))
         if not done:
