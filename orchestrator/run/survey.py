@@ -114,7 +114,7 @@ def _command(name: str, settings: CommandAgent, root: Path) -> Seen:
 
 def _version(program: programs.Program, arguments: tuple[str, ...]) -> str:
     """What the package around it says, else what it says itself when asked with these arguments; '' when nobody does."""
-    real = Path(program.argv[0]).resolve()
+    real = program.path.resolve()
     for folder in real.parents:
         if folder.name == "node_modules":
             break
@@ -125,7 +125,7 @@ def _version(program: programs.Program, arguments: tuple[str, ...]) -> str:
     if not arguments:
         return ""
     try:
-        done = subprocess.run([program.argv[0], *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False)
+        done = subprocess.run([str(program.path), *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     found = VERSION.search(done.stdout.decode("utf-8", "replace"))

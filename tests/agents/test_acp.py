@@ -86,13 +86,13 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 # --- sessions ------------------------------------------------------------------------------------------------------------
 
 
-def test_turns_of_a_cycle_are_prompts_of_one_session_and_say_that_files_are_as_at_the_start(make: Make, folder: Path) -> None:
+def test_turns_of_a_cycle_are_prompts_of_one_session_and_say_that_files_were_put_back(make: Make, folder: Path) -> None:
     agent = make([{"say": "{turns} {sessions} {asked}"}])
     first, second = (agent.turn(brief(attempt=number), folder) for number in (1, 2))
     assert first.text.startswith("1 1 ")
     assert second.text.startswith("2 1 ")
-    assert "again as they were at the start" in second.text
-    assert "again as they were at the start" not in first.text
+    assert "were put back since your last turn" in second.text
+    assert "were put back since your last turn" not in first.text
     assert "`leap.py`" in first.text, "it is told what it may change"
 
 
@@ -256,12 +256,14 @@ def test_a_turn_that_failed_though_it_ended_as_any_other_is_no_answer(make: Make
 
 
 def test_one_that_exits_at_once_says_its_exit_code_and_its_last_words(make: Make, folder: Path) -> None:
-    with pytest.raises(Broken, match=r"exit code 7.*cannot find module"):
+    with pytest.raises(Broken, match=r"exit code 7.*cannot find module") as caught:
         make([], start=[{"complain": "Error: cannot find module"}, {"exit": 7}]).turn(BRIEF, folder)
+    assert not caught.value.paid, "nothing was sent"
     with pytest.raises(NotAuthenticated):
         make([], start=[{"complain": "Not logged in. Please run /login"}, {"exit": 1}]).turn(BRIEF, folder)
-    with pytest.raises(Broken, match="exit code 3"):
+    with pytest.raises(Broken, match="exit code 3") as caught:
         make([{"write": {"leap.py": "half"}}, {"exit": 3}]).turn(BRIEF, folder)
+    assert caught.value.paid, "it may have asked its model"
 
 
 def test_one_that_speaks_another_language_is_no_agent_of_the_protocol(make: Make, folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +19,7 @@ from orchestrator.model import Usage
 from orchestrator.run.agents import BadAnswer, Broken, NotAuthenticated, NotInstalled, Overloaded, RateLimited, TimedOut
 from orchestrator.run.agents.command import CommandLine
 from tests.agents.test_acp import alive, mark, wait_until
-from tests.agents.values import BRIEF
+from tests.agents.values import BRIEF, brief
 
 Make = Callable[..., CommandLine]
 
@@ -74,11 +76,31 @@ def test_where_nothing_was_changed_what_it_printed_says_why(make: Make, folder: 
 
 def test_an_answer_without_a_change_is_an_answer(make: Make, folder: Path) -> None:
     assert make("print('I could not do it.')").turn(BRIEF, folder).text == "I could not do it."
+    assert make("print('Looked at 500 lines of 429 files.')").turn(BRIEF, folder).stop == "exit code 0"
 
 
 def test_one_that_is_not_there_is_not_installed(make: Make, folder: Path) -> None:
     with pytest.raises(NotInstalled, match="no-such-tool"):
         make("", argv=("no-such-tool", "{prompt_file}")).turn(BRIEF, folder)
+
+
+def test_a_script_that_looks_for_its_interpreter_gets_its_own_and_not_the_project_s(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(Path(sys.executable).resolve())
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    script = tmp_path / "tools" / "agent"
+    script.parent.mkdir()
+    script.write_text(
+        "#!/usr/bin/env python3\nimport subprocess, sys\nprint(sys.prefix)\nprint(subprocess.check_output(['python', '-c', 'import sys; print(sys.prefix)']).decode())\n"
+    )
+    script.chmod(0o755)
+    project = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(project)], check=True)
+    agent = CommandLine("tool", CommandAgent(type="command", argv=("../tools/agent", "{prompt_file}")), tmp_path / "work", 30.0)
+    own, theirs = agent.turn(brief(python=str(project / "bin" / "python")), folder).text.split()
+    assert own != theirs == str(project)
 
 
 def test_usage_is_what_the_patterns_find_last_and_unknown_without(make: Make, folder: Path) -> None:

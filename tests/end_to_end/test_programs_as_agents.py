@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.agents.test_acp import alive, mark, wait_until
 from tests.conftest import Workplace
 from tests.end_to_end.test_agents_of_all_kinds import HONEST, PARITY
 
@@ -71,13 +73,22 @@ def test_attempts_of_a_cycle_are_prompts_of_one_session_each_from_the_start(plac
     (turn,) = passed["turns"]
     told, _, did = turn["transcript"]["inline"].partition("--- what mine did ---")
     assert "expected False" in told
-    assert "again as they were at the start" in told
+    assert "were put back since your last turn" in told
     assert "\n2 1 " in did
     assert place.git("tides", "show", "prd/tides:seen.txt") == "", "the files of the attempt before are gone"
     assert [[each[key] for key in ("input_tokens", "output_tokens", "usd")] for each in (*refused["turns"], turn)] == [
         [100, 10, 0.5],
         [150, 20, 0.25],
     ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_can_run_the_tests_with_the_project_s_interpreter(place: Workplace, kind: str) -> None:
+    place.prd("tides", PARITY)
+    install(place, kind, [{"write": {"tides.py": HONEST}}, {"shell": "python -m pytest -q tests > ran.txt 2>&1"}])
+    done = place.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed in " in place.git("tides", "show", "prd/tides:ran.txt")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -96,6 +107,17 @@ def test_a_dead_agent_parks_the_task(place: Workplace, kind: str) -> None:
     assert done.returncode == 5, done.stdout + done.stderr
     assert place.states("tides") == {"tides#R1": "parked"}
     assert "exit code 9" in done.stdout
+
+
+def test_a_run_that_is_stopped_by_hand_leaves_nothing_of_the_agent(place: Workplace) -> None:
+    place.prd("tides", PARITY)
+    word = mark()
+    install(place, "acp", [{"fork": word}, {"hang": 100}])
+    process = place.start("run", "--no-site")
+    assert wait_until(lambda: len(alive(word)) == 1, 60), place.log()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert wait_until(lambda: not alive(word))
 
 
 def test_one_that_is_not_installed_parks_the_task_and_says_how_to_get_it(place: Workplace) -> None:

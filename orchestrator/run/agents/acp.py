@@ -145,6 +145,8 @@ class Live:
         self.session = ""
         self.prompts = 0
         """Of the session."""
+        self.sent = False
+        """The brief of this turn was sent: it may have cost."""
         self.repeats = 0
         self.totals = updates.Totals()
         self.heard = updates.Heard()
@@ -165,11 +167,16 @@ class Live:
     def take(self, brief: Brief, seconds: float, deadline: float) -> Answer:
         """The answer to a brief. `deadline` is where the monotonic clock ends the turn, `seconds` what is said of it."""
         if self.child is None:
-            self._start()
+            self._start(brief.python)
         else:
             self.box.wake(self.child)
         assert self.loop is not None and self.child is not None
-        answer = self.loop.run_until_complete(self._take(brief, seconds, deadline))
+        self.sent = False
+        try:
+            answer = self.loop.run_until_complete(self._take(brief, seconds, deadline))
+        except AgentError as error:
+            error.paid = error.paid and self.sent
+            raise
         self.box.rest(self.child)
         return answer
 
@@ -180,7 +187,7 @@ class Live:
             self.loop.close()
             self.loop = None
 
-    def _start(self) -> None:
+    def _start(self, python: str) -> None:
         import subprocess
 
         config = self.agent.config
@@ -196,6 +203,7 @@ class Live:
                 readable=[self.agent.root / path.expanduser() for path in config.readable],
                 login=self.preset.login,
                 home=self.agent.root / config.home.expanduser() if config.home else None,
+                python=python,
             )
         )  # fmt: skip
         child = self.box.start(program.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -309,6 +317,7 @@ class Live:
         self.heard = updates.Heard()
         self.judge.begin(brief, self.box.places["/workspace"])
         self.prompts += 1
+        self.sent = True
         asked = asyncio.ensure_future(self.connection.prompt(self.session, [text_block(text)]))
         done, _ = await asyncio.wait({asked}, timeout=max(deadline - time.monotonic(), 0.001))
         if not done:

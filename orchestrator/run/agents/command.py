@@ -28,6 +28,8 @@ KEPT_BYTES = 400_000
 """Of each stream: the beginning and the end."""
 TURN_BYTES = 64 << 20
 """Of each stream in one turn."""
+TROUBLE = re.compile(r"error|fail|limit|log.?in|logged|auth|overload|quota|denied|refused|too (long|many)|unable|could not|cannot", re.IGNORECASE)
+"""Words of a line that may tell of a problem although the command ended well; a number alone does not."""
 LAST = 2000
 """Characters at the end of what it printed in which a problem is looked for."""
 
@@ -91,6 +93,7 @@ class CommandLine:
             readable=[self.root / path.expanduser() for path in config.readable],
             login=config.login or (),
             home=self.root / config.home.expanduser() if config.home else None,
+            python=brief.python,
         ) as (box, home):
             file = home / f"brief-{secrets.token_hex(4)}.md"
             file.write_text(prompt, encoding="utf-8")
@@ -111,7 +114,7 @@ class CommandLine:
             stop=f"exit code {ran.code}",
             agent=self.name,
             kind=self.kind,
-            model=Path(program.argv[0]).name,
+            model=program.path.name,
             seconds=time.monotonic() - started,
             transcript=f"{prompt}\n\n--- what {self.name} printed ---\n\n{said}" + (f"\n\n--- standard error ---\n\n{wrong}" if wrong else ""),
             notes=(*self.notes, *notes),
@@ -123,7 +126,8 @@ class CommandLine:
     def _problem(self, code: int, said: str, wrong: str) -> AgentError | None:
         """Why there is no answer where nothing was changed; None: it has just answered nothing."""
         last = f"{said[-LAST:]}\n{wrong[-LAST:]}".strip()
-        if found := complaints.problem(self.name, last, time.time()):
+        trouble = last if code else "\n".join(line for line in last.splitlines() if TROUBLE.search(line))
+        if found := complaints.problem(self.name, trouble, time.time()):
             return found
         if code:
             return Broken(

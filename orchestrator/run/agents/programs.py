@@ -26,8 +26,9 @@ LOGIN_BYTES = 5_000_000
 
 @dataclass(frozen=True)
 class Program:
+    path: Path
     argv: tuple[str, ...]
-    """With the program's whole path."""
+    """What starts it, with whole paths."""
     readable: tuple[Path, ...]
     folders: tuple[str, ...]
     """To come first on its PATH."""
@@ -42,25 +43,28 @@ def find(argv: Sequence[str], root: Path, install: str = "") -> Program:
         raise NotInstalled(f"the program `{argv[0]}` was not found", hint=hint)
     path = Path(place).absolute()
     words[0] = str(path)
-    interpreter = _interpreter(path.resolve())
+    interpreter, looked_for = _interpreter(path.resolve())
     programs = [path, *([interpreter] if interpreter else [])]
+    if looked_for and interpreter and interpreter.name.startswith("python"):
+        words.insert(0, str(interpreter))  # inside, the project's comes first on the PATH
     files = [Path(word) for word in words[1:] if word.startswith("/") and Path(word).is_file()]
     readable = [needed for program in programs for needed in (program, *_around(program))]
-    return Program(tuple(words), tuple(dict.fromkeys((*readable, *files))), tuple(dict.fromkeys(str(program.parent) for program in programs)))
+    return Program(path, tuple(words), tuple(dict.fromkeys((*readable, *files))), tuple(dict.fromkeys(str(program.parent) for program in programs)))
 
 
-def _interpreter(path: Path) -> Path | None:
-    """The program that a script's first line names."""
+def _interpreter(path: Path) -> tuple[Path | None, bool]:
+    """(the program that a script's first line names, whether it is looked for on the PATH)."""
     try:
         with path.open("rb") as stream:
             first = stream.readline(300).decode("utf-8", "replace")
     except OSError:
-        return None
+        return None, False
     named = re.match(r"#!\s*(\S+)(?:\s+(?:-S\s+)?(\S+))?", first)
     if not named:
-        return None
-    found = shutil.which(named[2]) if named[1].endswith("/env") and named[2] else named[1]
-    return Path(found).absolute() if found else None
+        return None, False
+    looked_for = named[1].endswith("/env") and bool(named[2])
+    found = shutil.which(named[2]) if looked_for else named[1]
+    return Path(found).absolute() if found else None, looked_for
 
 
 def _around(path: Path) -> list[Path]:
@@ -76,10 +80,10 @@ def _around(path: Path) -> list[Path]:
     return [*environments, real, *([own] if own not in (Path.home(), *Path.home().parents) and len(own.parts) > 2 else [])]
 
 
-def environment(fixed: Mapping[str, str], passed: Sequence[str], program: Program, path: str) -> dict[str, str]:
-    """What the program is started with: fixed values, what is passed on of ours, and a PATH on which it finds itself."""
+def environment(fixed: Mapping[str, str], passed: Sequence[str], folders: Sequence[str], path: str) -> dict[str, str]:
+    """What the program is started with: fixed values, what is passed on of ours, and a PATH with these folders first."""
     ours = {name: os.environ[name] for name in (*NETWORK, *CERTIFICATES, *passed) if os.environ.get(name)}
-    return {**ours, **fixed, "PATH": ":".join(dict.fromkeys((*program.folders, *path.split(":"))))}
+    return {**ours, **fixed, "PATH": ":".join(dict.fromkeys((*folders, *path.split(":"))))}
 
 
 @contextlib.contextmanager
@@ -92,11 +96,14 @@ def room(
     readable: Sequence[Path],
     login: Sequence[str],
     home: Path | None,
+    python: str,
 ) -> Iterator[tuple[Box, Path]]:
-    """(the sandbox of an agent's program with `folder` as its workspace, its home). `home` None: an empty one with copies of `login`, thrown away."""
+    """(the sandbox of an agent's program with `folder` as its workspace, its home). `home` None: an empty one with copies of `login`, thrown away.
+    `python`: the project's interpreter, found as `python`; '' where there is none."""
     from orchestrator.run import sandboxes, scratch
 
-    given = environment(env, keys, program, sandboxes.PATH)
+    own = [mount.source for mount in sandboxes.interpreter(Path(python))] if python else []
+    given = environment(env, keys, [*([str(Path(python).parent)] if python else []), *program.folders], sandboxes.PATH)
     certificates = [Path(given[name]) for name in CERTIFICATES if name in given]
     with contextlib.ExitStack() as stack:
         if home is None:
@@ -104,7 +111,7 @@ def room(
             copy_login(login, home)
         else:
             home.mkdir(parents=True, exist_ok=True)
-        seen = [path for path in (*program.readable, *readable, *certificates) if path.exists()]
+        seen = [path for path in (*program.readable, *readable, *own, *certificates) if path.exists()]
         yield stack.enter_context(sandboxes.agent(folder.resolve(), seen, home=home.resolve(), env=given)), home
 
 

@@ -11,7 +11,7 @@ TEXT_CHARACTERS = 200_000
 
 
 def prompt(brief: Brief, *, again: bool = False) -> str:
-    """The brief, and the rules of the place. `again`: it has been here before, and its files are as they were at the start."""
+    """The brief, and the rules of the place. `again`: it has been here before, and its files are no longer as it left them."""
     files = ", ".join(f"`{path}`" for path in brief.writable)
     lines = [
         brief.text.rstrip(),
@@ -21,10 +21,12 @@ def prompt(brief: Brief, *, again: bool = False) -> str:
         "- You work alone in the folder you were started in. Nobody answers questions: decide yourself. Change the files, do not only describe it.",
         f"- You may change {files}." if files else "- You may change the code.",
         "- Everything else is put back afterwards: tests, configuration, files outside of the folder. Do not commit, push, or install anything.",
-        "- You may run what you write. What counts is what is found in the files when you have ended.",
+        "- You may run what you write"
+        + (": `python` is the project's, and `python -m pytest` runs its tests" if brief.python else "")
+        + ". What counts is what is found in the files when you have ended.",
     ]
     if again:
-        lines.append("- The files are again as they were at the start: what you changed before is gone. Read them anew before you change them.")
+        lines.append("- The files were put back since your last turn, and what you changed may be gone. Read them anew before you change them.")
     return "\n".join(lines) + "\n"
 
 
