@@ -51,7 +51,8 @@ Step = Write | Shell
 @dataclass
 class ModelServer:
     port: int
-    steps: tuple[Step, ...]
+    plans: tuple[tuple[Step, ...], ...]
+    """One for each prompt of a session; the last one stays."""
     says: str
     fail: Fail | None
     requests: list[Asked] = field(default_factory=list)
@@ -65,8 +66,9 @@ class ModelServer:
 
     def answer(self, request: Asked) -> Answer:
         done, number = request.results, len(self.requests)
-        if done < len(self.steps) and request.history[-1:] in (("user",), ("result",)):
-            found = call(self.steps[done], request)
+        steps = self.plans[min(request.text.count(self.says), len(self.plans) - 1)]
+        if done < len(steps) and request.history[-1:] in (("user",), ("result",)):
+            found = call(steps[done], request)
             if found:
                 return Answer(tool=found[0], arguments=found[1], number=number)
         return Answer(self.says, number=number)
@@ -114,8 +116,10 @@ def _filled(schema: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]
 
 
 @contextmanager
-def serve(*steps: Step, says: str = "The work is done.", fail: Fail | None = None, silent: bool = False) -> Iterator[ModelServer]:
-    """`silent`: connections are taken and nothing is ever answered."""
+def serve(
+    *steps: Step, then: tuple[Step, ...] = (), says: str = "The work is done.", fail: Fail | None = None, silent: bool = False
+) -> Iterator[ModelServer]:
+    """`then`: what is done at the session's later prompts; left out: the same. `silent`: connections are taken and nothing is ever answered."""
     stopped = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -170,7 +174,7 @@ def serve(*steps: Step, says: str = "The work is done.", fail: Fail | None = Non
             pass  # a client that was ended
 
     with Quiet(("127.0.0.1", 0), Handler) as http:
-        server = ModelServer(int(http.server_address[1]), steps, says, fail)
+        server = ModelServer(int(http.server_address[1]), (steps, then or steps), says, fail)
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:

