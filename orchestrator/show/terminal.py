@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from orchestrator.model import Plan, Prd, Problem, Task
 
 if TYPE_CHECKING:
+    from orchestrator.save.links import Trace
     from orchestrator.save.reports import ProjectReport
-    from orchestrator.save.trace import Trace
 
 
 def problems(found: Iterable[Problem]) -> str:

@@ -7,7 +7,7 @@ import json
 import jsonschema
 import pytest
 
-from orchestrator.save.trace import Trace
+from orchestrator.save.links import Trace
 from tests.conftest import Workplace
 from tests.end_to_end.test_roles import writing
 
