@@ -94,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--watch", action="store_true", help="again every two seconds, until Ctrl-C")
     command.add_argument("--fail-on", metavar="STATES", default="", help="states of tasks, for example `failed,unclear,parked`")
 
+    command = add("trace", upkeep.trace, "show what belongs together: requirement, criterion, task, tests, files, commits")
+    command.add_argument(
+        "what", nargs="?", default="", metavar="NAME", help="`loans#R2`, `R2.AC1`, a PRD, a test, a file, a line `prds/loans.md:43`, a commit"
+    )
+    command.add_argument("--json", action="store_true", help="machine-readable")
+
     command = add("prune", upkeep.prune, "remove what is old and what nothing needs: runs, texts, transcripts, journals, environments")
     command.epilog = (
         "Ends with 0, with 6 when a project was passed over since it is being worked on, with 70 when something could not be read or removed. "

@@ -1,4 +1,4 @@
-"""The commands for what stands: retry, verify, status, prune, breakers, doctor. Each reads or mends a working folder, prints, and ends.
+"""The commands for what stands: retry, verify, status, trace, prune, breakers, doctor. Each reads or mends a working folder, prints, and ends.
 
 Heavy imports stay inside the commands, as in cli.py.
 """
@@ -112,6 +112,16 @@ def status(options: argparse.Namespace) -> Exit:
     if say_damage(root, config, quickly=True):
         return Exit.INTERNAL
     return Exit.TASK_FAILED if any(project.states.get(state) for project in found.projects for state in fail_on) else Exit.DONE
+
+
+def trace(options: argparse.Namespace) -> Exit:
+    from orchestrator.save.trace import trace
+    from orchestrator.show import terminal
+
+    root, config = opened(options)
+    found = trace(root, config, options.what)
+    print(found.model_dump_json(indent=2) if options.json else terminal.trace(found))
+    return Exit.DONE
 
 
 def prune(options: argparse.Namespace) -> Exit:

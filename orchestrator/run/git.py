@@ -133,6 +133,14 @@ class Repository:
     def subject(self, commit: str) -> str:
         return self.git("show", "-s", "--format=%s", commit).decode("utf-8", "replace").strip()
 
+    def told(self, commits: tuple[str, ...]) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """Commit → (subject, paths that it made or changed), of those that are there."""
+        asked = "".join(f"{commit}\n" for commit in commits).encode()
+        given = ("log", "--no-walk=unsorted", "--ignore-missing", "-z", "--name-only", "--no-renames", "--format=%x01%H%x02%s%x02")
+        said = self.git(*given, "--stdin", stdin=asked).decode("utf-8", "surrogateescape")
+        parts = (part.split("\2", 2) for part in said.split("\1")[1:])
+        return {commit: (subject, tuple(name for name in files.replace("\n", "").split("\0") if name)) for commit, subject, files in parts}
+
     def message(self, commit: str) -> str:
         return self.git("show", "-s", "--format=%B", commit).decode("utf-8", "replace").strip("\n")
 

@@ -34,9 +34,11 @@ def candidates(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findin
     repeats = 0
     for number in range(work.first_attempt, allowed + 1):
         approach = _approach(bench, len(ladder))
-        if approach.stop:
-            return End("gave up", "no progress: every approach met the same failure again" + _why(findings))
         asked = _Asked(bench, ladder[approach.rung], journal, number, findings, repeats, approach.fresh)
+        if approach.stop and not asked.is_new:
+            return End("gave up", "no progress: every approach met the same failure again" + _why(findings))
+        if repeats >= work.config.limits.repeats and not asked.is_new:
+            return End("gave up", f"no progress: {repeats} answers repeated an earlier one" + _why(findings))
         try:
             way, taken, changed = asked.candidate()
         except AgentError as error:
@@ -48,8 +50,6 @@ def candidates(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findin
             before = known[mark]
             message = f"the same answer as in attempt {before.number}; it was not tested again" if changes else "no file was changed, again"
             _record(bench, number, taken, changes, (*findings, Finding("no progress", message)), (), way)
-            if repeats >= work.config.limits.repeats:
-                return End("gave up", f"no progress: {repeats} answers repeated an earlier one" + _why(before.findings))
             findings = (Finding("no progress", message), *before.findings)
             continue
         nothing = checks.Judged((), (Finding("no progress", "no source file was changed"),))
@@ -70,6 +70,8 @@ def candidates(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findin
                     return End("needs a person", "a revealed example proves nothing as it stands", question=red_question(bench, checked))
                 known.clear()
                 missed.clear()
+    if repeats >= work.config.limits.repeats:
+        return End("gave up", f"no progress: {repeats} answers repeated an earlier one" + _why(findings))
     count = len(bench.attempts)
     reason = f"{count} attempt{'s' * (count != 1)} refused, none left" if count else "no attempt is left"
     return End("gave up", reason + _why(findings))
@@ -89,14 +91,28 @@ class _Asked:
     repeats: int
     fresh: bool
 
+    @property
+    def before(self) -> list[Attempt]:
+        """What this agent has answered for the task as it is worded."""
+        attempts = (*self.bench.work.earlier, *self.bench.attempts)
+        return [attempt for attempt in attempts if attempt.turns and attempt.turns[0].agent == self.agent.name]
+
+    @property
+    def way(self) -> Way:
+        return self.agent.way(self.bench.work.task, self.number, len(self.before), len(self._units))
+
+    @property
+    def is_new(self) -> bool:
+        """It was not asked in this way before: what other ways met says nothing about it."""
+        return self.way not in {attempt.way for attempt in self.before}
+
+    @property
+    def _units(self) -> tuple[search.Unit, ...]:
+        return search.units(self.bench.work.task, self.bench.visible)
+
     def candidate(self) -> tuple[Way, tuple[AgentTurn, ...], tuple[Change, ...]]:
         """(how it was asked for, the turns that took, what they changed). Raises AgentError; turns that returned are not taken again."""
-        task = self.bench.work.task
-        before = [
-            attempt for attempt in (*self.bench.work.earlier, *self.bench.attempts) if attempt.turns and attempt.turns[0].agent == self.agent.name
-        ]
-        units = search.units(task, self.bench.visible)
-        way = self.agent.way(task, self.number, len(before), len(units))
+        before, units, way = self.before, self._units, self.way
         if way == "one function" and len(units) > 1:
             return (way, *self._one_by_one(units, len(before)))
         last = next((attempt.changes for attempt in reversed(before) if attempt.changes), ()) if way == "failure" else ()

@@ -50,7 +50,7 @@ def build(root: Path, config: Config) -> Path:
     builder = _Builder(site, theme, old)
     projects = gather.projects(runs)
     builder.part("chrome", Part(theme.key, partial(_chrome, theme)))
-    builder.part("schemas", Part(gather.key(Path(__file__).parent.parent / "save" / "reports.py"), _schemas))
+    builder.part("schemas", Part(gather.key(*(Path(__file__).parent.parent / "save" / name for name in ("reports.py", "links.py"))), _schemas))
     for project in projects:
         for run in project.runs:
             builder.part(f"run {project.name}/{run.id}", Part(run.key, partial(_run, builder, runs, project, run)))
@@ -70,9 +70,11 @@ def build(root: Path, config: Config) -> Path:
 
 def schema() -> dict[str, Any]:
     """JSON Schemas of the report files, by name."""
+    from orchestrator.save.links import Trace
     from orchestrator.save.reports import SCHEMAS
 
-    return {name: model.model_json_schema() for name, model in SCHEMAS.items()}
+    found = {name: model.model_json_schema() for name, model in SCHEMAS.items()}
+    return found | {"trace": Trace.model_json_schema()}
 
 
 def serve(root: Path, config: Config, port: int) -> None:

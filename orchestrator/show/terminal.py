@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.model import Plan, Prd, Problem, Task
 
 if TYPE_CHECKING:
+    from orchestrator.save.links import Trace
     from orchestrator.save.reports import ProjectReport
 
 
@@ -82,6 +83,26 @@ def questions(projects: Iterable[ProjectReport]) -> str:
             elif task.state == "failed":
                 lines.append(f"{task.id} failed: {task.reason}")
     return safe("\n".join(lines))
+
+
+def trace(found: Trace) -> str:
+    """A paragraph for each criterion."""
+    paragraphs = []
+    for link in found.links:
+        proved = f"{link.state}, by {link.level}" if link.state == "proved" else link.state
+        rows = [
+            ("requirement", [f"{link.requirement}  {link.title}  ({link.path}:{link.requirement_line})"]),
+            ("task", [f"{link.task}  {link.task_state}"] if link.task else []),
+            ("criterion", [proved]),
+            ("tests", link.tests),
+            ("commits", [f"{commit.id[:10]}  {commit.subject or 'not in the repository'}" for commit in link.commits]),
+            ("files", link.files),
+        ]
+        lines = [f"{link.criterion}  {' '.join(link.text.split())}  ({link.path}:{link.line})"]
+        for name, values in rows:
+            lines += [f"  {name if not number else '':<12} {value}" for number, value in enumerate(values)]
+        paragraphs.append("\n".join(lines))
+    return safe("\n\n".join(paragraphs)) if paragraphs else "nothing has been planned yet"
 
 
 def plan_tree(plans: Iterable[tuple[Prd, Plan]], states: dict[str, tuple[str, str]]) -> str:

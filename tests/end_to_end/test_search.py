@@ -73,7 +73,7 @@ def test_each_candidate_is_asked_for_in_another_way_and_hotter(place: Workplace)
     wrong = [answer(PACK + f"\n\ndef unpack(text):\n    return 'wrong{number}'\n") for number in range(7)]
     with serve(*wrong, answer(PACK + UNPACK)) as server:
         agent = {"type": "chat", "url": server.url, "model": "coder-large"}
-        place.configure(agents={"large": agent}, limits={"attempts": 8, "signatures": 8})
+        place.configure(agents={"large": agent}, limits={"attempts": 8})
         done = place.command("run", "--no-site")
         requests = list(server.requests)
     attempts = place.task("runs", "runs#R1")["attempts"]
