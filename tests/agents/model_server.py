@@ -88,7 +88,7 @@ def call(step: Step, request: Asked) -> tuple[str, dict[str, Any] | str] | None:
         return call(Shell(f"cat > {step.path} <<'END_OF_FILE'\n{step.text}END_OF_FILE"), request)
     for name, schema in request.tools.items():
         if "exec_command(args" in schema.get("description", ""):
-            return name, f"await tools.exec_command({{cmd: {json.dumps(step.command)}}})"
+            return name, f"text((await tools.exec_command({{cmd: {json.dumps(step.command)}}})).output)"
         command = _key(schema, "command", "cmd")
         if command:
             many = schema["properties"][command].get("type") == "array"

@@ -18,7 +18,7 @@ import pytest
 
 from tests.agents import model_server
 from tests.agents.chat_server import closed_port
-from tests.agents.clients import CLIENTS, FILED, KEYS, agents, log_in, programs
+from tests.agents.clients import CLIENTS, FILED, KEYS, VERSIONS, agents, log_in, programs
 from tests.agents.model_server import Fail, Shell, Write
 from tests.agents.model_wires import INPUT_TOKENS, OUTPUT_TOKENS
 from tests.conftest import Workplace, clean_environment
@@ -98,22 +98,33 @@ def left(url: str) -> list[str]:
     return lines
 
 
-def the_turn(place: Workplace) -> dict[str, Any]:
-    return place.task("bell", "bell#R1")["attempts"][-1]["turns"][-1]  # type: ignore[no-any-return]
-
-
 @pytest.mark.parametrize("name", CLIENTS)
-def test_a_client_makes_a_task_done_and_says_what_it_used(place: Workplace, name: str) -> None:
-    with model_server.serve(DONE) as server:
+def test_a_client_makes_a_task_done_runs_the_tests_and_says_what_it_used(place: Workplace, name: str) -> None:
+    with model_server.serve(DONE, Shell("python -m pytest -q")) as server:
         done = run(place, name, server.url)
     assert done.returncode == 0, done.stdout + done.stderr
     assert place.states("bell") == {"bell#R1": "done"}
     assert place.git("bell", "show", "prd/bell:bell.py") == CODE
-    turn = the_turn(place)
-    assert (turn["kind"], turn["stop"]) == ("acp", "end_turn")
-    told = (None, None) if name == "opencode" else (2 * INPUT_TOKENS, 2 * OUTPUT_TOKENS)
+    last = max(server.requests, key=lambda request: request.results)
+    assert re.search(r"\d passed in", last.text), last.text[-2000:]
+    turn = place.task("bell", "bell#R1")["attempts"][-1]["turns"][-1]
+    assert (turn["kind"], turn["stop"], turn["notes"]) == ("acp", "end_turn", [])
+    told = (None, None) if name == "opencode" else (3 * INPUT_TOKENS, 3 * OUTPUT_TOKENS)
     assert (turn["input_tokens"], turn["output_tokens"]) == told
     assert (turn["usd"] is not None) == (name == "claude")
+
+
+def test_doctor_asks_each_client_and_names_its_version(place: Workplace) -> None:
+    with model_server.serve(Write("hello.txt", "ready\n")) as server:
+        place.configure(agents=agents(server.url))
+        path = f"{programs()}:{clean_environment()['PATH']}"
+        seen = place.command("doctor", PATH=path, **KEYS).stdout
+        asked = place.command("doctor", "--live", PATH=path, **KEYS)
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    for name in CLIENTS:
+        assert f"✓ {name} (acp) works" in asked.stdout
+    for package, version in VERSIONS.items():
+        assert f"{package} {version}" in seen
 
 
 @pytest.mark.parametrize("name", CLIENTS)

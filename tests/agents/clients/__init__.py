@@ -33,6 +33,7 @@ def agents(url: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+VERSIONS: dict[str, str] = json.loads(PINNED.read_text(encoding="utf-8"))["dependencies"]
 CLIENTS = tuple(agents(""))
 
 
