@@ -382,7 +382,8 @@ class Live:
         if isinstance(error, AgentError):
             return error
         if isinstance(error, RequestError):
-            said = f"{error} {_details(error.data)}".strip()
+            status = f" (status {error.code})" if error.code >= 400 else ""  # the protocol's own codes are negative
+            said = f"{error}{status} {_details(error.data)}".strip()
             if found := self._named(said):
                 return found
             if error.code == LOG_IN_NEEDED:
