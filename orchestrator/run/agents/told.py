@@ -36,29 +36,34 @@ def clean(text: str) -> str:
     return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "", text.replace("\r\n", "\n"))
 
 
-def shortened(text: str, room: int = TEXT_CHARACTERS) -> str:
-    """Beginning and end of a long text, with a line that says how much is left out."""
-    if len(text) <= room:
-        return text
-    return f"{text[: room // 2]}\n[… {len(text) - 2 * (room // 2):,} characters left out …]\n{text[-(room // 2) :]}"
-
-
 class Told:
     """A text that grows piece by piece, of which only the beginning and the end are kept."""
 
     def __init__(self, room: int = TEXT_CHARACTERS) -> None:
         self.room = room
         self.head = ""
-        self.tail = ""
+        self.pieces: list[str] = []
+        self.size = 0
+        """Characters of the pieces."""
         self.gone = 0
 
     def add(self, piece: str) -> None:
-        free = self.room // 2 - len(self.head)
-        self.head += piece[:free]
-        self.tail += piece[free:] if free > 0 else piece
-        if len(self.tail) > self.room:
-            self.gone += len(self.tail) - self.room // 2
-            self.tail = self.tail[-(self.room // 2) :]
+        if (free := self.room // 2 - len(self.head)) > 0:
+            self.head += piece[:free]
+            piece = piece[free:]
+        self.pieces.append(piece)
+        self.size += len(piece)
+        if self.size > 2 * self.room:  # seldom, since it costs as much as all that is kept
+            self._forget()
+
+    def _forget(self) -> None:
+        tail = "".join(self.pieces)
+        kept = tail[-(self.room // 2) :]
+        self.gone += len(tail) - len(kept)
+        self.pieces, self.size = [kept], len(kept)
 
     def __str__(self) -> str:
-        return shortened(self.head + self.tail, self.room) if not self.gone else f"{self.head}\n[… {self.gone:,} characters left out …]\n{self.tail}"
+        if len(self.head) + self.size > self.room:
+            self._forget()
+        between = f"\n[… {self.gone:,} characters left out …]\n" if self.gone else ""
+        return self.head + between + "".join(self.pieces)
