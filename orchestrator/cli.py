@@ -158,7 +158,9 @@ def _check(options: argparse.Namespace) -> Exit:
     wanted = {str(path.resolve()) for path in options.paths}
     for path in options.paths:
         if str(path.resolve()) not in {str((root / file.path).absolute()) for file in found.files}:
-            raise UsageError(f"{path}: not a PRD of this working folder", hint=f"PRDs lie in {config.folder(root, 'prds')} and end in .md")
+            raise UsageError(
+                f"{path}: not a PRD of this working folder", hint=f"PRDs lie in {config.folder(root, 'prds')} and end in .md, .yaml or .json"
+            )
 
     def chosen(path: str) -> bool:
         return not wanted or str((root / path).absolute()) in wanted
