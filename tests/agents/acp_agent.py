@@ -134,6 +134,10 @@ class Scripted:
     def do_meta(self, meta: dict[str, Any]) -> None:
         self.answer["field_meta"] = meta
 
+    async def do_state(self, meta: dict[str, Any]) -> None:
+        """What is told of the session."""
+        await self.update(schema.SessionInfoUpdate(session_update="session_info_update", field_meta=meta))
+
     def do_stop(self, reason: str) -> None:
         self.answer["stop_reason"] = reason
 

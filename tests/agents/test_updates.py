@@ -13,7 +13,7 @@ from orchestrator.run.agents.presets import PRESETS, Preset
 TEXT = st.text(alphabet="ab/.-1 \n\x1b[é\ud800", max_size=8)
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["text", "command", "path", "amount", "usage", "inputTokens"]) | TEXT, inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["text", "command", "path", "amount", "usage", "inputTokens", "codex", "error", "quota", "model_usage"]) | TEXT, inner, max_size=4),
     max_leaves=8,
 )  # fmt: skip
 KEYS = (
@@ -31,7 +31,9 @@ KEYS = (
     "usage",
     "stopReason",
 )
-WORDS = st.sampled_from(["agent_message_chunk", "tool_call", "tool_call_update", "plan", "usage_update", "edit", "completed", "USD"])
+WORDS = st.sampled_from(
+    ["session_info_update", "agent_message_chunk", "tool_call", "tool_call_update", "plan", "usage_update", "edit", "completed", "USD"]
+)
 TELLING = st.dictionaries(st.sampled_from(KEYS), ANYTHING | WORDS, max_size=8)
 
 
@@ -41,7 +43,8 @@ def test_updates_and_answers_of_any_form_are_taken(tellings: list[dict[str, Any]
     for telling in tellings:
         heard.take(telling)
     usage, _ = updates.usage(PRESETS[preset], answer, heard, updates.Totals())
-    updates.failed(PRESETS[preset], answer)
+    updates.failed(PRESETS[preset], answer, heard)
+    assert isinstance(heard.trouble + updates.model(answer), str)
     assert usage.input_tokens is None or usage.input_tokens >= 0
     assert usage.usd is None or usage.usd >= 0
     f"{heard.text}{heard.lines}".encode()
