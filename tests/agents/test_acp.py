@@ -145,6 +145,17 @@ def test_between_turns_nothing_of_it_runs(make: Make, folder: Path, level: str) 
     assert (folder / "clock").stat().st_mtime_ns > before, "and goes on with the next turn"
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+def test_what_starts_another_again_and_again_stands_still_too_or_is_ended(make: Make, folder: Path, leaves: bool, level: str) -> None:
+    agent = make([{"chain": leaves}, {"say": "done"}], [{"say": "again"}])
+    assert agent.turn(BRIEF, folder).text == "done"
+    time.sleep(0.1)
+    before = (folder / "clock").stat().st_size
+    time.sleep(0.3)
+    assert (folder / "clock").stat().st_size == before > 0
+    assert agent.turn(BRIEF, folder).text in ("again", "done")
+
+
 def test_neither_files_nor_a_terminal_of_ours_are_offered(make: Make, folder: Path) -> None:
     said = make([{"say": "{offered}"}]).turn(BRIEF, folder).text
     assert "read_text_file=False, write_text_file=False" in said

@@ -109,14 +109,20 @@ def test_a_dead_agent_parks_the_task(place: Workplace, kind: str) -> None:
     assert "exit code 9" in done.stdout
 
 
-def test_a_run_that_is_stopped_by_hand_leaves_nothing_of_the_agent(place: Workplace) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_by_hand_leaves_nothing_of_the_agent(place: Workplace, number: signal.Signals) -> None:
     place.prd("tides", PARITY)
     word = mark()
     install(place, "acp", [{"fork": word}, {"hang": 100}])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background would ignore it
     process = place.start("run", "--no-site")
-    assert wait_until(lambda: len(alive(word)) == 1, 60), place.log()
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
+    signal.signal(signal.SIGINT, before)
+    try:
+        assert wait_until(lambda: len(alive(word)) == 1, 60), place.log()
+        process.send_signal(number)
+        assert process.wait(30) == 130
+    finally:
+        process.kill()
     assert wait_until(lambda: not alive(word))
 
 

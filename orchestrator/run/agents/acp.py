@@ -177,7 +177,8 @@ class Live:
         except AgentError as error:
             error.paid = error.paid and self.sent
             raise
-        self.box.rest(self.child)
+        if not self.box.rest(self.child):
+            self.end()
         return answer
 
     def end(self) -> None:

@@ -20,7 +20,7 @@ def prompt(brief: Brief, *, again: bool = False) -> str:
         "",
         "- You work alone in the folder you were started in. Nobody answers questions: decide yourself. Change the files, do not only describe it.",
         f"- You may change {files}." if files else "- You may change the code.",
-        "- Everything else is put back afterwards: tests, configuration, files outside of the folder. Do not commit, push, or install anything.",
+        "- Everything else is put back afterwards, other tests and configuration too. Do not commit, push, or install anything.",
         "- You may run what you write"
         + (": `python` is the project's, and `python -m pytest` runs its tests" if brief.python else "")
         + ". What counts is what is found in the files when you have ended.",

@@ -136,9 +136,10 @@ class Box:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def rest(self, process: subprocess.Popen[bytes]) -> None:
-        """Stop everything that a started command of profile `agent` runs, until `wake`: nobody changes a workspace that is looked at or made anew."""
-        stillness.rest(process.pid)
+    def rest(self, process: subprocess.Popen[bytes]) -> bool:
+        """Stop everything that a started command of profile `agent` runs, until `wake`: nobody changes a workspace that is looked at or made anew.
+        False where that did not succeed: it is to be ended then."""
+        return stillness.rest(process.pid)
 
     def wake(self, process: subprocess.Popen[bytes]) -> None:
         stillness.wake(process.pid)

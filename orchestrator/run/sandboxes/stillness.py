@@ -5,6 +5,7 @@ A stopped process cannot start others, so the rounds come to an end. The watchin
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -15,17 +16,31 @@ PAUSE = 0.005
 """Seconds between two rounds."""
 
 
-def rest(pid: int) -> None:
+def rest(pid: int) -> bool:
+    """Whether everything stands still: false for what starts others faster than it is found."""
+    watcher = _watcher(pid)
     for _ in range(ROUNDS):
-        running = [each for each in _below(_watcher(pid)) if _state(each) not in "TtZX"]
+        running = [each for each in _below(watcher) if _state(each) not in "TtZX"]
         if not running:
-            return
+            return True
+        for group in {*map(_group, running)} - {_group(watcher), 0}:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGSTOP)  # at one stroke, so that nothing in it starts another meanwhile
         _tell(running, signal.SIGSTOP)
         time.sleep(PAUSE)
+    return False
 
 
 def wake(pid: int) -> None:
     _tell(_below(_watcher(pid)), signal.SIGCONT)
+
+
+def _group(pid: int) -> int:
+    """Its process group; 0 when it has just ended."""
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
 
 
 def _watcher(pid: int) -> int:
