@@ -145,6 +145,7 @@ def _init(options: argparse.Namespace) -> Exit:
 def _check(options: argparse.Namespace) -> Exit:
     from orchestrator import pipeline
     from orchestrator.plan import thin
+    from orchestrator.plan.readiness import readiness
     from orchestrator.show import terminal
 
     root, config = opened(options)
@@ -159,7 +160,12 @@ def _check(options: argparse.Namespace) -> Exit:
     def chosen(path: str) -> bool:
         return not wanted or str((root / path).absolute()) in wanted
 
-    notes = [note for prd in found.prds for note in thin.notes(prd, readings.plan(prd, config.gates.held_out))]
+    scored, notes = [], []
+    for prd in found.prds:
+        if chosen(prd.path):
+            said = thin.notes(prd, readings.plan(prd, config.gates.held_out))
+            scored.append(readiness(prd, said))
+            notes += [*said, *scored[-1].problems]
     problems = [each for each in (*found.problems, *notes) if chosen(each.path)]
     problems.sort(key=lambda each: (each.path, each.line, each.severity, each.code))
     files = [file for file in found.files if chosen(file.path)]
@@ -168,16 +174,20 @@ def _check(options: argparse.Namespace) -> Exit:
         import json
         from dataclasses import asdict
 
-        print(json.dumps({"files": [asdict(file) for file in files], "problems": [asdict(problem) for problem in problems]}, indent=2))
+        ready = [asdict(each) | {"score": each.score} for each in scored]
+        values = {"files": [asdict(file) for file in files], "problems": [asdict(problem) for problem in problems], "readiness": ready}
+        print(json.dumps(values, indent=2))
     else:
         if problems:
             print(terminal.problems(problems))
+        if scored:
+            print(terminal.ready(scored))
         examples = sum(file.examples for file in files)
         criteria = sum(file.criteria for file in files)
-        said = len(problems)
+        told = len(problems)
         print(
             f"{count(len(files), 'PRD')}, {criteria} criteria, {count(examples, 'executable example')}; "
-            f"{refused} set aside, {count(said, 'problem or note') if said == 1 else f'{said} problems and notes'}"
+            f"{refused} set aside, {count(told, 'problem or note') if told == 1 else f'{told} problems and notes'}"
         )
     return Exit.SET_ASIDE if refused else Exit.DONE
 
