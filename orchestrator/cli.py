@@ -62,6 +62,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("folder", type=Path, nargs="?", help="where (default: the working folder)")
     command.add_argument("--force", action="store_true", help="write over files that are there")
 
+    command = add("new", _new, "write a PRD to fill in, which `check` accepts")
+    command.add_argument("title", help="what it is called")
+    command.add_argument("--file", default="", metavar="NAME", help="of the file in the folder of PRDs (default: from the title)")
+    command.add_argument("--project", default="", metavar="NAME", help="the project it belongs to (default: its own)")
+    command.add_argument("--repo", default="", metavar="REPOSITORY", help="the repository its code is for (default: a new one)")
+    command.add_argument("--phases", type=int, default=0, metavar="N", help="with a section for so many phases")
+    command.add_argument("--modules", action="store_true", help="with a section for the module structure")
+    command.add_argument("--api", action="store_true", help="with a requirement for a command-line interface")
+
     command = add("check", _check, "parse the PRDs and say what is wrong or missing, without running anything")
     command.add_argument("--json", action="store_true", help="machine-readable")
     command.add_argument("paths", nargs="*", type=Path, help="only these files (default: all)")
@@ -139,6 +148,21 @@ def _init(options: argparse.Namespace) -> Exit:
     folder = (options.folder or options.root).resolve()
     for line in make(folder, force=options.force):
         print(line)
+    return Exit.DONE
+
+
+def _new(options: argparse.Namespace) -> Exit:
+    from orchestrator import start
+
+    root, config = opened(options)
+    if not 0 <= options.phases <= 20:
+        raise UsageError(f"--phases {options.phases}: from 0 to 20")
+    title = " ".join(options.title.split())
+    if not title:
+        raise UsageError("the title is empty", hint='for example `orchestrator new "Library loans"`')
+    wanted = start.Wanted(title, options.project, options.repo, options.phases, options.modules, options.api)
+    path = start.new(config.folder(root, "prds"), wanted, options.file)
+    print(f"written  {path}\n\nnext: fill it in, then `orchestrator check`; it runs once the line `draft: true` is gone")
     return Exit.DONE
 
 
