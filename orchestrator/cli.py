@@ -62,6 +62,15 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("folder", type=Path, nargs="?", help="where (default: the working folder)")
     command.add_argument("--force", action="store_true", help="write over files that are there")
 
+    command = add("new", _new, "write a PRD to fill in, which `check` accepts")
+    command.add_argument("title", help="what it is called")
+    command.add_argument("--file", default="", metavar="NAME", help="of the file in the folder of PRDs (default: from the title)")
+    command.add_argument("--project", default="", metavar="NAME", help="the project it belongs to (default: its own)")
+    command.add_argument("--repo", default="", metavar="REPOSITORY", help="the repository its code is for (default: a new one)")
+    command.add_argument("--phases", type=int, default=0, metavar="N", help="with a section for so many phases")
+    command.add_argument("--modules", action="store_true", help="with a section for the module structure")
+    command.add_argument("--api", action="store_true", help="with a requirement for a command-line interface")
+
     command = add("check", _check, "parse the PRDs and say what is wrong or missing, without running anything")
     command.add_argument("--json", action="store_true", help="machine-readable")
     command.add_argument("paths", nargs="*", type=Path, help="only these files (default: all)")
@@ -148,9 +157,25 @@ def _init(options: argparse.Namespace) -> Exit:
     return Exit.DONE
 
 
+def _new(options: argparse.Namespace) -> Exit:
+    from orchestrator import start
+
+    root, config = opened(options)
+    if not 0 <= options.phases <= 20:
+        raise UsageError(f"--phases {options.phases}: from 0 to 20")
+    title = " ".join(options.title.split())
+    if not title:
+        raise UsageError("the title is empty", hint='for example `orchestrator new "Library loans"`')
+    wanted = start.Wanted(title, options.project, options.repo, options.phases, options.modules, options.api)
+    path = start.new(config.folder(root, "prds"), wanted, options.file)
+    print(f"written  {path}\n\nnext: fill it in, then `orchestrator check`; it runs once the line `draft: true` is gone")
+    return Exit.DONE
+
+
 def _check(options: argparse.Namespace) -> Exit:
     from orchestrator import pipeline
     from orchestrator.plan import thin
+    from orchestrator.plan.readiness import readiness
     from orchestrator.show import terminal
 
     root, config = opened(options)
@@ -158,12 +183,19 @@ def _check(options: argparse.Namespace) -> Exit:
     wanted = {str(path.resolve()) for path in options.paths}
     for path in options.paths:
         if str(path.resolve()) not in {str((root / file.path).absolute()) for file in found.files}:
-            raise UsageError(f"{path}: not a PRD of this working folder", hint=f"PRDs lie in {config.folder(root, 'prds')} and end in .md")
+            raise UsageError(
+                f"{path}: not a PRD of this working folder", hint=f"PRDs lie in {config.folder(root, 'prds')} and end in .md, .yaml or .json"
+            )
 
     def chosen(path: str) -> bool:
         return not wanted or str((root / path).absolute()) in wanted
 
-    notes = [note for prd in found.prds for note in thin.notes(prd, readings.plan(prd, config.gates.held_out))]
+    scored, notes = [], []
+    for prd in found.prds:
+        if chosen(prd.path):
+            said = thin.notes(prd, readings.plan(prd, config.gates.held_out))
+            scored.append(readiness(prd, said))
+            notes += [*said, *scored[-1].problems]
     problems = [each for each in (*found.problems, *notes) if chosen(each.path)]
     problems.sort(key=lambda each: (each.path, each.line, each.severity, each.code))
     files = [file for file in found.files if chosen(file.path)]
@@ -172,16 +204,20 @@ def _check(options: argparse.Namespace) -> Exit:
         import json
         from dataclasses import asdict
 
-        print(json.dumps({"files": [asdict(file) for file in files], "problems": [asdict(problem) for problem in problems]}, indent=2))
+        ready = [asdict(each) | {"score": each.score} for each in scored]
+        values = {"files": [asdict(file) for file in files], "problems": [asdict(problem) for problem in problems], "readiness": ready}
+        print(json.dumps(values, indent=2))
     else:
         if problems:
             print(terminal.problems(problems))
+        if scored:
+            print(terminal.ready(scored))
         examples = sum(file.examples for file in files)
         criteria = sum(file.criteria for file in files)
-        said = len(problems)
+        told = len(problems)
         print(
             f"{count(len(files), 'PRD')}, {criteria} criteria, {count(examples, 'executable example')}; "
-            f"{refused} set aside, {count(said, 'problem or note') if said == 1 else f'{said} problems and notes'}"
+            f"{refused} set aside, {count(told, 'problem or note') if told == 1 else f'{told} problems and notes'}"
         )
     return Exit.SET_ASIDE if refused else Exit.DONE
 

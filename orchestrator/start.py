@@ -1,11 +1,15 @@
-"""`orchestrator init`: a working folder anywhere, with a configuration that explains itself and a first PRD that `check` accepts."""
+"""`orchestrator init`: a working folder anywhere, with a configuration that explains itself and a first PRD that `check` accepts. `orchestrator new`:
+one more PRD to fill in."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.config import FILE
 from orchestrator.errors import UsageError
+from orchestrator.inbox import names
 from orchestrator.save.files import write_atomically
 
 CONFIGURATION = """\
@@ -73,3 +77,106 @@ def make(folder: Path, *, force: bool = False) -> list[str]:
             write_atomically(path, text)
             lines.append(f"written  {path}")
     return [*lines, "", "next: edit prds/temperatures.md, then `orchestrator check`, `orchestrator plan`, `orchestrator run`"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a new PRD is to have."""
+
+    title: str
+    project: str = ""
+    repo: str = ""
+    """`target.repo`; '' is a new repository."""
+    phases: int = 0
+    modules: bool = False
+    api: bool = False
+
+
+def template(wanted: Wanted) -> str:
+    """A PRD to fill in: `check` accepts it as it stands, and it is a draft until the line that says so is taken out."""
+    name = names.slug(wanted.title, "prd").replace("-", "_")
+    module = f"{name}.py" if name[:1].isalpha() else f"module_{name}.py"
+    dotted = module.removesuffix(".py")
+    front = [f"title: {json.dumps(wanted.title, ensure_ascii=False)}"]
+    front += [f"project: {json.dumps(wanted.project)}"] if wanted.project else []
+    front += [f"target: {{repo: {json.dumps(wanted.repo)}}}"] if wanted.repo else []
+    front.append("draft: true   # checked, never run; take this line away when the PRD says what you want")
+    parts = ["---\n" + "\n".join(front) + "\n---", f"# {wanted.title}", OVERVIEW]
+    if wanted.phases:
+        listed = "\n".join(f"{number}. What is done first, and what must hold before the next phase." for number in range(1, wanted.phases + 1))
+        parts.append(f"## Phases\n\n{listed}")
+    if wanted.modules:
+        parts.append(f"## Module structure\n\n```text\n{module}    what it holds\n```")
+    parts.append(f"## Requirements\n\n{REQUIREMENT.format(module=module, dotted=dotted)}")
+    if wanted.api:
+        parts.append(COMMAND.format(dotted=dotted, module=f"{dotted}_cli.py"))
+    parts.append(QUALITY)
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def new(folder: Path, wanted: Wanted, name: str = "") -> Path:
+    """Write it into a folder of PRDs. Raises UsageError for a name that cannot be, or a file that is there."""
+    stem = name.removesuffix(".md") or names.slug(wanted.title, "prd")
+    if reason := names.unsafe(stem):
+        raise UsageError(f"{stem}: cannot be the name of a PRD: {reason}", hint="give another with --file")
+    path = folder / f"{stem}.md"
+    if path.exists():
+        raise UsageError(f"{path} is there already", hint="give another name with --file")
+    write_atomically(path, template(wanted))
+    return path
+
+
+OVERVIEW = """\
+What it is for, for whom, and what it is not. Everything here is background for whoever writes the code.
+"""
+
+REQUIREMENT = """\
+### R1: Say in a few words what must hold
+Module: {module}
+Complexity: low
+
+`double(number)` answers … Say what is allowed, what happens at the edges, and what is refused.
+
+- AC1: numbers are doubled
+
+  | `double(number)` | => |
+  |---|---|
+  | 0 | 0 |
+  | 2 | 4 |
+  | -3 | -6 |
+  | 10 | 20 |
+
+- AC2: what cannot be doubled is refused
+
+  ```python
+  >>> from {dotted} import double
+  >>> double("x")
+  Traceback (most recent call last):
+  TypeError: ...
+  ```
+"""
+
+COMMAND = """\
+### R2: Ask from a terminal
+Depends on: R1
+Module: {module}
+
+The module is a program: what it takes, what it prints, how it ends.
+
+- AC1: it prints the answer
+
+  ```console
+  $ python {module} 2
+  4
+  $ python {module} 10
+  20
+  $ python {module} -3
+  -6
+  ```
+"""
+
+QUALITY = """\
+## Non-goals
+
+What is left out, so that nobody builds it.
+"""

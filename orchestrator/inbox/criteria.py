@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from orchestrator.inbox import console, doctests, tables
+from orchestrator.inbox import console, doctests, gherkin, tables
 from orchestrator.inbox.blocks import Block, walk
 from orchestrator.inbox.doctests import Remark
 from orchestrator.inbox.names import did_you_mean
@@ -242,6 +242,10 @@ class _Reader:
         if self.open and self.open_level:
             self.take(block)
             self.attach(self.open, block)
+        elif _is_gherkin(block):
+            self.take(block)
+            for scenario in self.scenarios(block):
+                self.body.drafts.append(Draft(_key(scenario.key), scenario.line, [scenario.text]))
         elif what == "file":
             self.take(block)
             self.body.files.append(block)
@@ -254,16 +258,21 @@ class _Reader:
     def attach(self, draft: Draft, block: Block) -> None:
         if role(block, self.lines):
             draft.blocks.append(block)
+        elif _is_gherkin(block):
+            draft.text += [scenario.text for scenario in self.scenarios(block)]
         else:
             self.unread(block)
+
+    def scenarios(self, block: Block) -> Sequence[gherkin.Scenario]:
+        found, remarks = gherkin.read(block.text, block.first_content_line)
+        self.body.remarks += remarks
+        return found
 
     def unread(self, block: Block) -> None:
         """Says so when a block that gives no examples was probably meant to."""
         language = block.info.split()[0].lower() if block.info else ""
         if block.kind == "fence" and language in ("bash", "sh", "shell") and console.has_command(block.text):
             self.remark(block.start, "fence-not-read", f"a `{language}` fence is not read for examples", "call it `console`")
-        elif block.kind == "fence" and language == "gherkin":
-            self.remark(block.start, "fence-not-read", "Gherkin is not read yet by this version", "write the scenario as a criterion")
         elif block.kind == "table" and tables.looks_like_one(self.lines[block.start - 1 : block.end]):
             hint = "head its other column `=>`, or head columns with the names of the parameters"
             self.remark(block.start, "table-not-read", "this table has a call in its header but no column of answers", hint)
@@ -328,6 +337,11 @@ def duplicates(drafts: Iterable[Draft]) -> list[tuple[Draft, Draft]]:
 
 def fences(blocks: Sequence[Block]) -> list[Block]:
     return [block for block in walk(blocks) if block.kind == "fence"]
+
+
+def _is_gherkin(block: Block) -> bool:
+    words = block.info.split()
+    return block.kind == "fence" and len(words) == 1 and words[0].lower() in gherkin.LANGUAGES
 
 
 def _same(key: str) -> str:

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.config import Config
-from orchestrator.inbox import contradictions, markdown, targets
+from orchestrator.inbox import contradictions, forms, targets
 from orchestrator.inbox.markdown import Reading
 from orchestrator.inbox.names import cycles, did_you_mean
 from orchestrator.model import Prd, Problem
 
-FORMS = frozenset({".md", ".markdown"})
-LATER_FORMS = frozenset({".yaml", ".yml", ".json", ".txt"})
+LATER_FORMS = frozenset({".txt"})
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Scan:
 
 def fresh(text: str, path: str, name: str, fingerprint: str) -> Reading:
     """What a file of these bytes says, examples that contradict each other among its problems. `name`: the id it had, else ''."""
-    reading = markdown.read(text, path, name)
+    reading = forms.read(text, path, name)
     hint = "change one of them; until then its requirement needs a person"
     found = [Problem(path, each.second.line, "contradiction", _asks_the_same(*each.lines), hint, "note") for each in contradictions.find(reading.prd)]
     return replace(reading, problems=(*reading.problems, *found))
@@ -113,7 +112,7 @@ def scan(root: Path, config: Config, known: Known = NOTHING_KNOWN) -> Scan:
         shown = _shown(path, root)
         if path.suffix.lower() in LATER_FORMS:
             message = f"`{path.suffix.lower()}` files are not read yet by this version"
-            notes.append(Problem(shown, 0, "unknown-form", message, "write the PRD as Markdown, `.md`", "note"))
+            notes.append(Problem(shown, 0, "unknown-form", message, "write the PRD as Markdown, `.md`, or as YAML or JSON", "note"))
             continue
         if _stays_inside(path, folder):
             message = "a symbolic link within the folder is not followed: what it leads to is read where it is"
@@ -121,6 +120,9 @@ def scan(root: Path, config: Config, known: Known = NOTHING_KNOWN) -> Scan:
             continue
         entry = _Entry(shown)
         _read(path, config.inbox.max_bytes, entry, known, present)
+        if other := [problem for problem in entry.problems or () if problem.code == forms.NO_PRD]:
+            notes += other
+            continue
         if entry.reading:
             _check_configured(entry, entry.reading.prd, root, config)
         entries.append(entry)
@@ -157,7 +159,7 @@ def _shown(path: Path, root: Path) -> str:
 def takes(name: str) -> bool:
     """Whether a file of this name may be a PRD: no README, nothing hidden, nothing an editor leaves behind."""
     stem, suffix = os.path.splitext(name)  # noqa: PTH122  a name, not a path
-    return suffix.lower() in FORMS | LATER_FORMS and not name.startswith((".", "~", "#")) and stem.lower() != "readme"
+    return suffix.lower() in forms.ALL | LATER_FORMS and not name.startswith((".", "~", "#")) and stem.lower() != "readme"
 
 
 def _found(folder: Path) -> Iterator[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from orchestrator.model import Plan, Prd, Problem, Task
+from orchestrator.plan.readiness import WEIGHTS, Readiness
 
 if TYPE_CHECKING:
     from orchestrator.save.links import Trace
@@ -82,6 +83,16 @@ def questions(projects: Iterable[ProjectReport]) -> str:
                 lines.append(f"{task.id} needs a person: {task.question.text} ({places})")
             elif task.state == "failed":
                 lines.append(f"{task.id} failed: {task.reason}")
+    return safe("\n".join(lines))
+
+
+def ready(found: Iterable[Readiness]) -> str:
+    """How ready each PRD is, and what would raise it most."""
+    lines = []
+    for each in found:
+        lacks = sorted((part for part in each.parts if part.lacks), key=lambda part: part.points - WEIGHTS[part.name])
+        said = "; ".join(part.lacks for part in lacks[:3])
+        lines.append(f"{each.path}: readiness {each.score} of 100" + (f": {said}" if said else ""))
     return safe("\n".join(lines))
 
 

@@ -506,7 +506,6 @@ NOTES = {
     "text after a blank line": (NATIVE + "\n  ```\n  >>> f(1)\n  a\n\n  b\n  ```\n", 12, "text-after-blank-line"),
     "example outside a fence": (NATIVE + "\n>>> f(1)\n2\n", 8, "unfenced-example"),
     "shell fence": (NATIVE + "\n  ```bash\n  $ ls\n  ```\n", 8, "fence-not-read"),
-    "Gherkin": (NATIVE + "\n  ```gherkin\n  Given x\n  ```\n", 8, "fence-not-read"),
     "table without answers": (NATIVE + "\n  | `f(n)` | note |\n  |---|---|\n  | 1 | 2 |\n", 8, "table-not-read"),
     "no module": (NATIVE.replace("Module: a.py", ""), 3, "no-module"),
     "no example": (NATIVE, 6, "criterion-without-example"),
