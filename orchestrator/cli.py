@@ -124,7 +124,13 @@ def _parser() -> argparse.ArgumentParser:
     command = add("reset", upkeep.breakers_reset, "close breakers by hand", parts)
     command.add_argument("names", nargs="*", metavar="NAME", help="agents, tasks (`loans#R2`), or `system` (default: every breaker)")
 
-    command = add("doctor", upkeep.doctor, "say how strongly code of agents is shut in on this machine, and what is damaged; make that good")
+    command = add("doctor", upkeep.doctor, "say how strongly code of agents is shut in, which agents there are, and what is damaged; make that good")
+    command.add_argument(
+        "--live",
+        nargs="*",
+        metavar="AGENT",
+        help="ask agents one tiny thing, a paid turn each, and say what came back (default: all that are configured)",
+    )
     command.add_argument(
         "--rebuild",
         nargs="*",

@@ -1,4 +1,4 @@
-"""One frozen Config, read from `orchestrator.yaml` and the environment. Every default lives here, once.
+"""One frozen Config, read from `orchestrator.yaml` and the environment. Every default lives here, once; those of agents in agent_settings.py.
 
 A key may be overridden by an environment variable: `ORCHESTRATOR_` and its path in capitals, joined by two underscores, its value read
 as YAML: `ORCHESTRATOR_LIMITS__ATTEMPTS=2`, `ORCHESTRATOR_AGENT=local`. Unknown keys are refused with a suggestion.
@@ -11,20 +11,45 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
+from orchestrator.agent_settings import (
+    AcpAgent,
+    AgentConfig,
+    ChatAgent,
+    CommandAgent,
+    Most,
+    Price,
+    ProgramAgent,
+    RecordedAgent,
+    ScriptedAgent,
+    Section,
+    UsagePatterns,
+)
 from orchestrator.errors import ConfigError
+
+__all__ = [
+    "AcpAgent",
+    "AgentConfig",
+    "ChatAgent",
+    "CommandAgent",
+    "Config",
+    "Most",
+    "Price",
+    "ProgramAgent",
+    "RecordedAgent",
+    "ScriptedAgent",
+    "Section",
+    "UsagePatterns",
+    "load",
+]
 
 FILE = "orchestrator.yaml"
 PREFIX = "ORCHESTRATOR_"
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Inbox(Section):
@@ -238,55 +263,6 @@ class Schedule(Section):
     """IANA name, for example `Europe/Berlin`."""
 
 
-class ScriptedAgent(Section):
-    type: Literal["scripted"]
-    """Turns from a script: tests, hand-written answers, dry runs."""
-    script: Path
-    """A YAML file of turns, or a Python file with a function `turn(brief, folder)`. Relative to the working folder."""
-
-
-class RecordedAgent(Section):
-    type: Literal["recorded"]
-    """Replays answers given before."""
-    folder: Path | None = None
-    """Default: `recordings`."""
-
-
-class Price(Section):
-    input: float = Field(ge=0)
-    """US dollars for a million tokens of a prompt."""
-    output: float = Field(ge=0)
-    """US dollars for a million tokens of an answer."""
-
-
-class ChatAgent(Section):
-    type: Literal["chat"]
-    """Any OpenAI-compatible endpoint."""
-    url: str
-    """Base URL of an OpenAI-compatible endpoint, up to and including `/v1`."""
-    model: str = ""
-    """'' takes the first model the endpoint lists."""
-    api_key_env: str = ""
-    """Name of the environment variable that holds the key; the key itself never stands in a file."""
-    temperature: float = Field(0.0, ge=0, le=2)
-    """Of the first candidate; each that follows raises it by 0.3, up to 1.2."""
-    max_tokens: int = Field(2048, gt=0)
-    """Of one answer; an answer that ends there is cut off, and half a file is not written."""
-    context_tokens: int = Field(8192, gt=0)
-    """The model's context window; the brief is cut to fit, and says so."""
-    brief_tokens: int | None = Field(None, gt=0)
-    """Most that a brief with its files may take; what does not fit is cut, and the report says what. Left out: what the window has room for."""
-    small: bool | None = None
-    """A small model is asked for one function after the other. Left out: by the size in its name, up to 4 billion parameters (`…-1.5b-…`)."""
-    extra: dict[str, Any] = {}
-    """Sent with every request, for example `{repeat_penalty: 1.0}`."""
-    price: Price | None = None
-    """Left out: what the endpoint says a turn cost, else a public price list, else nothing on this machine, else unknown."""
-
-
-AgentConfig = Annotated[ScriptedAgent | RecordedAgent | ChatAgent, Field(discriminator="type")]
-
-
 Ladder = str | tuple[str, ...]
 
 
@@ -319,15 +295,15 @@ class Config(Section):
     """Where prepared project environments are cached, by lock hash; several working folders may share one."""
     agent: str = "auto"
     """`auto` (matching recordings, then the first configured agent, then a model on loopback), or a name under `agents`."""
-    agents: dict[str, AgentConfig] = {}
+    agents: dict[str, AgentConfig] = Field({})
     """Agents by name."""
     roles: Roles = Roles()
     """Agents by role."""
     record: bool = False
     """Write every answer to `recordings`."""
-    redact: list[str] = []
+    redact: list[str] = Field([])
     """Regular expressions; what matches is replaced by `[redacted]` in recordings, transcripts, logs and reports, beside the usual shapes of keys."""
-    targets: list[str] = ["../*", "."]
+    targets: list[str] = Field(["../*", "."])
     """Repositories a PRD's `target.repo` may name: glob patterns for paths relative to the working folder, or URL patterns."""
     inbox: Inbox = Inbox()
     limits: Limits = Limits()
@@ -409,7 +385,7 @@ def _explain(error: ValidationError, values: dict[str, Any], path: Path, environ
 
 def _known_keys(loc: list[str]) -> list[str]:
     if loc and loc[0] == "agents":
-        return sorted({name for kind in (ScriptedAgent, RecordedAgent, ChatAgent) for name in kind.model_fields})
+        return sorted({name for kind in (ScriptedAgent, RecordedAgent, ChatAgent, AcpAgent, CommandAgent) for name in kind.model_fields})
     section: type[BaseModel] = Config
     for part in loc:
         annotation = section.model_fields[part].annotation

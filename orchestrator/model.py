@@ -331,6 +331,8 @@ class Brief:
     way: Way = "whole"
     heat: int = 0
     """How often it was asked for this before: a sampling agent raises its temperature with it."""
+    python: str = ""
+    """Interpreter of the project's environment, for agents that run what they write; '' where there is none."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ agent: auto            # recordings that match, then the first agent below, then
 # agents:
 #   local: {type: chat, url: http://127.0.0.1:8080/v1}
 #   hosted: {type: chat, url: https://api.example.com/v1, model: some-model, api_key_env: EXAMPLE_API_KEY}
+#   claude: {type: acp, preset: claude}            # or codex, gemini, opencode, qwen; `orchestrator doctor` says what is installed and usable
+#   mine: {type: command, argv: [my-agent, "{prompt_file}"], env_keys: [MY_AGENT_KEY]}
+# roles: {tests: hosted, code: claude}             # tests and code from different agents prove more
 # schedule: {cron: "0 2 * * *", timezone: UTC}   # when `watch` runs although no file changed
 """
 

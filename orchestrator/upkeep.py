@@ -171,13 +171,17 @@ def breakers_reset(options: argparse.Namespace) -> Exit:
 
 
 def doctor(options: argparse.Namespace) -> Exit:
-    from orchestrator.run import doctor
+    from orchestrator.run import doctor, survey
     from orchestrator.save import health, recount
 
     root, config = opened(options)
     if options.rebuild is not None:
         return _rebuild(root, config, tuple(options.rebuild))
+    if options.live is not None:
+        return _live(root, config, options)
     report = doctor.examine(root, config)
+    agents = survey.agents(root, config)
+    advice = survey.advice(config, agents)
     damaged = health.projects(config.folder(root, "runs"))
     if why := recount.complaint(config.folder(root, "runs")):
         damaged["orchestrator.sqlite"] = why
@@ -185,11 +189,26 @@ def doctor(options: argparse.Namespace) -> Exit:
         import json
         from dataclasses import asdict
 
-        print(json.dumps(asdict(report) | {"damaged": damaged}, indent=2))
+        print(json.dumps(asdict(report) | {"agents": [asdict(each) for each in agents], "advice": advice, "damaged": damaged}, indent=2))
     else:
-        print(doctor.text(report))
+        print(f"{doctor.text(report)}\n\n{survey.text(agents, advice)}")
         say_damage(root, config)
     return Exit.INTERNAL if damaged else Exit.DONE if report.accepted else Exit.PARKED
+
+
+def _live(root: Path, config: Config, options: argparse.Namespace) -> Exit:
+    from orchestrator import trial
+    from orchestrator.show import terminal
+
+    answers = trial.ask_all(root, config, tuple(options.live))
+    if options.json:
+        import json
+        from dataclasses import asdict
+
+        print(json.dumps([asdict(each) for each in answers], indent=2))
+    else:
+        print(terminal.safe(trial.text(answers)))
+    return Exit.DONE if answers and all(each.works for each in answers) else Exit.PARKED
 
 
 def _rebuild(root: Path, config: Config, names: tuple[str, ...]) -> Exit:

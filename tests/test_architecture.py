@@ -18,7 +18,7 @@ PACKAGE = REPOSITORY / "orchestrator"
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if "_shipped" not in path.parts)
 
 FLOW = ("inbox", "plan", "run", "save", "show")
-VALUES = ("errors.py", "faults.py", "config.py", "measures.py", "model.py", "__init__.py")
+VALUES = ("errors.py", "faults.py", "agent_settings.py", "config.py", "measures.py", "model.py", "__init__.py")
 """What every folder may import: values, errors, and the version."""
 
 PURE = (
@@ -26,6 +26,7 @@ PURE = (
     *(name for name in MODULES if name.startswith(("plan/", "run/gates/"))),
     *("run/lifecycle.py", "run/evidence.py", "run/limits.py", "run/breakers.py", "run/examples.py", "run/stubs.py"),
     *("run/branches.py", "run/mutants.py", "run/people.py", "run/redaction.py", "run/search.py"),
+    *(f"run/agents/{name}.py" for name in ("complaints", "permissions", "presets", "told", "updates")),
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
     *("show/terminal.py", "show/breakers.py"),
@@ -69,14 +70,18 @@ CALLS = {
 """Names of functions and methods that reach outside without an import of the above: files, the terminal, clocks."""
 
 IMPURE_IMPORTS = {
+    ("run/agents/complaints.py", "run/agents/__init__.py"): "the errors an agent raises",
     ("run/examples.py", "run/oracle.py"): "`tolerance`, of the oracle's pure half: the digits that a test and the oracle must read alike",
     ("show/pages.py", "show/gather.py"): "the values `Shown` and `Unreadable`, which gathering returns",
     ("show/history.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
 }
 """A pure module that imports one that is not, and what for."""
 
-AGENTS_SHARED = ("__init__", "answers", "choosing", "prices", "recording", "statuses", "workspace")
-"""Of run/agents: the protocol, the choice, and formats. Everything else there is an implementation."""
+AGENTS_SHARED = (
+    *("__init__", "answers", "choosing", "prices", "recording", "statuses", "workspace"),
+    *("complaints", "permissions", "presets", "programs", "told", "updates", "wire"),
+)
+"""Of run/agents: the protocol, the choice, formats, and what agents that are programs share. Everything else there is an implementation."""
 
 IN_THE_SANDBOX = (*(name for name in MODULES if name.startswith("run/inside/")), "run/agents/scripted_runner.py")
 """Programs of the sandbox, started by a project's interpreter or with `-I`: nothing of the orchestrator is there."""
@@ -153,7 +158,8 @@ def test_folders_import_leftwards_only(module: str) -> None:
         ("faults.py", {"errors.py"}),
         ("measures.py", set()),
         ("model.py", {"measures.py"}),
-        ("config.py", {"errors.py"}),
+        ("agent_settings.py", set()),
+        ("config.py", {"errors.py", "agent_settings.py"}),
         ("__init__.py", set()),
     ],
 )

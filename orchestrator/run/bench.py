@@ -32,7 +32,7 @@ from orchestrator.model import (
     Verdict,
 )
 from orchestrator.plan import held_out
-from orchestrator.run import examples, people, stubs
+from orchestrator.run import examples, people, scratch, stubs
 from orchestrator.run.agents import workspace
 from orchestrator.run.environment import Environment
 from orchestrator.run.gates import writable
@@ -272,10 +272,13 @@ class Bench:
         return self.graft((*(Change(path, None) for path in self.before if writable.is_test(path)), *changes))
 
     def workspace(self, changes: tuple[Change, ...] = ()) -> Path:
-        """The agent's folder: the base without what is ours, the locked tests, and `changes`. No `.git`, nothing of an attempt before."""
+        """The agent's folder: the base without what is ours, the locked tests, and `changes`. No `.git`, nothing of an attempt before.
+
+        It is emptied, not made anew: an agent that lives on between its turns has this very folder in its sandbox."""
         place = self.folder / "workspace"
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(self.base, place, symlinks=True, ignore=lambda folder, names: _not_shown(self.base, folder, names))
+        place.mkdir(exist_ok=True)
+        scratch.clear(place)
+        shutil.copytree(self.base, place, symlinks=True, dirs_exist_ok=True, ignore=lambda folder, names: _not_shown(self.base, folder, names))
         workspace.apply(place, (*self.tests, *changes))
         return place
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any
 
-from orchestrator.config import Config
+from orchestrator.config import AcpAgent, Config
 from orchestrator.errors import AgentError
 from orchestrator.model import AgentTurn, Attempt, Change, CycleResult
+from orchestrator.run.agents import presets
 
 MARK = "[redacted]"
 LEAST = 8
@@ -71,7 +72,8 @@ def of(config: Config) -> Redaction:
     """What the configuration calls secret: every variable that an agent gets and that is named like a key, and the patterns."""
     names: dict[str, None] = {}
     for agent in config.agents.values():
-        names |= dict.fromkeys((getattr(agent, "api_key_env", ""), *filter(_NAMED.search, getattr(agent, "env_keys", ()))))
+        passed = presets.of(agent).env_keys if isinstance(agent, AcpAgent) else getattr(agent, "env_keys", ())
+        names |= dict.fromkeys((getattr(agent, "api_key_env", ""), *filter(_NAMED.search, passed)))
     return Redaction(tuple(name for name in names if name), tuple(config.redact))
 
 

@@ -28,6 +28,8 @@ KINDS: dict[str, str] = {
     "box": "what a sandbox may write where there are no namespaces",
     "probe": "what the sandbox is tried on",
     "index": "git's index while a tree is written",
+    "home": "the home of a coding agent",
+    "trial": "where `doctor --live` asks agents something",
 }
 OURS = re.compile(rf"orchestrator-({'|'.join(KINDS)})-[a-z0-9_]{{8}}")
 UNLOCKED_SECONDS = 86_400.0
@@ -194,6 +196,17 @@ def size(path: Path) -> int:
             with contextlib.suppress(OSError):
                 total += (Path(parent) / name).lstat().st_size
     return total
+
+
+def clear(folder: Path) -> None:
+    """Remove everything in a folder, which stays the same one."""
+    with contextlib.suppress(OSError):
+        folder.chmod(0o700)
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            remove(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def remove(folder: Path) -> None:

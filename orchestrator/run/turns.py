@@ -55,6 +55,7 @@ def take(
         revealed=frozenset(bench.revealed), repeats=repeats, fresh=fresh, step=step, asks=asks,
         template=template, people=bench.people, way=way, heat=heat, only=only, unit=unit,
     )  # fmt: skip
+    brief = replace(brief, python=str(work.python))
 
     secret = redaction.of(work.config)
     clean = secret.cleaner(os.environ)

@@ -1,30 +1,39 @@
-"""What every agent must do, whichever it is. The chat agent talks to a real server on loopback, the Python script runs in the real sandbox."""
+"""What every agent must do, whichever it is. The chat agent talks to a real server on loopback, scripts, the
+agent that speaks the Agent Client Protocol, and the command run in the real sandbox."""
 
 from __future__ import annotations
 
+import json
 import pickle
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from orchestrator.config import ChatAgent
+from orchestrator.config import AcpAgent, ChatAgent, CommandAgent, UsagePatterns
 from orchestrator.errors import AgentError
 from orchestrator.model import AgentTurn, Change, Usage
 from orchestrator.run.agents import Agent, TimedOut
+from orchestrator.run.agents.acp import ProtocolAgent
 from orchestrator.run.agents.chat import ChatCompletion
+from orchestrator.run.agents.command import CommandLine
 from orchestrator.run.agents.recorded import RecordedReplay
 from orchestrator.run.agents.recording import dump, recorded_turn, turn_path
 from orchestrator.run.agents.scripted import ScriptedTurns
 from tests.agents.chat_server import Reply, closed_port, serve
 from tests.agents.values import BRIEF, brief
 
+ACP_AGENT = Path(__file__).parents[1] / "agents" / "acp_agent.py"
+BY_THEMSELVES = ("python", "acp", "command")
+"""They write files themselves, and the sandbox stands before what lies outside."""
 CODE = "def leap_year(year):\n    return year % 4 == 0\n"
-KINDS = ("yaml", "python", "recorded", "chat")
+KINDS = ("yaml", "python", "recorded", "chat", "acp", "command")
 
 
 @dataclass
@@ -57,6 +66,14 @@ class Bench:
             path.parent.mkdir(parents=True)
             path.write_text(dump(recorded_turn(BRIEF, turn, tuple(Change(*item) for item in files.items()))), encoding="utf-8")
             return RecordedReplay("again", self.place / "recordings")
+        if self.kind == "acp":
+            told = [{"usage": [usage.input_tokens, usage.output_tokens]}] if usage.input_tokens is not None else []
+            told += [{"cost": usage.usd}] if usage.usd is not None else []
+            return self.acp([{"write": files}, {"say": "done"}, *told])
+        if self.kind == "command":
+            lines = ["import pathlib", f"for path, text in {files!r}.items():", "    target = pathlib.Path(path)", "    try:"]
+            lines += ["        target.parent.mkdir(parents=True, exist_ok=True)", "        target.write_text(text)", "    except OSError: pass"]
+            return self.command("\n".join([*lines, "print('done')", f"print({given!r}, file=__import__('sys').stderr)"]))
         text = "done\n\n" + "\n".join(f"```python {path}\n{text}```\n" for path, text in files.items())
         names = {"prompt_tokens": usage.input_tokens, "completion_tokens": usage.output_tokens, "cost": usage.usd}
         return self.chat(Reply(text, usage={key: value for key, value in names.items() if value is not None} or None))
@@ -69,8 +86,24 @@ class Bench:
         server = self.stack.enter_context(serve(reply))
         return ChatCompletion("local", ChatAgent(type="chat", url=server.url), self.seconds)
 
+    def acp(self, steps: list[dict[str, Any]]) -> Agent:
+        (self.place / "script.json").write_text(json.dumps({"turns": [steps]}), encoding="utf-8")
+        agent = ProtocolAgent("mine", AcpAgent(type="acp", argv=(sys.executable, str(ACP_AGENT), "./script.json")), self.place, self.seconds)
+        self.stack.callback(agent.close)
+        return agent
+
+    def command(self, source: str) -> Agent:
+        (self.place / "tool.py").write_text(source, encoding="utf-8")
+        argv = (sys.executable, "./tool.py", "{prompt_file}")
+        patterns = {name: rf"'{name}': ([\d.]+)" for name in ("input_tokens", "output_tokens", "usd")}
+        return CommandLine("tool", CommandAgent(type="command", argv=argv, usage=UsagePatterns(**patterns)), self.place, self.seconds)
+
     def dead(self) -> Agent:
         """One that cannot answer."""
+        if self.kind == "acp":
+            return ProtocolAgent("mine", AcpAgent(type="acp", argv=("no-such-agent",)), self.place, self.seconds)
+        if self.kind == "command":
+            return CommandLine("tool", CommandAgent(type="command", argv=("no-such-agent", "{prompt_file}")), self.place, self.seconds)
         if self.kind == "chat":
             return ChatCompletion("local", ChatAgent(type="chat", url=f"http://127.0.0.1:{closed_port()}/v1", model="m"), self.seconds)
         if self.kind == "recorded":
@@ -82,6 +115,10 @@ class Bench:
         self.seconds = seconds
         if self.kind == "chat":
             return self.chat(Reply("late", wait=60))
+        if self.kind == "acp":
+            return self.acp([{"hang": 60}, {"write": {"late.py": "x"}}])
+        if self.kind == "command":
+            return self.command("import time\ntime.sleep(60)\nopen('late.py', 'w')\n")
         if self.kind == "yaml":
             return self.scripted("script.yaml", "turns: [{seconds: 60, files: {late.py: x}}]")
         return self.scripted("script.py", "import time\ndef turn(brief, folder):\n    time.sleep(60)\n")
@@ -148,7 +185,7 @@ def test_an_unsafe_path_is_never_written(bench: Bench, folder: Path, path: str) 
     assert outside(folder) == ["beyond"]
     assert [file.name for file in beyond.iterdir()] == ["precious.py"]
     assert (beyond / "precious.py").read_text() == "precious\n"
-    if bench.kind != "python" and path != "filelink.py":
+    if bench.kind not in BY_THEMSELVES and path != "filelink.py":
         assert any("escaped.py" in note for note in turn.notes)
 
 
@@ -160,7 +197,7 @@ def test_an_agent_that_cannot_answer_raises_an_error_that_says_what_to_do(bench:
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value), "an error travels back from a worker"
 
 
-@pytest.mark.parametrize("bench", ["yaml", "python", "chat"], indirect=True)
+@pytest.mark.parametrize("bench", ["yaml", "python", "chat", "acp", "command"], indirect=True)
 def test_the_time_limit_ends_a_turn(bench: Bench, folder: Path) -> None:
     started = time.monotonic()
     with pytest.raises(TimedOut, match=r"1\.5 s"):

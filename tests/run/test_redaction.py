@@ -76,6 +76,13 @@ def test_the_configuration_names_variables_and_patterns() -> None:
     assert clean("open sesame! said ACME-1234") == f"{MARK} said {MARK}"
 
 
+def test_keys_that_a_preset_passes_on_are_secrets_too() -> None:
+    config = Config.model_validate({"agents": {"mine": {"type": "acp", "preset": "claude", "env_keys": ["OTHER_TOKEN", "OTHER_MODEL"]}}})
+    names = redaction.of(config).variables
+    assert {"ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "OTHER_TOKEN"} <= {*names}
+    assert not {"ANTHROPIC_MODEL", "ANTHROPIC_BASE_URL", "OTHER_MODEL"} & {*names}
+
+
 @pytest.mark.parametrize(
     "text", ["eyJ-" * 100_000, "password" * 50_000, "a://" * 100_000, "token=" + "-" * 400_000, "sk-" * 100_000, "bearer " * 60_000]
 )

@@ -3,14 +3,21 @@
     scripted.py         a turn from a YAML file or a Python function: tests, cheats, dry runs
     recorded.py         replays recorded turns: samples, demo, CI
     chat.py             any OpenAI-compatible endpoint; answers.py reads its whole-file blocks
+    acp.py              any agent that speaks the Agent Client Protocol; presets.py is what is known about some, permissions.py what they may
+    command.py          any command that takes a brief and changes files
     recording.py        the format of a recording, and the wrapper that writes them
     workspace.py        the one place where an agent's files are written and read
     choosing.py         which agent a task gets
+
+For agents that are programs: programs.py finds them and makes their room, complaints.py reads what they say when they cannot work, told.py is
+what they are told and how it is retold, wire.py and streams.py carry it, updates.py reads what is told while they work.
 
 Whatever an agent answers, the gates judge the tree. An AgentError is only for an agent that could not answer at all:
 
 AgentError
 ├── NotReachable     nothing answers at the address
+├── NotInstalled     the agent's program is not on this machine
+├── NotAuthenticated nobody is logged in, or the key is wrong
 ├── Refused          the endpoint will not serve us: key, model, address, credit
 ├── RateLimited      too many requests; `reset_at` says when to come back
 ├── Overloaded       the endpoint is there and cannot work now
@@ -42,6 +49,8 @@ __all__ = [
     "Broken",
     "ContextTooLong",
     "NoRecording",
+    "NotAuthenticated",
+    "NotInstalled",
     "NotReachable",
     "Overloaded",
     "RateLimited",
@@ -64,7 +73,7 @@ class Agent(Protocol):
 
     @property
     def kind(self) -> str:
-        """`scripted`, `recorded`, `chat`."""
+        """`scripted`, `recorded`, `chat`, `acp`, `command`."""
         ...
 
     def most(self, brief: Brief) -> Usage:
@@ -88,6 +97,14 @@ class Agent(Protocol):
 
 
 class NotReachable(AgentError):
+    infrastructure = True
+
+
+class NotInstalled(AgentError):
+    infrastructure = True
+
+
+class NotAuthenticated(AgentError):
     infrastructure = True
 
 

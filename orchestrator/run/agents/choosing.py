@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from orchestrator.config import AgentConfig, ChatAgent, Config, RecordedAgent, ScriptedAgent
+from orchestrator.config import AcpAgent, AgentConfig, ChatAgent, CommandAgent, Config, RecordedAgent, ScriptedAgent
 from orchestrator.model import Prd, Role, Task
 from orchestrator.run import redaction
 from orchestrator.run.agents import Agent, Unavailable
@@ -27,7 +27,8 @@ LOOK_AGAIN_SECONDS = 30.0
 
 SNIPPET = "agents: {local: {type: chat, url: http://127.0.0.1:8080/v1}}"
 WAYS = (
-    f"configure an agent in orchestrator.yaml, for example: {SNIPPET}",
+    f"configure an agent in orchestrator.yaml, for example: {SNIPPET}, or agents: {{claude: {{type: acp, preset: claude}}}}; "
+    "`orchestrator doctor` says which are installed and usable",
     "start an OpenAI-compatible model server on 127.0.0.1 (ports " + ", ".join(map(str, PORTS)) + " are looked at), then run again",
     "record answers on a machine that has an agent: `orchestrator run --record`, and commit `recordings/`",
 )
@@ -54,7 +55,7 @@ def choice(task: Task, role: Role, prd: Prd, config: Config, root: Path, probe: 
     if name != "auto":
         if name not in config.agents and name != "recorded":
             return _unknown(name, where, config)
-        return _recording(_build(name, config.agents.get(name) or RecordedAgent(type="recorded"), config, root), config, root)
+        return _recording(build(name, config.agents.get(name) or RecordedAgent(type="recorded"), config, root), config, root)
     notes: tuple[str, ...] = ()
     if not config.record:
         from orchestrator.run.agents.recorded import RecordedReplay, recordings
@@ -70,13 +71,13 @@ def choice(task: Task, role: Role, prd: Prd, config: Config, root: Path, probe: 
                 f"(theirs {recorded.fingerprint[:12]}, now {task.fingerprint[:12]}) and were not used",
             )
     for first, settings in config.agents.items():
-        return _recording(_build(first, settings, config, root, notes), config, root)
+        return _recording(build(first, settings, config, root, notes), config, root)
     served = probe()
     if served:
         url, model = served
         settings = ChatAgent(type="chat", url=url, model=model, extra={"repeat_penalty": 1.0})
         notes = (*notes, f"no agent is configured; the model on {url} was used")
-        return _recording(_build("loopback", settings, config, root, notes), config, root)
+        return _recording(build("loopback", settings, config, root, notes), config, root)
     missing = "no agent is configured" if config.record else "there is no recorded answer for it, no agent is configured"
     return Unavailable(f"no agent can work on {task.id} ({role}): {missing}, and no model answers on loopback", WAYS, notes)
 
@@ -100,7 +101,8 @@ def _unknown(name: str, where: str, config: Config) -> Unavailable:
     return Unavailable(f"{where} names the agent `{name}`, which is not configured (configured: {names})", ways)
 
 
-def _build(name: str, settings: AgentConfig, config: Config, root: Path, notes: tuple[str, ...] = ()) -> Agent:
+def build(name: str, settings: AgentConfig, config: Config, root: Path, notes: tuple[str, ...] = ()) -> Agent:
+    """The agent that a configuration describes."""
     seconds = config.limits.turn_seconds
     if isinstance(settings, ScriptedAgent):
         from orchestrator.run.agents.scripted import ScriptedTurns
@@ -111,6 +113,14 @@ def _build(name: str, settings: AgentConfig, config: Config, root: Path, notes: 
 
         folder = root / settings.folder if settings.folder else config.folder(root, "recordings")
         return RecordedReplay(name, folder, notes)
+    if isinstance(settings, AcpAgent):
+        from orchestrator.run.agents.acp import ProtocolAgent
+
+        return ProtocolAgent(name, settings, root, seconds, notes)
+    if isinstance(settings, CommandAgent):
+        from orchestrator.run.agents.command import CommandLine
+
+        return CommandLine(name, settings, root, seconds, notes)
     from orchestrator.run.agents.chat import ChatCompletion
 
     return ChatCompletion(name, settings, seconds, notes)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from urllib.parse import urlsplit
 
-from orchestrator.config import ChatAgent
+from orchestrator.config import ChatAgent, Most, Price
 from orchestrator.model import Usage
 
 
@@ -51,3 +51,15 @@ def is_local(url: str) -> bool:
     """An address of this machine: no proxy of the environment is asked for it, and it costs nothing."""
     host = urlsplit(url).hostname or ""
     return host == "localhost" or host == "::1" or host.startswith("127.")
+
+
+def most(given: Most) -> Usage:
+    """What a turn of a program is booked at: what is configured; None is what budgets say of unknown turns."""
+    return Usage(given.tokens, None if given.tokens is None else 0, given.usd)
+
+
+def of_program(usage: Usage, price: Price | None) -> Usage:
+    """The usage with its price; one that the program told stays."""
+    if price is None or usage.usd is not None or usage.input_tokens is None or usage.output_tokens is None:
+        return usage
+    return replace(usage, usd=(usage.input_tokens * price.input + usage.output_tokens * price.output) / 1e6)

@@ -1,13 +1,14 @@
 """Where an agent's files are written and read: only inside its folder, never through a link.
 
-The folder may have been prepared by an earlier turn in a sandbox, so a symbolic link in it is not trusted.
+The folder may have been prepared by an earlier turn in a sandbox, so a symbolic link in it is not trusted, nor what is read through one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from orchestrator.model import Change
@@ -85,22 +86,47 @@ def _write(target: Path, text: str, executable: bool) -> None:
 
 
 def read(folder: Path) -> dict[str, Change]:
-    """Every regular UTF-8 file below `folder`, by path; links, tool folders, binary and very large files are left out."""
+    """Every regular UTF-8 file below `folder`, by path; links, tool folders, binary and very large files are left out.
+
+    A process that still lives may put a link in the place of a file or folder at any moment: what turns out to lie elsewhere is left out, too."""
     found = {}
-    for place, folders, names in os.walk(folder):
+    real = folder.resolve()
+    for place, folders, names in os.walk(real):
         folders[:] = sorted(name for name in folders if name not in PRIVATE)
-        for name in sorted(names):
-            file = Path(place, name)
-            status = file.lstat()
-            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
-                continue
-            try:
-                text = file.read_bytes().decode("utf-8")
-            except (UnicodeDecodeError, OSError):
-                continue
-            path = file.relative_to(folder).as_posix()
-            found[path] = Change(path, text, bool(status.st_mode & stat.S_IXUSR))
+        before = "".join(f"{part}/" for part in Path(place).relative_to(real).parts)
+        with contextlib.suppress(OSError), _opened(place) as here:
+            for name in sorted(names):
+                with contextlib.suppress(OSError, UnicodeDecodeError):
+                    if (content := _content(name, here)) is not None:
+                        found[before + name] = Change(before + name, content[0].decode("utf-8"), content[1])
     return found
+
+
+@contextlib.contextmanager
+def _opened(place: str) -> Iterator[int]:
+    """A folder's descriptor. OSError when another one is there by now."""
+    here = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if str(Path(f"/proc/self/fd/{here}").readlink()) != place:
+            raise NotADirectoryError(place)
+        yield here
+    finally:
+        os.close(here)
+
+
+def _content(name: str, here: int) -> tuple[bytes, bool] | None:
+    """(what a file of an opened folder holds, whether it is executable); None for what is no regular file, or very large."""
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
+            return None
+        pieces = [os.read(handle, MAX_FILE_BYTES)]
+        while pieces[-1] and sum(map(len, pieces)) <= MAX_FILE_BYTES:
+            pieces.append(os.read(handle, MAX_FILE_BYTES))
+        return b"".join(pieces), bool(status.st_mode & stat.S_IXUSR)
+    finally:
+        os.close(handle)
 
 
 def difference(before: dict[str, Change], after: dict[str, Change]) -> tuple[Change, ...]:

@@ -31,7 +31,7 @@ from typing import Any
 
 from orchestrator.errors import SetupError
 from orchestrator.run import scratch
-from orchestrator.run.sandboxes import bubblewrap, landlock
+from orchestrator.run.sandboxes import bubblewrap, landlock, stillness
 
 __all__ = ["Box", "Level", "Mount", "agent", "code", "level", "required_level"]
 
@@ -135,6 +135,14 @@ class Box:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def rest(self, process: subprocess.Popen[bytes]) -> bool:
+        """Stop everything that a started command of profile `agent` runs, until `wake`: nobody changes a workspace that is looked at or made anew.
+        False where that did not succeed: it is to be ended then."""
+        return stillness.rest(process.pid)
+
+    def wake(self, process: subprocess.Popen[bytes]) -> None:
+        stillness.wake(process.pid)
 
 
 # --- the ladder ----------------------------------------------------------------------------------------------------------
@@ -278,27 +286,31 @@ def code(mounts: Sequence[Mount], *, python: Path, env: Mapping[str, str] | None
 
 
 @contextlib.contextmanager
-def agent(folder: Path, readable: Sequence[Path]) -> Iterator[Box]:
+def agent(folder: Path, readable: Sequence[Path], *, home: Path | None = None, env: Mapping[str, str] | None = None) -> Iterator[Box]:
     """A sandbox of profile `agent`: `folder` is the writable workspace, at /workspace where there are namespaces; each readable path stays
-    where it is. Its command watches over what it starts, and is ended with it."""
+    where it is. `home`: a writable folder that is its home, at /home/agent where there are namespaces; left out: an empty one. `env`: more
+    environment. Its command watches over what it starts, and is ended with it."""
     how = _how()
     with _private(how) as private:
-        paths = [str(path) for path in dict.fromkeys((*(mount.source for mount in interpreter(Path(sys.executable))), *readable, INSIDE))]
+        paths = [str(path) for path in _outermost((*(mount.source for mount in interpreter(Path(sys.executable))), *readable, INSIDE))]
         place = "/workspace" if how.namespaces else str(folder)
+        own = private.home if home is None else "/home/agent" if how.namespaces else str(home)
         inside = _inside(how, "agent", private) | {
             "read": ["/"] if how.namespaces else [*SYSTEM, *ETC, *ETC_NETWORK, "/proc", *paths],
-            "write": [place, *private.writable],
-            "disk": [place],
+            "write": [place, own, *private.writable],
+            "disk": [place, *([own] if home else [])],
         }
         limits = {**AGENT_LIMITS, "memory_mb": _memory_mb() // 2, "file_mb": AGENT_LIMITS["disk_mb"]}
         watch = (sys.executable, "-I", "-S", "-B", str(INSIDE / "confine.py"), json.dumps(inside), json.dumps(limits))
-        environment = _environment(private, {})
+        environment = _environment(private, {**(env or {}), "HOME": own})
+        places = {"/workspace": place, "/home/agent": own}
         if not how.namespaces:
-            yield Box(watch, environment, folder, inside, {"/workspace": place})
+            yield Box(watch, environment, folder, inside, places)
             return
-        mounts = (*interpreter(Path(sys.executable)), *(Mount(Path(path), path) for path in paths), Mount(folder, place, writable=True))
-        line = bubblewrap.prefix(tuple(dict.fromkeys(mounts)), system=SYSTEM, etc=(*ETC, *ETC_NETWORK), chdir=place, network=True, env=environment)
-        yield Box((*line, *watch), {}, folder, inside, {"/workspace": place})
+        writable = (Mount(folder, place, writable=True), *([Mount(home, own, writable=True)] if home else []))
+        mounts = (*interpreter(Path(sys.executable)), *(Mount(Path(path), path) for path in paths), *writable)
+        line = bubblewrap.prefix(tuple(dict.fromkeys(mounts)), system=SYSTEM, etc=(*ETC, *ETC_NETWORK), chdir=place, network=True, env=None)
+        yield Box((*line, *watch), environment, folder, inside, places)
 
 
 @contextlib.contextmanager
@@ -363,6 +375,12 @@ def _inside(how: How, profile: str, private: _Private) -> dict[str, Any]:
 def _environment(private: _Private, more: Mapping[str, str]) -> dict[str, str]:
     fixed = {"PATH": PATH, "HOME": private.home, "TMPDIR": private.tmp, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
     return fixed | dict(more)
+
+
+def _outermost(paths: Sequence[Path]) -> list[Path]:
+    """Without those that lie below another, or below a folder of the system: there is nothing to mount them on, and no need to."""
+    seen = {*paths, *map(Path, SYSTEM)}
+    return [path for path in dict.fromkeys(paths) if not any(other in path.parents for other in seen)]
 
 
 def _memory_mb() -> int:

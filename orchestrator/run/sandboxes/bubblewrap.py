@@ -40,11 +40,17 @@ def version() -> str:
     return subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout.strip().removeprefix("bubblewrap ")
 
 
-def prefix(mounts: Sequence[Mount], *, system: Sequence[str], etc: Sequence[str], chdir: str, network: bool, env: Mapping[str, str]) -> list[str]:
-    """What goes before a command so that it runs in a new root: `system` folders and `etc` files as they are here, then the mounts."""
+def prefix(
+    mounts: Sequence[Mount], *, system: Sequence[str], etc: Sequence[str], chdir: str, network: bool, env: Mapping[str, str] | None
+) -> list[str]:
+    """What goes before a command so that it runs in a new root: `system` folders and `etc` files as they are here, then the mounts.
+
+    `env` None: it has the environment that bwrap is started with. Keys belong there, for a command line is seen by everybody on the machine.
+    """
     path = program()
     assert path is not None, "the level is asked before anything runs"
-    line = [path, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--clearenv"]
+    line = [path, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
+    line += [] if env is None else ["--clearenv"]
     if network:
         line.append("--share-net")
     for folder in system:
@@ -59,6 +65,6 @@ def prefix(mounts: Sequence[Mount], *, system: Sequence[str], etc: Sequence[str]
     line += ["--size", str(512 << 20), "--tmpfs", "/tmp", "--dir", "/tmp/home"]
     for mount in mounts:
         line += ["--bind" if mount.writable else "--ro-bind", str(mount.source), mount.target]
-    for name, value in env.items():
+    for name, value in (env or {}).items():
         line += ["--setenv", name, value]
     return [*line, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", chdir, "--"]
