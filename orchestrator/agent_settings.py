@@ -83,6 +83,8 @@ class ProgramAgent(Section):
     """Files and folders of your home that are copied into its home, for example `~/.codex/auth.json`. Left out: the preset's."""
     price: Price | None = None
     """Left out: what the agent says a turn cost, else unknown."""
+    brief_tokens: int | None = Field(None, gt=0)
+    """Most that a brief may take; background that does not fit is cut, and the report says how much. Left out: it is not cut."""
     most: Most = Most()
 
 

@@ -24,6 +24,8 @@ FOLDER = Path(__file__).with_name("briefs")
 LINE_END = "\0"
 """Stands for a line end of the data while the templates' own empty lines are put in order."""
 CONTEXT_CHARACTERS = 6000
+CHARACTERS_A_TOKEN = 3.5
+"""About; what a budget in tokens is counted with."""
 FINDINGS = 8
 FINDING_CHARACTERS = 1500
 PEOPLE_CHARACTERS = 6000
@@ -293,6 +295,24 @@ def chat_prompt(brief: Brief, room: int) -> tuple[str, str, tuple[str, ...]]:
             hint="raise `context_tokens` of the agent if its model can do more, lower `max_tokens`, or split the requirement",
         )
     return system, user, tuple(notes)
+
+
+def fitted(brief: Brief, tokens: int | None) -> tuple[Brief, tuple[str, ...]]:
+    """(the brief in at most so many tokens, notes on what was cut), for an agent that reads files itself. Background goes first.
+
+    Raises ContextTooLong when the rest is still too long.
+    """
+    text, room = brief.text, int((tokens or 0) * CHARACTERS_A_TOKEN)
+    if not tokens or len(text) <= room:
+        return brief, ()
+    shorter = shorten(brief.context, max(0, room - (len(text) - len(brief.context)) - 80)) if brief.context else ""
+    text = text.replace(brief.context, shorter, 1) if brief.context else text
+    if len(text) > room:
+        raise ContextTooLong(
+            f"{brief.task}: the brief needs {len(text):,} characters, `brief_tokens` leaves {room:,}",
+            hint="raise `brief_tokens`, or split the requirement",
+        )
+    return replace(brief, text=text, context=shorter), (f"cut to fit `brief_tokens`: {len(brief.context) - len(shorter):,} characters of background",)
 
 
 def _readable_order(brief: Brief) -> list[Change]:

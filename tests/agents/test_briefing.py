@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.model import Brief, Change, Example, Finding, InputFile
-from orchestrator.run.briefing import CONTEXT_CHARACTERS, blocks, chat_prompt, render
+from orchestrator.run.agents import ContextTooLong
+from orchestrator.run.briefing import CHARACTERS_A_TOKEN, CONTEXT_CHARACTERS, blocks, chat_prompt, fitted, render
 from orchestrator.run.search import WAYS
 from tests.agents.values import example, prd_and_task
 
@@ -260,3 +261,16 @@ def test_only_who_is_to_explain_may_say_more_than_files() -> None:
         system, user, _ = chat_prompt(asked(way), 100_000)
         assert ("You think in a few sentences first" in system) is (way == "explain")
         assert ("First your thoughts" in user) is (way == "explain")
+
+
+def test_a_budget_in_tokens_cuts_background_and_says_how_much() -> None:
+    prd, task = prd_and_task(example(1, "leap_year(4)", "True"), context="\n\n".join(f"Paragraph {number}." for number in range(200)))
+    brief = render(task, prd, 1, 1, "code", (), (), ("leap.py",))
+    assert fitted(brief, None) == (brief, ())
+    cut, (note,) = fitted(brief, 600)
+    text = cut.text
+    assert len(text) <= 600 * CHARACTERS_A_TOKEN < len(brief.text)
+    assert "characters of background left out" in text and "years divisible by 4" in text
+    assert "cut to fit `brief_tokens`" in note
+    with pytest.raises(ContextTooLong, match="`brief_tokens` leaves 35"):
+        fitted(brief, 10)

@@ -166,3 +166,15 @@ def test_a_pipe_of_the_shell_works_however_busy_the_machine_is(tmp_path: Path, p
             process.kill()
             process.wait()
     assert [(outcome.outcome, outcome.message) for outcome in seen.outcomes] == [("passed", "")] * 3
+
+
+def test_an_interpreter_that_never_comes_up_answers_nothing_and_ends(tmp_path: Path) -> None:
+    broken = tmp_path / "environment" / "bin" / "python"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
+    broken.chmod(0o755)
+    seen = ask(project(tmp_path / "work"), broken, NEXT, example("2 + 2", "4", id="last"))
+    assert [(outcome.id, outcome.outcome, outcome.message) for outcome in seen.outcomes] == [
+        (name, "not run", "the sandbox ended before it answered") for name in ("next", "last")
+    ]
+    assert "broken" in seen.output

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.config import AcpAgent
 from orchestrator.model import AgentTurn, Brief, Task, Usage, Way
-from orchestrator.run import search
+from orchestrator.run import briefing, search
 from orchestrator.run.agents import (
     AgentError,
     BadAnswer,
@@ -314,6 +314,7 @@ class Live:
         from acp.helpers import text_block
 
         assert self.connection is not None
+        brief, cut = briefing.fitted(brief, self.agent.config.brief_tokens)
         text = told.prompt(brief, again=self.prompts > 0)
         self.heard = updates.Heard()
         self.judge.begin(brief, self.box.places["/workspace"])
@@ -334,7 +335,7 @@ class Live:
             raise self._named(said) or Broken(f"{self.agent.name}: the turn failed: {complaints.words(said)}", hint="look at what it says")
         usage, self.totals = updates.usage(self.preset, answer, self.heard, self.totals)
         self.model = updates.model(answer) or self.model
-        notes = [*self.judge.notes]
+        notes = [*cut, *self.judge.notes]
         stop = str(answer.get("stopReason", ""))
         if stop != "end_turn":
             notes.append(f"it ended with `{stop}`")

@@ -27,7 +27,6 @@ ANSWER_BYTES = 1_000_000
 CONNECT_SECONDS = 30.0
 HOTTEST = 1.2
 STEP = 0.3
-CHARACTERS_A_TOKEN = 3.5
 LEAST_CHARACTERS_A_TOKEN = 2.5
 """What a prompt is booked at before it is sent; code has short tokens."""
 
@@ -80,7 +79,7 @@ class ChatCompletion:
     def _room(self) -> int:
         """Characters of a prompt: what the model's window has room for, or less when that is asked for."""
         window = max(self.config.context_tokens - self.config.max_tokens, self.config.context_tokens // 2)
-        return int(min(window, self.config.brief_tokens or window) * CHARACTERS_A_TOKEN)
+        return int(min(window, self.config.brief_tokens or window) * briefing.CHARACTERS_A_TOKEN)
 
     async def _converse(self, brief: Brief, system: str, user: str, seconds: float) -> tuple[str, dict[str, Any]]:
         import httpx

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from orchestrator.config import CommandAgent
 from orchestrator.model import AgentTurn, Brief, Task, Usage, Way
-from orchestrator.run import search
+from orchestrator.run import briefing, search
 from orchestrator.run.agents import AgentError, BadAnswer, Broken, TimedOut, complaints, prices, programs, told, workspace
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ class CommandLine:
         config = self.config
         program = programs.find(config.argv, self.root)
         before = workspace.read(folder)
-        prompt = told.prompt(brief)
+        fitted, cut = briefing.fitted(brief, config.brief_tokens)
+        prompt = told.prompt(fitted)
         with programs.room(
             program,
             folder,
@@ -117,7 +118,7 @@ class CommandLine:
             model=program.path.name,
             seconds=time.monotonic() - started,
             transcript=f"{prompt}\n\n--- what {self.name} printed ---\n\n{said}" + (f"\n\n--- standard error ---\n\n{wrong}" if wrong else ""),
-            notes=(*self.notes, *notes),
+            notes=(*self.notes, *cut, *notes),
         )
 
     def close(self) -> None:
