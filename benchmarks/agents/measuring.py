@@ -1,0 +1,180 @@
+"""Every arm of every PRD for every seed, in an order in which what is finished early can be compared; each is stored as it ends.
+
+One shot comes first for all PRDs. Then, seed by seed and PRD by PRD, the other arms. What asked for nothing random is the same for every seed and is
+measured once. What stands in the result already, for the same product, agent and PRD, is not measured again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.agents import exercises, naive, orchestrated, proxy
+from benchmarks.agents.exercises import Exercise
+from benchmarks.agents.naive import Claim
+from benchmarks.measure import REPOSITORY
+from orchestrator.config import AgentConfig, ChatAgent, Config
+from orchestrator.errors import SetupError
+from orchestrator.run import environment, limits
+from orchestrator.run.agents import Agent, Unavailable, choose
+from orchestrator.run.dependencies import Requirement
+
+ARMS = ("one-shot", "plain-retry", "pipeline", "ablation")
+NAME = "measured"
+"""Of the agent in the configuration that the product gets."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be measured, and with what."""
+
+    exercises: tuple[Exercise, ...]
+    arms: tuple[str, ...]
+    seeds: tuple[int, ...]
+    agent: AgentConfig
+    cache: Path
+    """Answers and environments are kept there."""
+
+
+def order(wanted: Wanted) -> Iterator[tuple[Exercise, str, int]]:
+    if "one-shot" in wanted.arms:
+        yield from ((exercise, "one-shot", seed) for seed in wanted.seeds[:1] for exercise in wanted.exercises)
+    for seed in wanted.seeds:
+        for exercise in wanted.exercises:
+            yield from ((exercise, arm, seed) for arm in ARMS if arm in wanted.arms and (arm != "one-shot" or seed != wanted.seeds[0]))
+
+
+def measure(wanted: Wanted, units: list[dict[str, Any]], deadline: float | None, keep: Callable[[], None], say: Callable[[str], None]) -> str:
+    """Add to `units` what is missing, and call `keep` after each. Returns why it stopped early, or ''. `deadline`: on the monotonic clock."""
+    product = product_hash()
+    with proxy.serve(_upstream(wanted.agent), wanted.cache / "answers", Config().limits.turn_seconds, deadline) as between:
+        for exercise, arm, seed in order(wanted):
+            mark = hashlib.sha256(f"{product}\0{_settings(wanted.agent)}\0{exercise.fingerprint}".encode()).hexdigest()[:16]
+            name = (exercise.name, arm)
+            known = [unit for unit in units if (unit["prd"], unit["arm"]) == name and unit["of"] == mark]
+            if any(unit["seed"] == seed or not unit["sampled"] for unit in known):
+                continue
+            if between.over:
+                return "the time is over"
+            unit = _unit(wanted, exercise, arm, seed, between)
+            if "stopped" in unit:
+                return str(unit["stopped"])
+            units[:] = [old for old in units if (old["prd"], old["arm"]) != name or (old["of"] == mark and old["seed"] != seed)]
+            units.append({**unit, "of": mark})
+            keep()
+            verdict = "FALSE DONE" if unit["false_done"] else "solved" if unit["solved"] else "not solved"
+            say(
+                f"{exercise.name}, {arm}, seed {seed}: {verdict}; {unit['turns']} turns, {unit['seconds']:.0f} s of the agent; {unit['reason'][:150]}"
+            )
+    return ""
+
+
+def _unit(wanted: Wanted, exercise: Exercise, arm: str, seed: int, between: proxy.Proxy) -> dict[str, Any]:
+    """One arm of one PRD for one seed, or {"stopped": why}: then it says nothing about the agent."""
+    environments = wanted.cache / "environments"
+    python = _python(exercise, environments)
+    run = f"{exercise.name}-{arm}-{seed}"
+    settings = wanted.agent
+    if isinstance(settings, ChatAgent):
+        settings = settings.model_copy(update={"url": between.url(run, seed)})
+    started = time.monotonic()
+    if arm in ("pipeline", "ablation"):
+        claim = orchestrated.run(exercise, settings.model_dump(mode="json", exclude_none=True), environments, oracle=arm == "pipeline")
+    else:
+        agent = _agent(exercise, settings)
+        claim = naive.one_shot(exercise, agent) if arm == "one-shot" else naive.plain_retry(exercise, agent, python, most_turns(exercise))
+    wall = time.monotonic() - started
+    account = between.accounts.get(run)
+    if account and account.failed:
+        return {"stopped": account.failed}
+    judged = exercises.judge(exercise, claim.files, python)
+    false = claim.done and not judged.solved
+    return {
+        "prd": exercise.name,
+        "arm": arm,
+        "seed": seed,
+        "done": claim.done,
+        "solved": judged.solved,
+        "false_done": false,
+        "cases": len(exercise.cases),
+        "wrong": len(judged.wrong),
+        "hidden_wrong": judged.hidden_wrong,
+        **_spent(claim, account),
+        "wall_seconds": round(wall, 1),
+        "reason": claim.reason,
+        "attempts": list(claim.attempts),
+        **({"code": {change.path: change.text for change in claim.files}, "wrong_cases": list(judged.wrong)} if false else {}),
+    }
+
+
+def most_turns(exercise: Exercise) -> int:
+    """As many as the pipeline may take for its code: attempts as they are by default, for each of its tasks."""
+    return limits.attempts(Config(), exercise.prd.budget) * len(exercise.tasks)
+
+
+def _spent(claim: Claim, account: proxy.Account | None) -> dict[str, Any]:
+    """Turns, tokens and seconds of the agent: as the proxy measured them first, else as the agent says."""
+    if account is not None:
+        told = [(answer.input_tokens, answer.output_tokens, answer.seconds) for answer in account.answers]
+    else:
+        told = [(turn.usage.input_tokens, turn.usage.output_tokens, turn.seconds) for turn in claim.turns]
+    return {
+        "sampled": any(answer.sampled for answer in account.answers) if account is not None else True,
+        "turns": len(told),
+        "input_tokens": _sum([each[0] for each in told]),
+        "output_tokens": _sum([each[1] for each in told]),
+        "seconds": round(sum(each[2] for each in told), 2),
+        "model": account.answers[-1].model if account and account.answers else claim.turns[-1].model if claim.turns else "",
+    }
+
+
+def _sum(values: list[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _agent(exercise: Exercise, settings: AgentConfig) -> Agent:
+    config = Config(agent=NAME, agents={NAME: settings})
+    found = choose(exercise.tasks[0], "code", exercise.prd, config, Path.cwd())
+    if isinstance(found, Unavailable):
+        raise SetupError(str(found))
+    return found
+
+
+def _python(exercise: Exercise, environments: Path) -> Path:
+    """The interpreter that the pipeline would prepare for this PRD."""
+    asked = tuple(Requirement(text, exercise.prd.path) for text in exercise.prd.dependencies)
+    return environment.prepare(environments, asked).python
+
+
+def _upstream(agent: AgentConfig) -> str:
+    return agent.url if isinstance(agent, ChatAgent) else ""
+
+
+def _settings(agent: AgentConfig) -> str:
+    """What makes answers differ; not where they come from."""
+    return json.dumps(agent.model_dump(mode="json", exclude={"url", "api_key_env"}), sort_keys=True)
+
+
+def product_hash() -> str:
+    """Of the source of the product and of this benchmark's arms: another one is measured anew."""
+    folders = (REPOSITORY / "orchestrator", Path(__file__).parent)
+    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".j2")]
+    seen = hashlib.sha256()
+    for path in sorted(files):
+        if path.name not in ("table.py", "__main__.py", "__init__.py") or "agents" not in path.parts[-2:]:
+            seen.update(path.relative_to(REPOSITORY).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return seen.hexdigest()
+
+
+def product_commit() -> str:
+    """The last commit that changed the product, '' without git."""
+    argv = ["git", "-C", str(REPOSITORY), "log", "-1", "--format=%h %cs", "--", "orchestrator"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
