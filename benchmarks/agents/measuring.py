@@ -105,6 +105,7 @@ def _unit(wanted: Wanted, exercise: Exercise, arm: str, seed: int, between: prox
         "cases": len(exercise.cases),
         "wrong": len(judged.wrong),
         "hidden_wrong": judged.hidden_wrong,
+        "right_refused": sum(exercises.judge(exercise, files, python).solved for files in claim.refused),
         **_spent(claim, account),
         "wall_seconds": round(wall, 1),
         "reason": claim.reason,

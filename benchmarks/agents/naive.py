@@ -32,6 +32,8 @@ class Claim:
     turns: tuple[AgentTurn, ...] = ()
     attempts: tuple[str, ...] = ()
     """Of each attempt a line: what refused it, or that it passed."""
+    refused: tuple[tuple[Change, ...], ...] = ()
+    """The code of each attempt that the gates refused."""
 
 
 def one_shot(exercise: Exercise, agent: Agent) -> Claim:

@@ -14,6 +14,7 @@ from benchmarks.agents.exercises import Exercise
 from benchmarks.agents.naive import Claim
 from benchmarks.measure import environment, python
 from orchestrator.model import AgentTurn, Change, Usage
+from orchestrator.run import git
 from orchestrator.run.agents import workspace
 from orchestrator.run.git import Repository
 
@@ -51,7 +52,8 @@ def _claim(project: Path, exercise: Exercise, end: str) -> Claim:
     turns += [turn for task in tasks if task["tidying"] for turn in task["tidying"]["turns"]]
     lines = [_line(attempt) for task in tasks for attempt in task["attempts"]]
     reason = "; ".join(f"{task['id'].partition('#')[2]}: {task['reason']}" for task in standing["tasks"] if task["state"] != "done")
-    return Claim(done, _code(project, exercise), reason[:500] or end, tuple(_turn(turn) for turn in turns), tuple(lines))
+    refused = [_candidate(project, task["base_tree"], attempt) for task in tasks for attempt in task["attempts"] if attempt["verdict"] == "refused"]
+    return Claim(done, _code(project, exercise), reason[:500] or end, tuple(_turn(turn) for turn in turns), tuple(lines), tuple(refused))
 
 
 def _line(attempt: dict[str, Any]) -> str:
@@ -64,6 +66,17 @@ def _turn(told: dict[str, Any]) -> AgentTurn:
     return AgentTurn("", usage, told["stop"], told["agent"], told["kind"], told["model"], told["seconds"])
 
 
+def _candidate(project: Path, base: str, attempt: dict[str, Any]) -> tuple[Change, ...]:
+    """The code of an attempt, on the base it was made for."""
+    diff = attempt["diff"]
+    text = (project / diff["artifact"]).read_text(encoding="utf-8") if diff["artifact"] else diff["inline"]
+    with tempfile.TemporaryDirectory(prefix="bench-attempt-") as name:
+        Repository(project / "repo.git").materialise(base, Path(name))
+        if text:
+            git.run("apply", "--whitespace=nowarn", "-", stdin=text.encode(), cwd=Path(name))
+        return _sources(Path(name))
+
+
 def _code(project: Path, exercise: Exercise) -> tuple[Change, ...]:
     """What is on the PRD's branch, tests aside."""
     repository = Repository(project / "repo.git")
@@ -72,4 +85,8 @@ def _code(project: Path, exercise: Exercise) -> tuple[Change, ...]:
         return ()
     with tempfile.TemporaryDirectory(prefix="bench-branch-") as name:
         repository.materialise(tree, Path(name))
-        return tuple(change for path, change in workspace.read(Path(name)).items() if not path.startswith("tests/"))
+        return _sources(Path(name))
+
+
+def _sources(folder: Path) -> tuple[Change, ...]:
+    return tuple(change for path, change in workspace.read(folder).items() if not path.startswith("tests/"))

@@ -53,6 +53,7 @@ def totals(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "solved": sum(unit["solved"] for unit in units),
             "done": done,
             "false_done": false,
+            "right_refused": sum(unit["right_refused"] for unit in units),
             "false_done_share": round(false / done, 4) if done else None,
             "turns": sum(unit["turns"] for unit in units),
             "input_tokens": _sum([unit["input_tokens"] for unit in units]),
@@ -96,6 +97,12 @@ def _claims(arm: dict[str, Any]) -> str:
     return f"{arm['false_done']} of {arm['done']} claims ({100 * arm['false_done_share']:.0f} %)"
 
 
+def refused(document: dict[str, Any]) -> str:
+    """What the gates cost: answers that were right and were refused all the same."""
+    arms = [(LABELS[arm], sums["right_refused"]) for arm, sums in totals(document).items() if arm in ("pipeline", "ablation")]
+    return "right answers that were refused: " + (", ".join(f"{count} by the {label}" for label, count in arms) or "no arm refuses any")
+
+
 def markdown(document: dict[str, Any]) -> str:
     """The whole report of a document."""
     pairs = compared(document)
@@ -116,6 +123,7 @@ def markdown(document: dict[str, Any]) -> str:
         )
     words = {True: "met", False: "MISSED", None: "cannot be said"}
     lines += ["", *(f"- {words[each['met']]}: {each['target']}: {each['figures']}" for each in targets(document))]
+    lines.append(f"- {refused(document)}")
     lines += ["", *_by_prd(document)]
     if gaps := missing(document):
         shown = "; ".join(gaps[:12]) + (f"; and {len(gaps) - 12} more" if len(gaps) > 12 else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,8 +38,8 @@ class Reply:
 @dataclass
 class ChatServer:
     url: str
-    replies: list[Reply]
-    """Used up from the front; the last one stays."""
+    replies: list[Reply | Callable[[dict[str, Any]], Reply]]
+    """Used up from the front; the last one stays. A function is asked with the request."""
     models: list[str] = field(default_factory=lambda: ["scripted-1"])
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -50,7 +50,7 @@ class ChatServer:
 
 
 @contextmanager
-def serve(*replies: Reply) -> Iterator[ChatServer]:
+def serve(*replies: Reply | Callable[[dict[str, Any]], Reply]) -> Iterator[ChatServer]:
     stopped = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -61,7 +61,8 @@ def serve(*replies: Reply) -> Iterator[ChatServer]:
         def do_POST(self) -> None:
             server.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             server.headers.append(dict(self.headers))
-            reply = server.replies.pop(0) if len(server.replies) > 1 else server.replies[0]
+            next_one = server.replies.pop(0) if len(server.replies) > 1 else server.replies[0]
+            reply = next_one if isinstance(next_one, Reply) else next_one(server.requests[-1])
             stopped.wait(reply.wait)
             if reply.trickle:
                 self.send_response(200)
