@@ -15,6 +15,7 @@ import yaml
 
 from benchmarks.__main__ import machine
 from benchmarks.agents import exercises, measuring, table
+from benchmarks.agents.exercises import Exercise
 from orchestrator import __version__
 from orchestrator.config import AgentConfig, ChatAgent, Config, ScriptedAgent
 from orchestrator.errors import OrchestratorError
@@ -39,7 +40,11 @@ def main() -> int:
         print(f"python -m benchmarks.agents: no such PRD in {options.folder}: {', '.join(sorted(unknown))}", file=sys.stderr)
         return 2
     chosen = tuple(exercise for exercise in every if not options.only or exercise.name in options.only)
-    document = _document(options, tuple(exercise.name for exercise in every), agent)
+    try:
+        document = _document(options, every, agent)
+    except ValueError as error:
+        print(f"python -m benchmarks.agents: {error}", file=sys.stderr)
+        return 2
     wanted = measuring.Wanted(chosen, options.arms, options.seeds, agent, options.cache.expanduser())
     deadline = time.monotonic() + options.budget_minutes * 60 if options.budget_minutes is not None else None
 
@@ -132,25 +137,37 @@ def _first_model(agent: ChatAgent) -> str:
         raise ValueError(f"{agent.url}: no model is listed ({error}); start the server, or name the model with --model") from None
 
 
-def _document(options: argparse.Namespace, prds: tuple[str, ...], agent: AgentConfig) -> dict[str, Any]:
-    """What is at --out already, or a new one. PRDs, arms and seeds that are there stay."""
+def _document(options: argparse.Namespace, every: tuple[Exercise, ...], agent: AgentConfig) -> dict[str, Any]:
+    """What is at --out already, or a new one. PRDs, arms and seeds that are there stay; what is of another wording of a PRD goes.
+
+    Raises ValueError for figures of another product or agent: they are not put together.
+    """
     old = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}
-    asked = [name for name in prds if not options.only or name in options.only]
     about = agent.model_dump(mode="json", exclude_none=True, exclude={"url", "api_key_env"})
+    source = measuring.product_hash()
+    if old.get("units") and (old["agent"], old["versions"]["source"]) != (about, source):
+        raise ValueError(f"{options.out} holds figures of another agent or of another version of the product; name another --out")
+    wordings = {exercise.name: exercise.fingerprint for exercise in every}
+    asked = [name for name in wordings if not options.only or name in options.only]
     return {
         "what": "benchmarks.agents",
-        "folder": options.folder.resolve().name if options.folder != PRDS else "own",
+        "folder": "own" if options.folder.resolve() == PRDS.resolve() else options.folder.resolve().name,
         "agent": about,
-        "versions": {"orchestrator": __version__, "product": measuring.product_commit(), "python": sys.version.split()[0]},
+        "versions": {
+            "orchestrator": __version__,
+            "product": measuring.product_commit(),
+            "source": source,
+            "python": sys.version.split()[0],
+        },
         "machine": {**machine(), "measured": datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ")},
-        "prds": [name for name in prds if name in asked or name in old.get("prds", ())],
+        "prds": [name for name in wordings if name in asked or name in old.get("prds", ())],
         "arms": [arm for arm in measuring.ARMS if arm in options.arms or arm in old.get("arms", ())],
         "seeds": sorted({*options.seeds, *old.get("seeds", ())}),
         "stopped": "",
         "totals": {},
         "targets": [],
         "missing": [],
-        "units": old.get("units", []),
+        "units": [unit for unit in old.get("units", []) if wordings.get(unit["prd"]) == unit["of"]],
     }
 
 

@@ -1,13 +1,12 @@
 """Every arm of every PRD for every seed, in an order in which what is finished early can be compared; each is stored as it ends.
 
 One shot comes first for all PRDs. Then, seed by seed and PRD by PRD, the other arms. What asked for nothing random is the same for every seed and is
-measured once. What stands in the result already, for the same product, agent and PRD, is not measured again.
+measured once. What stands in the result already is not measured again.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -52,12 +51,9 @@ def order(wanted: Wanted) -> Iterator[tuple[Exercise, str, int]]:
 
 def measure(wanted: Wanted, units: list[dict[str, Any]], deadline: float | None, keep: Callable[[], None], say: Callable[[str], None]) -> str:
     """Add to `units` what is missing, and call `keep` after each. Returns why it stopped early, or ''. `deadline`: on the monotonic clock."""
-    product = product_hash()
     with proxy.serve(_upstream(wanted.agent), wanted.cache / "answers", Config().limits.turn_seconds, deadline) as between:
         for exercise, arm, seed in order(wanted):
-            mark = hashlib.sha256(f"{product}\0{_settings(wanted.agent)}\0{exercise.fingerprint}".encode()).hexdigest()[:16]
-            name = (exercise.name, arm)
-            known = [unit for unit in units if (unit["prd"], unit["arm"]) == name and unit["of"] == mark]
+            known = [unit for unit in units if (unit["prd"], unit["arm"]) == (exercise.name, arm)]
             if any(unit["seed"] == seed or not unit["sampled"] for unit in known):
                 continue
             if between.over:
@@ -65,8 +61,7 @@ def measure(wanted: Wanted, units: list[dict[str, Any]], deadline: float | None,
             unit = _unit(wanted, exercise, arm, seed, between)
             if "stopped" in unit:
                 return str(unit["stopped"])
-            units[:] = [old for old in units if (old["prd"], old["arm"]) != name or (old["of"] == mark and old["seed"] != seed)]
-            units.append({**unit, "of": mark})
+            units.append({**unit, "of": exercise.fingerprint})
             keep()
             verdict = "FALSE DONE" if unit["false_done"] else "solved" if unit["solved"] else "not solved"
             say(
@@ -158,20 +153,14 @@ def _upstream(agent: AgentConfig) -> str:
     return agent.url if isinstance(agent, ChatAgent) else ""
 
 
-def _settings(agent: AgentConfig) -> str:
-    """What makes answers differ; not where they come from."""
-    return json.dumps(agent.model_dump(mode="json", exclude={"url", "api_key_env"}), sort_keys=True)
-
-
 def product_hash() -> str:
-    """Of the source of the product and of this benchmark's arms: another one is measured anew."""
-    folders = (REPOSITORY / "orchestrator", Path(__file__).parent)
-    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".j2")]
+    """Of the source of the product and of what asks it here: figures of another one are not put together with these."""
+    files = [path for path in (REPOSITORY / "orchestrator").rglob("*") if path.suffix in (".py", ".j2")]
+    files += [Path(__file__).with_name(f"{name}.py") for name in ("ablation", "exercises", "naive", "orchestrated")]
     seen = hashlib.sha256()
     for path in sorted(files):
-        if path.name not in ("table.py", "__main__.py", "__init__.py") or "agents" not in path.parts[-2:]:
-            seen.update(path.relative_to(REPOSITORY).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return seen.hexdigest()
+        seen.update(path.relative_to(REPOSITORY).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return seen.hexdigest()[:16]
 
 
 def product_commit() -> str:

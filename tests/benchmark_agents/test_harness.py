@@ -93,6 +93,8 @@ def test_what_was_measured_is_not_measured_again_and_what_was_answered_needs_no_
     assert same["units"] == document["units"]
     done, anew = bench(place, url, "--model", "scripted-1", "--out", str(place / "anew.json"), "--arms", "one-shot,pipeline")
     assert done.returncode == 0, done.stderr
+    refused, _ = bench(place, url, "--model", "scripted-2")
+    assert refused.returncode == 2 and "figures of another agent" in refused.stderr
     seconds = {unit["arm"]: unit["seconds"] for unit in document["units"]}
     assert {unit["arm"]: unit["seconds"] for unit in anew["units"]} == {arm: seconds[arm] for arm in ("one-shot", "pipeline")}
 
