@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench soak docs wheel clean
+.PHONY: help run test lint bench bench-agents soak docs wheel clean
 
 help:            ## this list
-	@grep -E '^[a-z]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+: .*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: $(VENV)/installed  ## the sample PRDs through the whole pipeline, with recorded answers; ends with the site's path
 	@$(BIN)/orchestrator run || [ $$? -eq 3 ]
@@ -22,6 +22,10 @@ lint: $(VENV)/developing  ## format check, lint, types
 
 bench: $(VENV)/developing  ## measure; prints JSON
 	$(BIN)/python -m benchmarks
+	@echo 'agents are measured apart, for that takes a model: make bench-agents ARGS="--url http://127.0.0.1:8080/v1" (benchmarks/agents/README.md)' >&2
+
+bench-agents: $(VENV)/developing  ## what the pipeline makes of an agent, with a model of yours; ARGS="--url http://127.0.0.1:8080/v1 --out agents.json"
+	$(BIN)/python -m benchmarks.agents $(ARGS)
 
 soak: $(VENV)/developing  ## kill runs at hundreds of random moments, and compare the ends; prints JSON
 	$(BIN)/python -m tests.recovery.soak

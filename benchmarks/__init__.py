@@ -10,6 +10,7 @@ mutation    mutants per second beside other tools
 cheats      cheating and honest agents: caught, marked for a person, missed, refused, and what each gate costs
 volume      ten thousand tasks through plan, store and reports: rates, memory, growth, and the commands on them
 steady      a thousand runs in one process: memory, open files, the disk
+agents/     what the pipeline makes of an agent, with a model: a command of its own, `python -m benchmarks.agents`
 measure     runs → lowest, median, highest; a result as JSON and as a line
 
 Every measurement is of the real command in a real working folder. Nothing here is asserted in tests: machines differ, and a slow one is not a defect.

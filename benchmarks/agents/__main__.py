@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 
 from benchmarks.__main__ import machine
@@ -56,14 +58,17 @@ def main() -> int:
         part.replace(options.out)
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    say = lambda line: print(f"{datetime.now(UTC):%H:%M:%S} {line}", file=sys.stderr, flush=True)  # noqa: E731
     try:
-        document["stopped"] = measuring.measure(wanted, document["units"], deadline, keep, say)
+        document["stopped"] = measuring.measure(wanted, document["units"], deadline, keep, _say)
     except KeyboardInterrupt:
         document["stopped"] = "interrupted"
     keep()
     sys.stdout.write(table.markdown(document))
     return 1 if document["stopped"] and document["stopped"] != "the time is over" else 0
+
+
+def _say(line: str) -> None:
+    print(f"{datetime.now(UTC):%H:%M:%S} {line}", file=sys.stderr, flush=True)
 
 
 def _options() -> argparse.Namespace:
@@ -124,10 +129,6 @@ def _agent(options: argparse.Namespace) -> AgentConfig:
 
 def _first_model(agent: ChatAgent) -> str:
     """Named once for all arms, so that what was answered is found again when the server is not there."""
-    import os
-
-    import httpx
-
     key = os.environ.get(agent.api_key_env, "") if agent.api_key_env else ""
     try:
         with httpx.Client(timeout=30, trust_env=not is_local(agent.url)) as client:
