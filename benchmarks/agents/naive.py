@@ -88,7 +88,7 @@ def _brief(exercise: Exercise, number: int, files: tuple[Change, ...], output: s
     if repeats:
         text += "\nThe last answer was the same as an earlier one. Write it in a different way.\n"
     task = exercise.tasks[0]
-    return Brief(exercise.prd.id, task.id, "code", number, 1, task.fingerprint, text, files, exercise.modules, repeats)
+    return Brief(exercise.prd.id, task.id, "code", number, 1, task.fingerprint, text, files, exercise.modules, repeats, heat=repeats)
 
 
 def pytest(exercise: Exercise, files: tuple[Change, ...], python: Path) -> tuple[bool, str]:
