@@ -21,7 +21,7 @@ from benchmarks.measure import REPOSITORY
 from orchestrator.config import AgentConfig, ChatAgent, Config
 from orchestrator.errors import SetupError
 from orchestrator.run import environment, limits
-from orchestrator.run.agents import Agent, Unavailable, choose
+from orchestrator.run.agents import Agent, Unavailable, choose_ladder
 from orchestrator.run.dependencies import Requirement
 
 ARMS = ("one-shot", "plain-retry", "pipeline", "ablation")
@@ -137,10 +137,10 @@ def _sum(values: list[int | None]) -> int | None:
 
 def _agent(exercise: Exercise, settings: AgentConfig) -> Agent:
     config = Config(agent=NAME, agents={NAME: settings})
-    found = choose(exercise.tasks[0], "code", exercise.prd, config, Path.cwd())
+    found = choose_ladder(exercise.tasks[0], "code", exercise.prd, config, Path.cwd())
     if isinstance(found, Unavailable):
         raise SetupError(str(found))
-    return found
+    return found[0]
 
 
 def _python(exercise: Exercise, environments: Path) -> Path:
