@@ -127,7 +127,8 @@ def markdown(document: dict[str, Any]) -> str:
     lines += ["", *_by_prd(document)]
     if gaps := missing(document):
         shown = "; ".join(gaps[:12]) + (f"; and {len(gaps) - 12} more" if len(gaps) > 12 else "")
-        lines += ["", f"Not measured ({document['stopped'] or 'stopped'}): {shown}."]
+        why = f" ({document['stopped']})" if document["stopped"] else ""
+        lines += ["", f"Not measured{why}: {shown}."]
     return "\n".join(lines) + "\n"
 
 
