@@ -112,3 +112,53 @@ def first_rung(complexity: str, rungs: int) -> int:
     """Where a ladder of so many agents is entered: a low one at the bottom, a high one at the top, any other word at the bottom."""
     word = complexity.strip().lower()
     return rungs - 1 if word in _HIGH else (rungs - 1) // 2 if word in _MEDIUM else 0
+
+
+def kept(before: str, after: str) -> tuple[str, tuple[str, ...]]:
+    """(the later text of a module with what it left out of the earlier one, the names that were put back): a model that is asked for one more
+    function often answers with that one alone. What is written anew stays as it is written anew; a text that is no Python is left alone."""
+    try:
+        old, new = ast.parse(before), ast.parse(after)
+    except (SyntaxError, ValueError, RecursionError):
+        return after, ()
+    there = {name for node in new.body for name in _defined(node)}
+    lost = [node for node in old.body if (names := _defined(node)) and not there & {*names}]
+    put_back = tuple(name for node in lost if not isinstance(node, ast.Import | ast.ImportFrom) for name in _defined(node))
+    if not put_back:
+        return after, ()
+    lines = before.splitlines(keepends=True)
+    imports = [_source(lines, node) for node in lost if isinstance(node, ast.Import | ast.ImportFrom)]
+    others = [_source(lines, node) for node in lost if not isinstance(node, ast.Import | ast.ImportFrom)]
+    head, tail = _split(after, new)
+    return head + "".join(imports) + "\n\n".join(["", *others, tail.lstrip("\n")]), put_back
+
+
+def _defined(node: ast.stmt) -> tuple[str, ...]:
+    """Names that a statement of a module makes."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return (node.name,)
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return tuple(alias.asname or alias.name for alias in node.names)
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return tuple(part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
+
+
+def _source(lines: list[str], node: ast.stmt) -> str:
+    """Its whole lines, decorators too."""
+    decorators = getattr(node, "decorator_list", [])
+    first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    text = "".join(lines[first - 1 : node.end_lineno])
+    return text if text.endswith("\n") else text + "\n"
+
+
+def _split(text: str, module: ast.Module) -> tuple[str, str]:
+    """A module's text up to the end of its docstring and first imports, and the rest."""
+    end = 0
+    for number, node in enumerate(module.body):
+        is_docstring = number == 0 and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        if not is_docstring and not isinstance(node, ast.Import | ast.ImportFrom):
+            break
+        end = node.end_lineno or 0
+    lines = text.splitlines(keepends=True)
+    head = "".join(lines[:end])
+    return head if not head or head.endswith("\n") else head + "\n", "".join(lines[end:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from orchestrator.errors import AgentError
@@ -127,12 +127,26 @@ class _Asked:
         changed: tuple[Change, ...] = ()
         for turn, unit in enumerate(units, 1):
             about = tuple(finding for finding in self.findings if finding.criterion in unit.criteria)
-            done, changed = self._take("one function", heat, turn=turn, findings=about, start=changed, only=unit.criteria, unit=unit.name)
-            taken.append(done)
+            before = {change.path: change.text for change in changed}
+            done, answered = self._take("one function", heat, turn=turn, findings=about, start=changed, only=unit.criteria, unit=unit.name)
+            changed, notes = _joined(before, answered)
+            taken.append(replace(done, notes=(*done.notes, *notes)))
         return tuple(taken), changed
 
     def _take(self, way: Way, heat: int, **how: Any) -> Returned:
         return turns.take(self.bench, self.agent, self.journal, role="code", attempt=self.number, way=way, heat=heat, **how)
+
+
+def _joined(before: dict[str, str | None], answered: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """(an answer with what it left out of the functions written in the turns before, notes that say so)."""
+    found, notes = [], []
+    for change in answered:
+        earlier = before.get(change.path)
+        text, names = search.kept(earlier, change.text) if earlier and change.text is not None else (change.text, ())
+        found.append(replace(change, text=text))
+        if names:
+            notes.append(f"{change.path}: {', '.join(names)}, written before and left out of this answer, was put back")
+    return tuple(found), tuple(notes)
 
 
 def _approach(bench: Bench, rungs: int) -> limits.Approach:

@@ -47,7 +47,7 @@ def answer(text: str) -> Reply:
 
 def test_a_small_model_writes_one_function_after_the_other_and_a_replay_does_the_same(place: Workplace) -> None:
     place.prd("runs", PRD)
-    with serve(answer(PACK), answer(PACK + UNPACK)) as server:
+    with serve(answer(PACK), answer(UNPACK.lstrip())) as server:
         place.configure(agents={"small": {"type": "chat", "url": server.url, "model": "coder-1.5b"}}, record=True)
         done = place.command("run")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -56,6 +56,7 @@ def test_a_small_model_writes_one_function_after_the_other_and_a_replay_does_the
     assert "Write `unpack`" in second and "def pack(text)" in second, "it sees what it wrote the turn before"
     (attempt,) = place.task("runs", "runs#R1")["attempts"]
     assert (attempt["verdict"], attempt["way"], len(attempt["turns"])) == ("passed", "one function", 2)
+    assert "runs.py: pack, written before and left out of this answer, was put back" in attempt["turns"][1]["notes"]
     page = next(path for path in (place.root / "site").rglob("*.html") if "Attempt 1" in path.read_text(encoding="utf-8"))
     assert "one function after the other" in page.read_text(encoding="utf-8")
 

@@ -81,3 +81,44 @@ def test_a_model_is_small_by_the_size_in_its_name(model: str, small: bool) -> No
 )
 def test_complexity_picks_the_rung_that_begins(complexity: str, rungs: int, first: int) -> None:
     assert search.first_rung(complexity, rungs) == first
+
+
+BEFORE = '''"""Runs."""
+import re
+from itertools import groupby
+
+LIMIT = 9
+
+
+@staticmethod
+def encode(text):
+    return [key for key, _ in groupby(text)]  # kept
+'''
+
+
+def test_what_a_later_answer_left_out_is_put_back_with_what_it_needs() -> None:
+    text, names = search.kept(BEFORE, '"""Again."""\nimport re\n\n\ndef decode(text):\n    return re.sub("x", "", text)\n')
+    assert names == ("LIMIT", "encode")
+    made: dict[str, object] = {}
+    exec(compile(text, "runs.py", "exec"), made)
+    assert made["__doc__"] == "Again."
+    assert {"encode", "decode", "LIMIT", "groupby", "re"} <= made.keys()
+    assert text.count("import re\n") == 1 and "# kept" in text and text.index("groupby") < text.index("def encode") < text.index("def decode")
+
+
+@pytest.mark.parametrize(
+    "after",
+    [BEFORE, BEFORE.replace("return [key", "return ['new' or key"), "def encode(text):\n    return text\n\n\nLIMIT = 3\n", "def decode(:\n", ""],
+    ids=["the same", "written anew", "written anew without what it needed", "no Python", "nothing"],
+)
+def test_what_was_written_anew_or_is_no_python_stays(after: str) -> None:
+    if after:
+        assert search.kept(BEFORE, after) == (after, ())
+    else:
+        assert search.kept(BEFORE, after)[1] == ("LIMIT", "encode")
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_whatever_is_answered_nothing_is_lost_of_it(before: str, after: str) -> None:
+    text, names = search.kept(before, after)
+    assert text == after or names
