@@ -14,19 +14,28 @@ from pathlib import Path
 ROUNDS = 200
 PAUSE = 0.005
 """Seconds between two rounds."""
+LOOKS = 3
+"""So many rounds in a row must find the same processes, all of them stopped: one that has ended while it was looked at may have started another."""
 
 
 def rest(pid: int) -> bool:
     """Whether everything stands still: false for what starts others faster than it is found."""
     watcher = _watcher(pid)
+    before: list[int] = []
+    looks = 0
     for _ in range(ROUNDS):
-        running = [each for each in _below(watcher) if _state(each) not in "TtZX"]
-        if not running:
+        listed = _below(watcher)
+        states = {each: _state(each) for each in listed}
+        ended = {*_children(watcher)} if "Z" in states.values() else set()
+        moving = [each for each, state in states.items() if state not in "TtZ" or (state == "Z" and each in ended)]
+        looks = looks + 1 if not moving and listed == before else 0
+        if looks == LOOKS:
             return True
-        for group in {*map(_group, running)} - {_group(watcher), 0}:
+        before = listed
+        for group in {*map(_group, moving)} - {_group(watcher), 0}:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGSTOP)  # at one stroke, so that nothing in it starts another meanwhile
-        _tell(running, signal.SIGSTOP)
+        _tell(moving, signal.SIGSTOP)
         time.sleep(PAUSE)
     return False
 
