@@ -11,9 +11,10 @@ import signal
 import time
 from pathlib import Path
 
-ROUNDS = 200
+SECONDS = 2.0
+"""What all the rounds may take."""
 PAUSE = 0.005
-"""Seconds between two rounds."""
+"""Seconds between two of them."""
 LOOKS = 3
 """So many rounds in a row must find the same processes, all of them stopped: one that has ended while it was looked at may have started another."""
 
@@ -23,7 +24,8 @@ def rest(pid: int) -> bool:
     watcher = _watcher(pid)
     before: list[int] = []
     looks = 0
-    for _ in range(ROUNDS):
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
         listed = _below(watcher)
         states = {each: _state(each) for each in listed}
         ended = {*_children(watcher)} if "Z" in states.values() else set()
