@@ -93,7 +93,8 @@ def read(text: str, *, is_json: bool) -> tuple[Item | None, list[Remark]]:
                 return None, [Remark(event.start_mark.line + 1 if event.start_mark else 1, "yaml-bomb", message, "write the value out")]
         built = yaml.SafeLoader("")
         node = yaml.compose(text, Loader=loader)
-        return (None, []) if node is None else (_item(built, node), [])
+        remarks: list[Remark] = []
+        return (None, []) if node is None else (_item(built, node, remarks), remarks)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         said = getattr(error, "problem", None) or "it cannot be read"
@@ -115,14 +116,22 @@ def _as_yaml(text: str) -> str:
     return re.sub(rf"{pair}|\\.", escape, text.replace("\t", " "))
 
 
-def _item(loader: Any, node: Any) -> Item:
+def _item(loader: Any, node: Any, remarks: list[Remark]) -> Item:
     import yaml
 
     line = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
-        return Item({str(getattr(key, "value", "?")): _item(loader, value) for key, value in node.value}, line)
+        found: dict[str, Item] = {}
+        first: dict[str, int] = {}
+        for key_node, value in node.value:
+            key, place = str(getattr(key_node, "value", "?")), key_node.start_mark.line + 1
+            if key in found:
+                remarks.append(Remark(place, "duplicate-key", f"`{key}` is given twice, first on line {first[key]}", "keep one of them"))
+            first.setdefault(key, place)
+            found[key] = _item(loader, value, remarks)
+        return Item(found, line)
     if isinstance(node, yaml.SequenceNode):
-        return Item([_item(loader, each) for each in node.value], line)
+        return Item([_item(loader, each, remarks) for each in node.value], line)
     value = loader.construct_object(node)
     value = value if isinstance(value, str | int | float | bool | None) else node.value
     return Item(value, line, node.style == "|")

@@ -89,3 +89,16 @@ def test_each_candidate_is_asked_for_in_another_way_and_hotter(place: Workplace)
     assert (figures["input_tokens"], figures["output_tokens"], figures["unknown_tokens"]) == (800, 400, 0)
     failure = requests[5]["messages"][1]["content"]
     assert "return 'wrong4'" in failure and "AC1: packing" not in failure, "the last answer is shown, with the rule that it breaks"
+
+
+def test_a_kill_between_two_functions_costs_no_turn_that_returned(place: Workplace) -> None:
+    place.prd("runs", PRD)
+    with serve(answer(PACK), answer(UNPACK.lstrip())) as server:
+        place.configure(agents={"small": {"type": "chat", "url": server.url, "model": "coder-1.5b"}})
+        assert place.command("run", "--no-site", TDD_KILL_AT="after turn returned:1").returncode == -9
+        assert len(server.requests) == 1
+        done = place.command("run", "--no-site")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert len(server.requests) == 2, "the first function is not asked for again"
+    (attempt,) = place.task("runs", "runs#R1")["attempts"]
+    assert (attempt["verdict"], len(attempt["turns"])) == ("passed", 2)

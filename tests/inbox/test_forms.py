@@ -194,6 +194,14 @@ def test_lines_in_the_words_of_a_problem_are_those_of_the_file() -> None:
     assert f"on lines {lines[0]} and {lines[1]}" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("text", "path"), [("title: a\nid: x\ntitle: b\nrequirements: []\n", "a.yaml"), ('{"title": "a",\n"id": "x",\n"title": "b"}', "a.json")]
+)
+def test_a_key_that_is_given_twice_is_an_error_and_loses_nothing_in_silence(text: str, path: str) -> None:
+    (problem,) = [each for each in forms.read(text, path).problems if each.code == "duplicate-key"]
+    assert (problem.line, problem.severity, problem.message) == (3, "error", "`title` is given twice, first on line 1")
+
+
 @pytest.mark.parametrize(("text", "line"), [('{\n  "title": "x",\n  "requirements": [,]\n}', 3), ("{", 1), ('{"a": 1}}', 1)])
 def test_json_that_is_none_names_the_line(text: str, line: int) -> None:
     (problem, *_) = forms.read(text, "prds/a.json").problems
