@@ -14,6 +14,10 @@ from orchestrator.measures import Mutant as Mutant
 from orchestrator.measures import MutantStatus as MutantStatus
 from orchestrator.measures import Mutation as Mutation
 from orchestrator.measures import Unrun as Unrun
+from orchestrator.structure import Export as Export
+from orchestrator.structure import Module as Module
+from orchestrator.structure import Phase as Phase
+from orchestrator.structure import PlannedCycle as PlannedCycle
 
 # --- inbox -----------------------------------------------------------------------------------------------------------
 
@@ -114,6 +118,8 @@ class Requirement:
     criteria: tuple[Criterion, ...] = ()
     inferred: bool = False
     """True when its identifier was made from its heading."""
+    phase: int | None = None
+    """Number of the phase it belongs to; None where the PRD has no phases."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,12 @@ class Prd:
     agents: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """(role, ladder of configured agent names) pairs."""
     gates: Gates = field(default_factory=Gates)
+    phases: tuple[Phase, ...] = ()
+    """In order; a phase begins when all tasks of the one before are done."""
+    cycles: tuple[PlannedCycle, ...] = ()
+    """TDD cycles that the PRD names."""
+    modules: tuple[Module, ...] = ()
+    """The module structure, where the PRD states one: files that are to be made or changed, with what they export."""
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------
@@ -198,6 +210,12 @@ class Task:
     question: Question | None = None
     complexity: str = ""
     inferred: bool = False
+    phase: int | None = None
+    """The latest phase of its requirements."""
+    hints: str = ""
+    """How it might be built, in the words of the planning agent; '' where nobody was asked. No part of what is proved."""
+    verify_only: bool = False
+    """Another task makes the same export of the same file: it is expected to hold already, and is checked before anybody is asked."""
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
