@@ -193,9 +193,10 @@ def _check(options: argparse.Namespace) -> Exit:
     scored, notes = [], []
     for prd in found.prds:
         if chosen(prd.path):
-            said = thin.notes(prd, readings.plan(prd, config.gates.held_out))
+            planned, plan, _ = readings.planned(prd, config)
+            said = thin.notes(planned, plan)
             scored.append(readiness(prd, said))
-            notes += [*said, *scored[-1].problems]
+            notes += [*said, *scored[-1].problems, *plan.notes]
     problems = [each for each in (*found.problems, *notes) if chosen(each.path)]
     problems.sort(key=lambda each: (each.path, each.line, each.severity, each.code))
     files = [file for file in found.files if chosen(file.path)]

@@ -256,6 +256,29 @@ class Retention(Section):
     """Most that the whole of `runs` may take, in gigabytes: what may go goes then although it is younger, oldest first. `null`: no ceiling."""
 
 
+class Planning(Section):
+    """How PRDs become tasks ([planning](planning.md))."""
+
+    approve: Literal["auto", "person"] = "auto"
+    """`person`: no task runs until `orchestrator plan --approve`."""
+    calls: int = Field(100, ge=0)
+    """So many turns of the planning agent for one PRD; what is left then is planned without it."""
+    concurrency: int = Field(4, ge=1, le=64)
+    """So many of them side by side."""
+    repairs: int = Field(2, ge=0)
+    """How often what is wrong with an answer is sent back."""
+    tests: int = Field(20, ge=1)
+    """A task with more tests than this is taken apart."""
+    lines: int = Field(100, ge=1)
+    """And one with more lines of code, as far as somebody expects a number."""
+    components: int = Field(3, ge=1)
+    """And one that makes more functions and classes than this."""
+    criteria: int = Field(5, ge=1)
+    """And one that was planned by an agent with more criteria than this."""
+    depth: int = Field(3, ge=0)
+    """Parts are taken apart again so often; 0: nothing is taken apart."""
+
+
 class Schedule(Section):
     cron: str
     """Five-field cron expression at which `watch` runs the pipeline."""
@@ -270,7 +293,7 @@ class Roles(Section):
     """Which agent a role uses; '' is the `agent` key. A list is a ladder: the next one works when the one before gets no further."""
 
     plan: Ladder = ""
-    """Decomposes PRDs. Not asked yet: PRDs are decomposed without an agent."""
+    """Takes requirements apart that the PRD leaves open. '' is nobody, unless recorded answers match: the PRD is planned as it stands."""
     tests: Ladder = ""
     """Writes tests for criteria without examples. Another agent than the one that writes the code is better."""
     code: Ladder = ""
@@ -308,6 +331,7 @@ class Config(Section):
     inbox: Inbox = Inbox()
     limits: Limits = Limits()
     budgets: Budgets = Budgets()
+    planning: Planning = Planning()
     gates: GatesConfig = GatesConfig()
     tidy: Tidy = Tidy()
     breakers: BreakerRules = BreakerRules()

@@ -2,7 +2,8 @@
 
 OrchestratorError            70  an error of ours; the base of the tree
 ├── UsageError                2  a flag, a command or a folder that cannot be used
-│   └── ConfigError           2  orchestrator.yaml or an ORCHESTRATOR_… variable
+│   ├── ConfigError           2  orchestrator.yaml or an ORCHESTRATOR_… variable
+│   └── PlanError             2  a plan file that cannot be used
 ├── LockedError               6  another process writes this project
 ├── SetupError                5  something outside is missing: bubblewrap, git, a package index
 │   └── RoomError             5  a full disk, or a folder that cannot be written
@@ -57,6 +58,10 @@ class UsageError(OrchestratorError):
 
 
 class ConfigError(UsageError):
+    pass
+
+
+class PlanError(UsageError):
     pass
 
 

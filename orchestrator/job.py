@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from orchestrator import planned
 from orchestrator.config import Config
 from orchestrator.errors import Exit, NoTurn
 from orchestrator.model import Change, CycleResult, Plan, Prd, Problem, Task
@@ -119,6 +120,8 @@ class Job:
     facts: dict[str, Any] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
     """PRD id → its plan as it is now."""
+    approved: dict[str, dict[str, str]] = field(default_factory=dict)
+    """PRD id → what a person agreed to: task id → fingerprint."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     waited: float = 0.0
     """Seconds that the run stayed for parked tasks."""
@@ -157,10 +160,8 @@ def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
         job.begin(continued=True)
         for name in interrupted:
             store.move(name, "reclaimed", job.run, "the process that ran it is gone; what had returned is not paid again")
+    prds = tuple(told for prd in prds if (told := planned.plan(job, prd)))
     for prd in prds:
-        job.plans[prd.id] = job.readings.plan(prd, job.config.gates.held_out)
-        with durable("plan saved"):
-            store.save_plan(prd, job.plans[prd.id], job.run)
         _resume(job, prd)
         if not _is_complete(job, prd):
             complete.discard(prd.id)
@@ -247,6 +248,10 @@ def _prd(job: Job, prd: Prd) -> None:
         tried: set[str] = set()
         while name := light.first(job.store, "ready", prd.id, tried):
             row = job.store.task(name)
+            if job.config.planning.approve == "person" and job.approved[prd.id].get(name) != row.fingerprint:
+                tried.add(name)
+                _say_unapproved(job, prd)
+                continue
             ladder = choose_ladder(row.task, "code", prd, job.config, job.root)
             if isinstance(ladder, Unavailable):
                 tried.add(name)
@@ -260,6 +265,15 @@ def _prd(job: Job, prd: Prd) -> None:
             settle(job, prd, name)
             report(job)
     _keep_held_out(job, prd)
+
+
+def _say_unapproved(job: Job, prd: Prd) -> None:
+    agreed = job.approved[prd.id]
+    count = sum(agreed.get(task.id) != task.fingerprint for task in job.plans[prd.id].tasks)
+    message = f"{count} of {len(job.plans[prd.id].tasks)} tasks wait for a person who agrees to the plan"
+    hint = f"`orchestrator plan {prd.id}` shows it, `orchestrator plan --approve {prd.id}` agrees"
+    if job.outcome.wait(prd, "not-approved", message, hint):
+        job.say(f"{prd.id}: {message}\n  → {hint}")
 
 
 def _tests_ladder(job: Job, prd: Prd, task: Task) -> tuple[Agent, ...]:

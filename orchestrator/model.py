@@ -120,6 +120,8 @@ class Requirement:
     """True when its identifier was made from its heading."""
     phase: int | None = None
     """Number of the phase it belongs to; None where the PRD has no phases."""
+    added: tuple[str, ...] = ()
+    """What the plan added to the PRD's words: `module`, `depends_on`, `criteria`."""
 
 
 @dataclass(frozen=True)
@@ -234,11 +236,15 @@ class Plan:
     decomposer: str
     tasks: tuple[Task, ...]
     """In an order that respects depends_on."""
+    notes: tuple[Problem, ...] = ()
+    """What could not be planned, and what is odd about its tasks."""
+    uncovered: tuple[str, ...] = ()
+    """Ids of requirements that no task is about: nothing could prove them."""
 
 
 # --- run -------------------------------------------------------------------------------------------------------------
 
-Step = Literal["write_tests", "check_red", "write_code", "check_green", "tidy", "check_still_green"]
+Step = Literal["plan", "write_tests", "check_red", "write_code", "check_green", "tidy", "check_still_green"]
 
 
 @dataclass(frozen=True)

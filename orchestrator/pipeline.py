@@ -20,7 +20,7 @@ from orchestrator.errors import AgentError, DamagedError, LockedError, Orchestra
 from orchestrator.inbox.folder import Scan, scan
 from orchestrator.job import Job, Outcome, Say
 from orchestrator.model import Plan, Prd, Problem
-from orchestrator.plan import graph, outline
+from orchestrator.plan import graph
 from orchestrator.run import git, sandboxes, scratch
 from orchestrator.run.durable import durable
 from orchestrator.save import mend, receipts, recount, standing
@@ -67,12 +67,13 @@ def inbox(root: Path, config: Config) -> tuple[Scan, Readings]:
 
 
 def plans(found: Scan, config: Config, readings: Readings) -> tuple[tuple[Prd, Plan], ...]:
-    """What would be planned, in the order it would run. Drafts are not."""
-    return tuple((prd, readings.plan(prd, config.gates.held_out)) for _, prds in _projects(found) for prd in prds)
+    """What would be planned, in the order it would run, each PRD with what was added to it. Drafts are not. Raises PlanError."""
+    return tuple(readings.planned(prd, config)[:2] for prd in ready(found))
 
 
-def plan_of(prd: Prd, config: Config) -> Plan:
-    return outline.plan_of(prd, config.gates.held_out)
+def ready(found: Scan) -> tuple[Prd, ...]:
+    """The PRDs that are no drafts, in the order in which they would run."""
+    return tuple(prd for _, prds in _projects(found) for prd in prds)
 
 
 def _projects(found: Scan) -> tuple[tuple[str, tuple[Prd, ...]], ...]:

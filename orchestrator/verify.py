@@ -67,13 +67,11 @@ def _is_project(path: Path) -> bool:
 def _planned(root: Path, config: Config) -> dict[str, str] | None:
     """Task → its fingerprint as the PRDs are worded now; None where there are no PRDs."""
     from orchestrator import pipeline
-    from orchestrator.inbox.folder import scan
-    from orchestrator.save import receipts
 
     if not config.folder(root, "prds").is_dir():
         return None
-    found = scan(root, config, receipts.known(config.folder(root, "runs")))
-    return {task.id: task.fingerprint for prd in found.prds for task in pipeline.plan_of(prd, config).tasks}
+    found, readings = pipeline.inbox(root, config)
+    return {task.id: task.fingerprint for prd in found.prds for task in readings.planned(prd, config)[1].tasks}
 
 
 # --- one project -----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""The outline decomposer: what the PRD says, one task per requirement, no agent. Pure.
+"""The outline decomposer: what the PRD says and what was added to it, one task per requirement unless that was taken apart. Pure; asks nobody.
 
 Dependencies that are stated are kept. One requirement whose examples use a name that another one introduces depends on it softly; a cycle
-of soft dependencies merges the tasks, since neither can be proved without the other.
+of soft dependencies merges the tasks, since neither can be proved without the other. The tasks of a requirement that was taken apart are called
+`loans#R2`, `loans#R2/2`, …; each of its criteria belongs to exactly one of them.
 """
 
 from __future__ import annotations
@@ -12,24 +13,30 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 
 from orchestrator.inbox import contradictions
 from orchestrator.inbox.contradictions import Contradiction
-from orchestrator.model import Criterion, Example, Plan, Prd, Question, Requirement, Task
-from orchestrator.plan import graph, held_out
+from orchestrator.model import Criterion, Example, Plan, Prd, Problem, Question, Requirement, Task
+from orchestrator.plan import complexity, graph, held_out, rules, saved
+from orchestrator.plan.rules import Atomic
+from orchestrator.plan.saved import Part, PlannedRequirement
 
 NAME = "outline"
+DEFAULT = Atomic()
 
 
-def plan_of(prd: Prd, held_out: float) -> Plan:
+def plan_of(prd: Prd, held_out: float, entries: Mapping[str, PlannedRequirement] | None = None, atomic: Atomic = DEFAULT) -> Plan:
     """The plan with the share of examples held out that is configured, or the PRD's own where that is larger."""
-    return decompose(prd, max(held_out, prd.gates.held_out or 0.0))
+    return decompose(prd, max(held_out, prd.gates.held_out or 0.0), entries, atomic)
 
 
-def decompose(prd: Prd, held_out_share: float) -> Plan:
-    """The plan of a PRD. Raises graph.CycleError only for stated cycles, which the inbox has refused before."""
+def decompose(prd: Prd, held_out_share: float, entries: Mapping[str, PlannedRequirement] | None = None, atomic: Atomic = DEFAULT) -> Plan:
+    """The plan of a PRD with what was added to it (`valid` ones of a plan file). Raises graph.CycleError only for stated cycles, which the inbox has
+    refused before."""
+    entries = entries or {}
+    prd = saved.applied(prd, entries)
     chosen = [requirement for requirement in prd.requirements if _is_work(requirement)]
     keys = {requirement.key: requirement for requirement in chosen}
     stated = {key: [name for name in requirement.depends_on if name in keys] for key, requirement in keys.items()}
@@ -40,10 +47,37 @@ def decompose(prd: Prd, held_out_share: float) -> Plan:
     edges = {group[0]: list(dict.fromkeys(leader[d] for key in group for d in both[key] if leader[d] != group[0])) for group in groups}
     members = {group[0]: tuple(keys[key] for key in group) for group in groups}
     conflicts = contradictions.find(prd)
-    tasks = [_task(prd, members[key], edges[key], held_out_share, conflicts) for key in graph.ordered(edges)]
+    made: dict[str, tuple[Task, ...]] = {}
+    exports: dict[str, tuple[str, ...]] = {}
+    for key in graph.ordered(edges):
+        before = tuple(task.id for name in edges[key] for task in made[name])
+        asked = [question for each in members[key] if each.key in entries for question in saved.questions(each, entries[each.key])]
+        parts = _parts(members[key], entries, atomic)
+        if parts:
+            made[key] = _tasks(prd, members[key][0], parts, before, held_out_share, conflicts, asked)
+        else:
+            made[key] = (_task(prd, members[key], before, held_out_share, conflicts, asked, entries),)
+        for task, part in zip(made[key], parts or _whole(members[key], entries), strict=True):
+            exports[task.id] = part.exports
+    tasks = rules.verify_only([task for group in made.values() for task in group], exports)
     if missing := graph.dangling({task.id: task.depends_on for task in tasks}):
         raise ValueError(f"{prd.path}: {missing[0][0]} depends on {missing[0][1]}, which is not in the plan")
-    return Plan(prd.id, prd.fingerprint, NAME, tuple(tasks))
+    by = tuple(dict.fromkeys(entry.by for entry in entries.values() if entry.by))
+    uncovered = tuple(requirement.id for requirement in prd.requirements if requirement.key not in keys)
+    return Plan(prd.id, prd.fingerprint, " + ".join((NAME, *by)), tasks, _notes(prd, tasks, entries, exports, atomic), uncovered)
+
+
+def valid(prd: Prd, entries: Mapping[str, PlannedRequirement]) -> dict[str, PlannedRequirement]:
+    """The additions that belong to requirements as they are worded now and may be made."""
+    by_key = {requirement.key: requirement for requirement in prd.requirements}
+    found = {
+        key: entry
+        for key, entry in entries.items()
+        if key in by_key and entry.fingerprint == fingerprint([by_key[key]]) and not saved.problems(prd, by_key[key], entry)
+    }
+    while bad := [key for key in saved.circle(prd, found) if key in found and found[key].depends_on]:
+        found[bad[0]] = found[bad[0]].model_copy(update={"depends_on": ()})
+    return found
 
 
 def _is_work(requirement: Requirement) -> bool:
@@ -51,12 +85,81 @@ def _is_work(requirement: Requirement) -> bool:
     return requirement.type != "non-functional" or any(criterion.examples for criterion in requirement.criteria)
 
 
-def _task(prd: Prd, requirements: tuple[Requirement, ...], depends_on: list[str], share: float, conflicts: tuple[Contradiction, ...]) -> Task:
+def _parts(requirements: tuple[Requirement, ...], entries: Mapping[str, PlannedRequirement], atomic: Atomic) -> tuple[Part, ...]:
+    """The tasks of a requirement that is taken apart, by what was added or by how many components it has; empty where it stays one task."""
+    if len(requirements) > 1:
+        return ()
+    [requirement] = requirements
+    if requirement.key in entries and (parts := saved.parts(requirement, entries[requirement.key])):
+        return parts
+    stretches = rules.apart(requirement, atomic)
+    if len(stretches) < 2:
+        return ()
+    names = [sorted({name.rpartition(".")[2] for c in requirement.criteria if c.key in keys for name in rules.used(c)}) for keys in stretches]
+    return tuple(
+        Part(f"{requirement.title}: {', '.join(named[:4])}", keys, requirement.module, (number - 1,) if number else (), exports=tuple(named))
+        for number, (keys, named) in enumerate(zip(stretches, names, strict=True))
+    )
+
+
+def _whole(requirements: tuple[Requirement, ...], entries: Mapping[str, PlannedRequirement]) -> tuple[Part, ...]:
+    found = [task for each in requirements if each.key in entries for task in entries[each.key].tasks[:1]]
+    return (Part("", (), exports=tuple(name for task in found for name in task.exports)),)
+
+
+def _tasks(
+    prd: Prd,
+    requirement: Requirement,
+    parts: tuple[Part, ...],
+    before: tuple[str, ...],
+    share: float,
+    conflicts: tuple[Contradiction, ...],
+    asked: list[Question],
+) -> tuple[Task, ...]:
+    """A requirement taken apart: tasks in an order that respects what they depend on. The first keeps the requirement's id."""
+    order = [int(name) for name in graph.ordered({str(number): [str(other) for other in part.depends_on] for number, part in enumerate(parts)})]
+    names = {number: f"{requirement.id}/{place}" if place > 1 else requirement.id for place, number in enumerate(order, 1)}
+    found = []
+    for number in order:
+        part = parts[number]
+        mine = replace(
+            requirement,
+            criteria=tuple(criterion for criterion in requirement.criteria if criterion.key in part.criteria),
+            module=part.module or requirement.module,
+        )
+        depends_on = (*before, *(names[other] for other in part.depends_on))
+        task = _task(prd, (mine,), depends_on, share, conflicts, asked, {})
+        tail = names[number].partition("/")[2]
+        found.append(
+            replace(
+                task,
+                id=names[number],
+                goal=part.title,
+                test_file=task.test_file.removesuffix(".py") + (f"_{tail}.py" if tail else ".py"),
+                complexity=part.complexity or task.complexity,
+                hints=part.hints,
+                inferred=part.inferred or task.inferred,
+            )
+        )
+    return tuple(found)
+
+
+def _task(
+    prd: Prd,
+    requirements: tuple[Requirement, ...],
+    depends_on: tuple[str, ...],
+    share: float,
+    conflicts: tuple[Contradiction, ...],
+    asked: list[Question],
+    entries: Mapping[str, PlannedRequirement],
+) -> Task:
     first = requirements[0]
     examples = tuple(example for requirement in requirements for criterion in requirement.criteria for example in criterion.examples)
     hidden = held_out.choose(examples, share)
     marked = tuple(_mark(requirement, hidden) for requirement in requirements)
     files = dict.fromkeys(path for requirement in requirements for path in (requirement.module, *_modules(requirement, prd.dependencies)) if path)
+    components = {name for requirement in requirements for criterion in requirement.criteria for name in rules.used(criterion)}
+    said = [task for each in requirements if each.key in entries for task in entries[each.key].tasks[:1]]
     return Task(
         id=first.id,
         prd=prd.id,
@@ -64,12 +167,31 @@ def _task(prd: Prd, requirements: tuple[Requirement, ...], depends_on: list[str]
         goal=" and ".join(requirement.title for requirement in requirements),
         files=tuple(files),
         test_file=f"tests/test_{slug(prd.id)}_{slug(first.key)}.py",
-        depends_on=tuple(f"{prd.id}#{key}" for key in depends_on),
+        depends_on=tuple(dict.fromkeys(depends_on)),
         fingerprint=fingerprint(requirements),
-        question=_question(requirements, tuple(files), conflicts),
-        complexity=first.complexity,
-        inferred=any(requirement.inferred for requirement in requirements),
+        question=_question(requirements, tuple(files), conflicts, asked),
+        complexity=next((task.complexity for task in said if task.complexity), "") or complexity.of(requirements, len(components)),
+        inferred=any(requirement.inferred or requirement.added for requirement in requirements),
+        hints="\n\n".join(task.hints for task in said if task.hints),
     )
+
+
+def _notes(
+    prd: Prd, tasks: tuple[Task, ...], entries: Mapping[str, PlannedRequirement], exports: Mapping[str, tuple[str, ...]], atomic: Atomic
+) -> tuple[Problem, ...]:
+    """What a person should know about the plan: what could not be planned, and what is odd about its tasks."""
+    lines = {requirement.key: requirement.line for requirement in prd.requirements}
+    found = [
+        Problem(prd.path, lines[key], "not-planned", f"{key}: {text}", "edit the PRD, or `orchestrator plan --edit`", "note")
+        for key, entry in entries.items()
+        for text in entry.notes
+    ]
+    by_id = {task.id: task for task in tasks}
+    found += [
+        Problem(prd.path, by_id[name].requirements[0].line, f"plan-{code}", f"{name}: {text}", "", "note")
+        for name, code, text in rules.remarks(prd, tasks, exports, atomic)
+    ]
+    return tuple(found)
 
 
 def slug(text: str) -> str:
@@ -92,7 +214,7 @@ def fingerprint(requirements: Iterable[Requirement]) -> str:
 
 def _essence(value: object) -> object:
     if isinstance(value, dict):
-        found = {key: _essence(item) for key, item in value.items() if key not in ("line", "held_out", "priority", "phase")}
+        found = {key: _essence(item) for key, item in value.items() if key not in ("line", "held_out", "priority", "phase", "added")}
         if "key" in value:  # a requirement or a criterion: prose
             found |= {key: _prose(value[key]) for key in ("title", "text") if key in value}
         return found
@@ -209,9 +331,11 @@ def _names(text: str, name: str) -> bool:
 # --- what a person must answer -------------------------------------------------------------------------------------------
 
 
-def _question(requirements: tuple[Requirement, ...], files: tuple[str, ...], conflicts: tuple[Contradiction, ...]) -> Question | None:
+def _question(
+    requirements: tuple[Requirement, ...], files: tuple[str, ...], conflicts: tuple[Contradiction, ...], asked: list[Question]
+) -> Question | None:
     ids = {criterion.id for requirement in requirements for criterion in requirement.criteria}
-    found: list[Question] = []
+    found: list[Question] = [*asked]
     for conflict in conflicts:
         first, second = conflict.first, conflict.second
         if {first.id.partition("/")[0], second.id.partition("/")[0]} & ids:

@@ -91,8 +91,22 @@ def render(
         findings=[_shortened(finding, rules) for finding in sorted(findings, key=lambda finding: finding.severity)][:FINDINGS],
         unsaid=max(0, len(findings) - FINDINGS),
     )
-    text = re.sub(r"\n{3,}", "\n\n", text).strip().replace(LINE_END, "\n") + "\n"
+    text = _tidy(text)
     return Brief(prd.id, task.id, role, attempt, turn, task.fingerprint, text, files, writable, repeats, context, step, way, heat)
+
+
+def written(template: str, **data: object) -> str:
+    """A text from a template in briefs/, its empty lines put in order."""
+    return _tidy(_template(template).render(**data))
+
+
+def context_of(prd: Prd) -> str:
+    """The prose around the requirements, as long as there is room for it."""
+    return _context(prd.context)
+
+
+def _tidy(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", text).strip().replace(LINE_END, "\n") + "\n"
 
 
 def _about(requirements: tuple[Requirement, ...], only: tuple[str, ...]) -> tuple[Requirement, ...]:

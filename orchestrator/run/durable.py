@@ -14,6 +14,8 @@ from contextlib import contextmanager
 
 STEPS: dict[str, str] = {
     "run begun": "the ledger knows that this process works, and whose budget it goes on with",
+    "planning saved": "the turns of the planning agent, which the journals hold already",
+    "plan file written": "what was added to the PRD: it is never asked for again while the requirement is worded so",
     "plan saved": "the PRD, its tasks and what became of their earlier wordings, in one transaction",
     "task started": "the task is running",
     "turn reserved": "the turn is booked in the ledger at the most it may use; nothing is sent yet",

@@ -24,6 +24,7 @@ from pathlib import Path
 
 KINDS: dict[str, str] = {
     "cycle": "the workbench of one task",
+    "plan": "where a planning agent writes its answer",
     "verify": "a clean copy of a project's history",
     "box": "what a sandbox may write where there are no namespaces",
     "probe": "what the sandbox is tried on",

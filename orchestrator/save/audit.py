@@ -253,11 +253,11 @@ def reports(folder: Path) -> Reports:
 def _itself(path: Path, found: RunReport) -> Iterator[Flaw]:
     """A run's report is named as it says, its sums fit its tasks, and its JUnit form says the same."""
     file = f"reports/{path.name}"
-    turns = [turn for task in found.tasks for turn in _turns(task)]
+    turns = [*(each.turn for each in found.planning), *(turn for task in found.tasks for turn in _turns(task))]
     made = {
         "id": path.stem,
         "project": path.parent.parent.name,
-        "prds": sorted({task.prd for task in found.tasks}),
+        "prds": sorted({*(task.prd for task in found.tasks), *(each.prd for each in found.planning)}),
         "turns": len(turns),
         "input_tokens": _sum([turn.input_tokens for turn in turns]),
         "output_tokens": _sum([turn.output_tokens for turn in turns]),

@@ -29,6 +29,7 @@ from orchestrator.plan.outline import slug
 from orchestrator.run.gates import covered
 from orchestrator.run.git import Repository
 from orchestrator.run.mutants import score, share
+from orchestrator.run.planning import PlanAttempt
 from orchestrator.save import light, mutation_report
 from orchestrator.save.evidence import path_of
 from orchestrator.save.files import keep, write_atomically
@@ -48,6 +49,7 @@ from orchestrator.save.reports import (
     ObservationReport,
     OutcomeReport,
     PersonsTestReport,
+    PlanningReport,
     PrdReport,
     ProblemReport,
     ProjectReport,
@@ -80,10 +82,11 @@ def run_report(store: Store, run: str) -> RunReport:
     """What one run did, but for its tasks, which `run_tasks` tells one by one: a run may have thousands."""
     row, turns = light.run(store, run), light.turns(store, run)
     facts = row["facts"]
+    planned = [PlanningReport.model_validate(each) for each in facts.get("planning", [])]
     return RunReport(
         id=run,
         project=store.folder.name,
-        prds=sorted(light.prds_of(store, run) | {store.task(name).prd for name in _unworked_tasks(store, run)}),
+        prds=sorted({*light.prds_of(store, run), *(store.task(name).prd for name in _unworked_tasks(store, run)), *(each.prd for each in planned)}),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         outcome=row["outcome"],
@@ -100,6 +103,21 @@ def run_report(store: Store, run: str) -> RunReport:
         replayed=any(kind == "recorded" for kind, _, _, _ in turns),
         scripted=any(kind == "scripted" for kind, _, _, _ in turns),
         agents=agents(store, run),
+        planning=planned,
+    )
+
+
+def planning(item: PlanAttempt, prd: str, folder: Path) -> PlanningReport:
+    """`folder`: the project's, for the transcript."""
+    return PlanningReport(
+        unit=item.unit,
+        prd=prd,
+        kind=cast(Any, item.kind),
+        requirements=list(item.keys),
+        number=item.number,
+        verdict=cast(Any, item.verdict),
+        problems=[text[:1000] for text in item.problems],
+        turn=_turn(item.turn, "plan", folder),
     )
 
 
@@ -330,8 +348,11 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
     for name, path in light.prds(store).items():
         prd, rows, measured = light.prd(store, name), store.tasks(name), light.mutations(store, name)
         proofs, paths = light.proofs(store, name), {name: path}
-        by_requirement = {requirement.id: row for row in rows if row.state != "retired" for requirement in row.task.requirements}
-        requirements = [_requirement(store, requirement, by_requirement.get(requirement.id), proofs) for requirement in prd.requirements]
+        by_requirement: dict[str, list[TaskRow]] = {}
+        for row in rows:
+            for requirement in row.task.requirements if row.state != "retired" else ():
+                by_requirement.setdefault(requirement.id, []).append(row)
+        requirements = [_requirement(store, requirement, by_requirement.get(requirement.id, []), proofs) for requirement in prd.requirements]
         criteria = [criterion for requirement in requirements for criterion in requirement.criteria]
         target = target or prd.target.repo
         reports.append(
@@ -388,9 +409,12 @@ def relative(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _requirement(store: Store, requirement: Requirement, row: TaskRow | None, proofs: dict[str, tuple[str, Proof]]) -> RequirementReport:
-    marked = {criterion.id: criterion for criterion in row.task.criteria} if row else {}
-    commits = [commit.id for _, commit, _ in store.commits(row.id)] if row else []
+def _requirement(store: Store, requirement: Requirement, rows: list[TaskRow], proofs: dict[str, tuple[str, Proof]]) -> RequirementReport:
+    """`rows`: its tasks; each of its criteria belongs to one of them."""
+    marked = {criterion.id: (criterion, row) for row in rows for criterion in row.task.criteria}
+    commits = {row.id: [commit.id for _, commit, _ in store.commits(row.id)] for row in rows}
+    first = rows[0] if rows else None
+    told = [(*marked.get(criterion.id, (criterion, first)),) for criterion in requirement.criteria]
     return RequirementReport(
         id=requirement.id,
         key=requirement.key,
@@ -400,8 +424,10 @@ def _requirement(store: Store, requirement: Requirement, row: TaskRow | None, pr
         inferred=requirement.inferred,
         module=requirement.module,
         depends_on=[f"{requirement.id.partition('#')[0]}#{key}" for key in requirement.depends_on],
-        task=row.id if row else "",
-        criteria=[_criterion(marked.get(criterion.id, criterion), row, proofs, commits) for criterion in requirement.criteria],
+        task=first.id if first else "",
+        criteria=[_criterion(criterion, row, proofs, commits[row.id] if row else []) for criterion, row in told],
+        tasks=[row.id for row in rows],
+        added=list(requirement.added),
     )
 
 

@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
 from functools import cache
 from pathlib import Path, PurePosixPath
 
 from orchestrator import inbox, model, plan
+from orchestrator.config import Config
 from orchestrator.errors import DamagedError
 from orchestrator.inbox.folder import fresh
 from orchestrator.inbox.markdown import Reading
 from orchestrator.model import Plan, Prd
-from orchestrator.plan import outline
+from orchestrator.plan import outline, saved
+from orchestrator.plan.rules import Atomic, atomic_of
+from orchestrator.plan.saved import PlanFile, PlannedRequirement
+from orchestrator.save import plans
 from orchestrator.save.files import write_atomically
 from orchestrator.save.values import from_json, to_json
 
@@ -32,8 +37,8 @@ class Readings:
         self.folder = runs / FOLDER
         self._made: dict[str, tuple[Reading, str]] = {}
         """Path → what was read now, and what it was made from."""
-        self._plans: dict[str, tuple[Plan, float]] = {}
-        """Path → what was planned now, and the configured share of examples held out."""
+        self._plans: dict[str, tuple[Plan, str]] = {}
+        """Path → what was planned now, and what beside the PRD it was made from."""
 
     def read(self, text: str, path: str, name: str, fingerprint: str) -> Reading:
         """As `folder.fresh`, from the record where there is one of these very bytes."""
@@ -48,27 +53,36 @@ class Readings:
         self._made[path] = made, key
         return made
 
-    def plan(self, prd: Prd, held_out: float) -> Plan:
+    def planned(self, prd: Prd, config: Config) -> tuple[Prd, Plan, PlanFile]:
+        """(the PRD with what was added to it, its plan, its plan file). Raises PlanError."""
+        file = plans.load(self.folder.parent, prd)
+        entries = outline.valid(prd, file.requirements)
+        return saved.applied(prd, entries), self.plan(prd, config.gates.held_out, entries, atomic_of(config.planning)), file
+
+    def plan(self, prd: Prd, held_out: float, entries: Mapping[str, PlannedRequirement] | None = None, atomic: Atomic = outline.DEFAULT) -> Plan:
         """As `outline.plan_of`."""
+        entries = entries or {}
+        beside = json.dumps([held_out, astuple(atomic), {key: entry.model_dump(mode="json") for key, entry in entries.items()}])
+        beside = hashlib.sha256(beside.encode()).hexdigest()
         if prd.path not in self._made:
             first, _, text = self._record(prd.path)
-            if first and json.loads(first)["held_out"] == held_out:
+            if first and json.loads(first)["beside"] == beside:
                 try:
                     return from_json(Plan, text)
                 except DamagedError:
                     pass
-        planned = outline.plan_of(prd, held_out)
-        self._plans[prd.path] = planned, held_out
+        planned = outline.plan_of(prd, held_out, entries, atomic)
+        self._plans[prd.path] = planned, beside
         return planned
 
     def keep(self, paths: Iterable[str]) -> None:
         """Write the records of what was read or planned anew. `paths`: of all PRD files that there are; records of others are deleted."""
-        for path, (planned, held_out) in self._plans.items():
+        for path, (planned, beside) in self._plans.items():
             first, reading, _ = self._record(path)
             made, key = self._made.get(path, (None, json.loads(first)["key"] if first else ""))
             said = to_json(made) if made else reading
             if key and (made is None or from_json(Reading, said) == made):
-                write_atomically(self._place(path), "\n".join([json.dumps({"key": key, "held_out": held_out}), said, to_json(planned), ""]))
+                write_atomically(self._place(path), "\n".join([json.dumps({"key": key, "beside": beside}), said, to_json(planned), ""]))
         wanted = {self._place(path) for path in paths}
         for place in self.folder.glob("*.json") if self.folder.is_dir() else ():
             if place not in wanted:
@@ -81,7 +95,7 @@ class Readings:
         """(what it was made from, reading, plan), as JSON; empty where there is none."""
         try:
             first, reading, planned, _ = self._place(path).read_text(encoding="utf-8").split("\n")
-            if not {"key", "held_out"} <= json.loads(first).keys():
+            if not {"key", "beside"} <= json.loads(first).keys():
                 raise ValueError
         except (OSError, ValueError, AttributeError):
             return "", "", ""

@@ -23,7 +23,7 @@ from orchestrator.save.ledger import FILE, LOCK, Ledger
 from orchestrator.save.migrations import LEDGER, migrate
 from orchestrator.save.store import Store
 
-STEPS = {"code": "write_code", "tests": "write_tests"}
+STEPS = {"code": "write_code", "tests": "write_tests", "plan": "plan"}
 """Role → the step that a turn of it is booked at."""
 
 

@@ -314,6 +314,23 @@ class AgentReport(Report):
     unknown_usd: int = 0
 
 
+class PlanningReport(Report):
+    """One answer of a planning agent."""
+
+    unit: str
+    """What was asked: `loans#plan.tasks.R3`."""
+    prd: str
+    kind: Literal["cycles", "tasks", "criteria", "hints"]
+    """Which pass."""
+    requirements: list[str]
+    """Keys of the requirements it was about."""
+    number: int
+    """From 1; what was wrong with the one before went back."""
+    verdict: Literal["passed", "refused"]
+    problems: list[str]
+    turn: TurnReport
+
+
 class RunReport(Report):
     version: int = VERSION
     id: str
@@ -343,6 +360,8 @@ class RunReport(Report):
     """True when any turn came from a script."""
     agents: list[AgentReport] = []
     """What each agent did in it, by role."""
+    planning: list[PlanningReport] = []
+    """What the planning agent was asked and answered."""
 
 
 class CriterionReport(Report):
@@ -371,7 +390,12 @@ class RequirementReport(Report):
     module: str
     depends_on: list[str]
     task: str
+    """Of its first criterion; '' where no task is about it."""
     criteria: list[CriterionReport]
+    tasks: list[str] = []
+    """All its tasks."""
+    added: list[str] = []
+    """What the plan added to the PRD's words: `module`, `depends_on`, `criteria`."""
 
 
 class PrdReport(Report):

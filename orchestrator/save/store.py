@@ -24,6 +24,7 @@ from orchestrator.model import AgentTurn, CycleResult, Plan, Prd, Question, Task
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit
 from orchestrator.run.limits import tidy_turn
+from orchestrator.run.planning import PlanAttempt
 from orchestrator.save import clock, health, lock
 from orchestrator.save.clock import stamp
 from orchestrator.save.health import FILE
@@ -206,6 +207,23 @@ class Store:
         names = {"pending": (), "running": ("reclaimed", "changed"), "unclear": ("answered",), "skipped": ("upstream recovered",)}
         for name in names.get(state, ("changed",)):
             self._move(task, name, run, "the PRD changed" if state == "unclear" else "its requirement changed")
+
+    def save_planning(self, prd: str, run: str, attempts: Iterable[PlanAttempt]) -> tuple[PlanAttempt, ...]:
+        """Turns of the planning agent, in one transaction. Returns those that were not known: a run that goes on with a killed one replays them."""
+        new = []
+        with self.transaction():
+            for each in attempts:
+                usage, turn = each.turn.usage, each.turn
+                row = self.db.execute(
+                    "INSERT OR IGNORE INTO turns VALUES (?, ?, 1, 'plan', ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(each.unit, each.fingerprint, each.number, run, prd, turn.agent, turn.kind, turn.model),
+                        *(turn.seconds, usage.input_tokens, usage.output_tokens, usage.usd, each.verdict),
+                    ),
+                )
+                if row.rowcount:
+                    new.append(each)
+        return tuple(new)
 
     def prds(self) -> tuple[tuple[Prd, Plan], ...]:
         rows = self.db.execute("SELECT prd, plan FROM prds ORDER BY id").fetchall()
