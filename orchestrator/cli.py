@@ -75,8 +75,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="machine-readable")
     command.add_argument("paths", nargs="*", type=Path, help="only these files (default: all)")
 
-    command = add("plan", _plan, "show the tasks, their order and what would run")
+    command = add("plan", _plan, "show the tasks, their order and what would run; have them planned, edit, agree to or forget plans")
+    command.add_argument("names", nargs="*", metavar="NAME", help="PRDs, projects or files (default: all)")
     command.add_argument("--json", action="store_true", help="machine-readable")
+    changes = command.add_mutually_exclusive_group()
+    changes.add_argument("--decompose", action="store_true", help="ask the planning agent now about what the PRDs leave open; no task begins")
+    changes.add_argument("--edit", action="store_true", help="open what was added to a PRD in $EDITOR, and check it before it counts")
+    changes.add_argument("--approve", action="store_true", help="agree to the plan, where `planning.approve` is `person`")
+    changes.add_argument("--clear", action="store_true", help="forget what was added to a PRD and agreed to; the planning agent is asked anew")
 
     command = add("run", _run, "do what is new, changed or ready, rebuild the site, and end")
     command.add_argument("--record", action="store_true", help="write every agent answer to `recordings`")
@@ -224,26 +230,12 @@ def _check(options: argparse.Namespace) -> Exit:
 
 
 def _plan(options: argparse.Namespace) -> Exit:
-    from orchestrator import pipeline
-    from orchestrator.show import terminal
+    from orchestrator.plan_command import plan
 
     root, config = opened(options)
-    found, readings = pipeline.inbox(root, config)
-    plans = pipeline.plans(found, config, readings)
-    states = pipeline.task_states(root, config)
-    if options.json:
-        import json
-        from dataclasses import asdict
-
-        entries = [asdict(plan) | {"would": {task.id: terminal.would(task, states) for task in plan.tasks}, "path": prd.path} for prd, plan in plans]
-        print(json.dumps(entries, indent=2))
-    else:
-        errors = [problem for problem in found.problems if problem.severity == "error"]
-        if errors:
-            print(terminal.problems(errors), file=sys.stderr)
-        print(terminal.plan_tree(plans, states))
+    ended = plan(options, root, config)
     say_damage(root, config)
-    return Exit.DONE
+    return ended
 
 
 def _run(options: argparse.Namespace) -> Exit:

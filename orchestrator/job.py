@@ -183,6 +183,13 @@ def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
         job.begin()
 
 
+def only_plan(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
+    """Plan the PRDs and say what needs a person; no task begins."""
+    for prd in prds:
+        if told := planned.plan(job, prd):
+            settle(job, told)
+
+
 def _resume(job: Job, prd: Prd) -> None:
     """What was parked is tried again, once the time is over that it waits for."""
     if due := [name for name, until in job.store.parked(prd.id) if not until or until <= now()]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,8 +34,12 @@ from orchestrator.save.store import Store
 STAGES = ("inbox", "plan", "run", "save", "show")
 
 
-def run(root: Path, config: Config, say: Say = lambda line: None) -> Outcome:
-    """The whole pipeline but the site: inbox, plan, run, save. Errors of one project stop that project only."""
+Does = Callable[[Job, tuple[Prd, ...], set[str]], None]
+"""What is done with a project's PRDs; the set holds the PRDs that are complete."""
+
+
+def run(root: Path, config: Config, say: Say = lambda line: None, does: Does = working.work, only: frozenset[str] | None = None) -> Outcome:
+    """The whole pipeline but the site: inbox, plan, run, save. Errors of one project stop that project only. `only`: ids of PRDs."""
     outcome, runs, name = Outcome(), config.folder(root, "runs"), _run_id()
     scratch.sweep()
     for line in receipts.mend(runs):
@@ -49,7 +54,9 @@ def run(root: Path, config: Config, say: Say = lambda line: None) -> Outcome:
         ledger = replace(ledger, scope=ledger.begin_run(name))
     try:
         for project, prds in _projects(found):
-            _project(root, config, project, prds, found, readings, outcome, ledger, complete, say)
+            chosen = tuple(prd for prd in prds if only is None or prd.id in only)
+            if chosen:
+                _project(root, config, project, chosen, found, readings, outcome, ledger, complete, say, does)
     finally:
         readings.keep(file.path for file in found.files)
         with durable("inbox written"):
@@ -102,6 +109,7 @@ def _project(
     ledger: Ledger,
     complete: set[str],
     say: Say,
+    does: Does,
 ) -> None:
     folder = project_folder(root, config, project)
     ids = {prd.path: prd.id for prd in prds}
@@ -119,7 +127,7 @@ def _project(
             job.facts["limits"] = config.limits.model_dump()
             kind = "interrupted"
             try:
-                working.work(job, prds, complete)
+                does(job, prds, complete)
                 kind = working.kind(job)
             finally:
                 working.close(job, kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.config import Ceiling
+from orchestrator.config import Ceiling, Config
 from orchestrator.errors import AgentError, OrchestratorError, PlanError, SetupError
 from orchestrator.model import Prd, Task
 from orchestrator.plan import outline
@@ -46,7 +46,7 @@ def plan(job: Job, prd: Prd) -> Prd | None:
 
 def _ask(job: Job, prd: Prd, file: PlanFile) -> bool:
     """Ask the planning agent about what the PRD leaves open, where there is one; whether anything was added."""
-    named = is_named(job, prd)
+    named = is_named(job.config, prd)
     if not named and not _recorded(job, prd):
         return False
     open_ = planning.entries_of(prd, file.requirements, job.config)
@@ -59,9 +59,10 @@ def _ask(job: Job, prd: Prd, file: PlanFile) -> bool:
         prd,
         job.config,
         lambda task: _ladder(job, prd, task, named=named),
-        lambda task: _journal(job, task, ceilings),
+        lambda task: _journal(job, task, ceilings, file.cleared + 1),
         _existing(job, prd),
         file.requirements,
+        file.cleared + 1,
     )
     try:
         found = planning.plan(desk, open_)
@@ -77,9 +78,9 @@ def _ask(job: Job, prd: Prd, file: PlanFile) -> bool:
     return True
 
 
-def is_named(job: Job, prd: Prd) -> bool:
+def is_named(config: Config, prd: Prd) -> bool:
     """Somebody said who plans; else only recorded answers do."""
-    return "plan" in dict(prd.agents) or bool(job.config.roles.plan)
+    return "plan" in dict(prd.agents) or bool(config.roles.plan)
 
 
 def _recorded(job: Job, prd: Prd) -> bool:
@@ -100,9 +101,9 @@ def _ladder(job: Job, prd: Prd, task: Task, *, named: bool) -> tuple[Agent, ...]
     return (RecordedReplay("recorded", folder),)
 
 
-def _journal(job: Job, task: Task, ceilings: dict[str, Ceiling]) -> Journal:
+def _journal(job: Job, task: Task, ceilings: dict[str, Ceiling], cycle: int) -> Journal:
     account = Account(job.ledger, job.project, task.prd, task.id, task.fingerprint, job.run, ceilings, job.config.limits)
-    return Journal(job.store.folder / "journal" / f"{outline.slug(task.id)}-{task.fingerprint[:12]}-1.jsonl", account)
+    return Journal(job.store.folder / "journal" / f"{outline.slug(task.id)}-{task.fingerprint[:12]}-{cycle}.jsonl", account)
 
 
 def _existing(job: Job, prd: Prd) -> tuple[str, ...]:

@@ -77,6 +77,8 @@ class PlanFile(_Part):
     """By key."""
     approved: dict[str, str] = {}
     """Task id → the fingerprint that a person agreed to."""
+    cleared: int = Field(0, ge=0)
+    """How often it was forgotten: what was answered before that is not replayed."""
 
 
 @dataclass(frozen=True)

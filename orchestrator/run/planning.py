@@ -44,6 +44,8 @@ class PlanAttempt:
     verdict: str
     """`passed` or `refused`."""
     problems: tuple[str, ...] = ()
+    cycle: int = 1
+    """One more than how often the plan was forgotten."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Desk:
     """Python files of the repository."""
     planned: Mapping[str, PlannedRequirement] = field(default_factory=dict)
     """What is planned already."""
+    cycle: int = 1
     calls: int = 0
     attempts: list[PlanAttempt] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -138,7 +141,7 @@ def _ask(desk: Desk, unit: Unit, open_: dict[str, Draft]) -> tuple[Any, list[Pla
             checked = passes.Checked(problems) if problems else passes.check(desk.prd, unit, answer, open_, desk.atomic)
             problems = (*checked.wrong, *checked.large)
             verdict = "refused" if checked.wrong else "passed"
-            attempts.append(PlanAttempt(task.id, task.fingerprint, unit.kind, unit.keys, number, turn, verdict, problems))
+            attempts.append(PlanAttempt(task.id, task.fingerprint, unit.kind, unit.keys, number, turn, verdict, problems, desk.cycle))
             if not checked.wrong:
                 usable = answer
             if not problems or text[:KEPT] == last:

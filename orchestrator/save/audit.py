@@ -299,7 +299,7 @@ def told_proved(found: Reports, known: dict[str, Link]) -> Iterator[Flaw]:
     file = "reports/project.json"
     done = told_done(found)
     for prd in found.project.prds if found.project else ():
-        criteria = [(requirement.task, criterion) for requirement in prd.requirements for criterion in requirement.criteria]
+        criteria = [(criterion.task or requirement.task, criterion) for requirement in prd.requirements for criterion in requirement.criteria]
         for task, criterion in criteria:
             bundle = known[task].bundle if task in known and task in done else None
             levels = {proof.criterion: proof.level for proof in bundle.judged.proofs} if isinstance(bundle, TaskEvidence) else {}

@@ -454,6 +454,7 @@ def _criterion(criterion: Criterion, row: TaskRow | None, proofs: dict[str, tupl
         level=proof.level if proof and state in ("proved", "outdated") else "none",
         tests=list(proof.tests) if proof else [],
         commits=commits if state in ("proved", "outdated") else [],
+        task=row.id if row else "",
     )
 
 

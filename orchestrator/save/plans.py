@@ -81,8 +81,11 @@ def keep(runs: Path, prd: Prd, file: PlanFile) -> Path:
 
 
 def written(file: PlanFile, prd: Prd) -> str:
-    values = file.model_dump(mode="json", exclude_defaults=True)
-    return HEAD.format(path=prd.path, prd=prd.id) + yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
+    return HEAD.format(path=prd.path, prd=prd.id) + body(file)
+
+
+def body(file: PlanFile) -> str:
+    return yaml.safe_dump(file.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True, width=120)
 
 
 def mark(runs: Path, prd: Prd) -> str:

@@ -378,6 +378,8 @@ class CriterionReport(Report):
     tests: list[str]
     commits: list[str]
     """Commit ids, test commit first."""
+    task: str = ""
+    """The task it belongs to: the requirement's, or one of its parts."""
 
 
 class RequirementReport(Report):

@@ -215,9 +215,9 @@ class Store:
             for each in attempts:
                 usage, turn = each.turn.usage, each.turn
                 row = self.db.execute(
-                    "INSERT OR IGNORE INTO turns VALUES (?, ?, 1, 'plan', ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR IGNORE INTO turns VALUES (?, ?, ?, 'plan', ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        *(each.unit, each.fingerprint, each.number, run, prd, turn.agent, turn.kind, turn.model),
+                        *(each.unit, each.fingerprint, each.cycle, each.number, run, prd, turn.agent, turn.kind, turn.model),
                         *(turn.seconds, usage.input_tokens, usage.output_tokens, usage.usd, each.verdict),
                     ),
                 )
