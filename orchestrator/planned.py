@@ -15,7 +15,7 @@ from orchestrator.run.agents import Agent, NoRecording, Unavailable, choose_ladd
 from orchestrator.run.agents.recorded import RecordedReplay, has_recordings
 from orchestrator.run.agents.recording import task_folder
 from orchestrator.run.durable import durable
-from orchestrator.save import compose, plans
+from orchestrator.save import compose, plan_report, plans
 from orchestrator.save.clock import now
 from orchestrator.save.journal import Account, Journal
 
@@ -125,7 +125,8 @@ def _keep(job: Job, prd: Prd, desk: planning.Desk) -> None:
     """What was asked, in the store and in the run's facts; of a unit that broke off, what had returned is in its journal and comes again."""
     with durable("planning saved"):
         new = job.store.save_planning(prd.id, job.run, desk.attempts)
-    told = [compose.planning(attempt, prd.id, job.store.folder).model_dump(mode="json") for attempt in new]
+    turns = [compose.turn_report(attempt.turn, "plan", job.store.folder) for attempt in new]
+    told = [plan_report.asked(attempt, prd.id, turn).model_dump(mode="json") for attempt, turn in zip(new, turns, strict=True)]
     job.facts.setdefault("planning", []).extend(told)
     job.keep_facts()
     job.outcome.turns += len(new)

@@ -29,8 +29,7 @@ from orchestrator.plan.outline import slug
 from orchestrator.run.gates import covered
 from orchestrator.run.git import Repository
 from orchestrator.run.mutants import score, share
-from orchestrator.run.planning import PlanAttempt
-from orchestrator.save import light, mutation_report
+from orchestrator.save import light, mutation_report, plan_report
 from orchestrator.save.evidence import path_of
 from orchestrator.save.files import keep, write_atomically
 from orchestrator.save.ledger import Ledger
@@ -104,20 +103,6 @@ def run_report(store: Store, run: str) -> RunReport:
         scripted=any(kind == "scripted" for kind, _, _, _ in turns),
         agents=agents(store, run),
         planning=planned,
-    )
-
-
-def planning(item: PlanAttempt, prd: str, folder: Path) -> PlanningReport:
-    """`folder`: the project's, for the transcript."""
-    return PlanningReport(
-        unit=item.unit,
-        prd=prd,
-        kind=cast(Any, item.kind),
-        requirements=list(item.keys),
-        number=item.number,
-        verdict=cast(Any, item.verdict),
-        problems=[text[:1000] for text in item.problems],
-        turn=_turn(item.turn, "plan", folder),
     )
 
 
@@ -263,14 +248,14 @@ def _attempt(item: Attempt, folder: Path) -> AttemptReport:
         verdict=item.verdict,
         role=item.role,
         way=item.way,
-        turns=[_turn(turn, item.role, folder) for turn in item.turns],
+        turns=[turn_report(turn, item.role, folder) for turn in item.turns],
         findings=[_finding(finding) for finding in item.findings],
         observations=[_observation(observation, folder) for observation in item.observations],
         diff=keep(folder, item.diff),
     )
 
 
-def _turn(turn: AgentTurn, role: str, folder: Path) -> TurnReport:
+def turn_report(turn: AgentTurn, role: str, folder: Path) -> TurnReport:
     return TurnReport(
         role=role,
         agent=turn.agent,
@@ -292,7 +277,7 @@ def _tidying(item: Tidying, folder: Path) -> TidyingReport:
         triggers=list(item.triggers),
         kept=item.kept,
         reason=item.reason,
-        turns=[_turn(turn, "code", folder) for turn in item.turns],
+        turns=[turn_report(turn, "code", folder) for turn in item.turns],
         findings=[_finding(finding) for finding in item.findings],
         observations=[_observation(observation, folder) for observation in item.observations],
         diff=keep(folder, item.diff),
@@ -368,6 +353,7 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
                 requirements=requirements,
                 notes=[problem(note) for note in notes.get(prd.id, ())],
                 retired=[row.id for row in rows if row.state == "retired"],
+                plan=plan_report.plan(store, name),
             )
         )
         tasks += [_task(row, paths, measured.get(row.id)) for row in rows]

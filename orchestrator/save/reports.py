@@ -400,6 +400,17 @@ class RequirementReport(Report):
     """What the plan added to the PRD's words: `module`, `depends_on`, `criteria`."""
 
 
+class PlanReport(Report):
+    """Where the plan of a PRD comes from."""
+
+    decomposer: str
+    """`outline`: the PRD as it stands; then who added to it."""
+    notes: list[ProblemReport]
+    """What could not be planned, and what is odd about its tasks."""
+    uncovered: list[str]
+    """Ids of requirements that no task is about."""
+
+
 class PrdReport(Report):
     id: str
     title: str
@@ -417,6 +428,7 @@ class PrdReport(Report):
     notes: list[ProblemReport]
     retired: list[str] = []
     """Task ids whose requirement is gone from the text."""
+    plan: PlanReport | None = None
 
 
 class TaskReport(Report):

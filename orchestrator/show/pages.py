@@ -243,7 +243,7 @@ def project_page(env: Environment, name: str, report: ProjectReport | Unreadable
     )
 
 
-def run_page(env: Environment, name: str, run_id: str, report: RunReport | Unreadable, junit: bool) -> str:
+def run_page(env: Environment, name: str, run_id: str, report: RunReport | Unreadable, junit: bool, shown: Callable[[Text], Shown]) -> str:
     page = addresses.run(name, run_id)
     if isinstance(report, Unreadable):
         return render(env, "run.html", page, project=name, run_id=run_id, report=None, error=report, junit=junit)
@@ -266,6 +266,7 @@ def run_page(env: Environment, name: str, run_id: str, report: RunReport | Unrea
         junit=junit,
         known=known,
         tasks=tasks,
+        shown=shown,
         timeline=svg.timeline(sorted(spans, key=lambda span: span[3])[:60]),
     )
 

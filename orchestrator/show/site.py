@@ -228,9 +228,10 @@ def _run(builder: _Builder, runs: Path, project: gather.ProjectFiles, run: gathe
     report = gather.read(run.report, RunReport, runs)
     page = addresses.run(project.name, run.id)
     title = f"Run {run.id}"
-    files: dict[str, str | Path] = {
-        page: builder.page(page, f"{title}, {project.name}", pages.run_page(builder.env, project.name, run.id, report, run.junit is not None))
-    }
+    used: set[str] = set()
+    shown = gather.texts(project.folder, used)
+    whole = pages.run_page(builder.env, project.name, run.id, report, run.junit is not None, shown)
+    files: dict[str, str | Path] = {page: builder.page(page, f"{title}, {project.name}", whole)}
     folder = page.removesuffix(addresses.OVERVIEW)
     if run.report.is_file():
         files[folder + "report.json"] = run.report
@@ -239,8 +240,6 @@ def _run(builder: _Builder, runs: Path, project: gather.ProjectFiles, run: gathe
     known = history.digest(project.name, run.id, report)
     search = [[page, f"{project.name}: run {run.id}", known["why"] or f"{known['outcome']}: {known['done']} done, {known['failed']} failed"]]
     if not isinstance(report, gather.Unreadable):
-        used: set[str] = set()
-        shown = gather.texts(project.folder, used)
         for task in report.tasks:
             place = known["tasks"][task.id]["page"]
             files[place] = builder.page(place, f"{task.id}: {task.title}", pages.task_page(builder.env, project.name, run.id, task, place, shown))

@@ -146,6 +146,12 @@ def test_what_a_prd_leaves_open_is_planned_done_and_marked_as_inferred(place: Wo
     assert "decomposer outline + script (scripted)" in shown
     entry = json.loads(place.command("trace", "R1.I3", "--json").stdout)
     assert "shop#R1/2" in json.dumps(entry)
+    assert place.command("site", "build").returncode == 0
+    pages = {path.parent.name: path.read_text() for path in (place.root / "site").rglob("index.html")}
+    assert "module, order, criteria inferred by the plan" in pages["shop"]
+    assert "Planned by outline + script (scripted)." in pages["shop"]
+    assert "shop#plan.criteria.R3" in pages[report["id"]]
+    assert "Write the file" in pages[report["id"]], "what was asked is there to be read"
 
 
 def test_an_edit_asks_only_about_the_requirement_that_changed(place: Workplace) -> None:
