@@ -22,7 +22,7 @@ from orchestrator.model import Change, Prd, Target, Task
 from orchestrator.run import examples, git, reprove, sandboxes, scratch
 from orchestrator.run.git import GitError, Repository
 from orchestrator.run.reprove import Claim, Flaw, Seen
-from orchestrator.save import audit, chain
+from orchestrator.save import audit, chain, evidence
 from orchestrator.save.audit import Link, Reports, Row
 from orchestrator.save.evidence import Committed, KeptEvidence, TaskEvidence, locked, path_of
 from orchestrator.show.verdicts import ProjectVerdict, TaskVerdict
@@ -171,6 +171,8 @@ def _open(
     project = _Project(name, folder, repository, heads, links, None, {}, root, config, quick, planned, flaws)
     if folder:
         _beside(project, folder)
+        if not source.exists() and not (folder / evidence.FOLDER).exists() and not any(row.state == "done" for row in project.rows.values()):
+            project.flaws = [flaw for flaw in project.flaws if flaw.where != source.name]  # nothing was ever worked on: there is no history yet
     for link in links:
         if link.bundle.project != name:
             flaws.append(Flaw("unknown-evidence", "the bundle belongs to another project", link.name, name, link.bundle.project))

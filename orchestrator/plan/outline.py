@@ -59,7 +59,7 @@ def decompose(prd: Prd, held_out_share: float, entries: Mapping[str, PlannedRequ
             made[key] = (_task(prd, members[key], before, held_out_share, conflicts, asked, entries),)
         for task, part in zip(made[key], parts or _whole(members[key], entries), strict=True):
             exports[task.id] = part.exports
-    tasks = rules.verify_only([task for group in made.values() for task in group], exports)
+    tasks = rules.verify_only(_apart_files([task for group in made.values() for task in group]), exports)
     if missing := graph.dangling({task.id: task.depends_on for task in tasks}):
         raise ValueError(f"{prd.path}: {missing[0][0]} depends on {missing[0][1]}, which is not in the plan")
     by = tuple(dict.fromkeys(entry.by for entry in entries.values() if entry.by))
@@ -174,6 +174,19 @@ def _task(
         inferred=any(requirement.inferred or requirement.added for requirement in requirements),
         hints="\n\n".join(task.hints for task in said if task.hints),
     )
+
+
+def _apart_files(tasks: list[Task]) -> list[Task]:
+    """No two tasks have the same test file: `R1.2` and the second task of `R1` would."""
+    found: list[Task] = []
+    taken: set[str] = set()
+    for task in tasks:
+        if task.test_file in taken:
+            mark = hashlib.sha256(task.id.encode()).hexdigest()[:6]
+            task = replace(task, test_file=f"{task.test_file.removesuffix('.py')}_{mark}.py")
+        taken.add(task.test_file)
+        found.append(task)
+    return found
 
 
 def _notes(

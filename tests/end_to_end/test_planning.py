@@ -260,6 +260,7 @@ def test_a_budget_that_is_used_up_parks_the_prd_and_nothing_is_lost(place: Workp
     assert stopped.returncode == 5, stopped.stdout
     assert "waits: the planning agent" in stopped.stdout
     assert place.project("shop")["tasks"] == []
+    assert place.command("verify").stdout == "nothing to verify\n"
     agent(place)
     assert place.run().returncode == 0
     assert len(planning(place)) == 4

@@ -313,3 +313,13 @@ def test_an_answer_that_is_none_is_refused_in_words(text: str, said: str) -> Non
     answer, problems = answers.read("tasks", text)
     assert answer is None
     assert any(said in problem for problem in problems), problems
+
+
+def test_two_tasks_never_share_a_test_file() -> None:
+    prd = prd_of(TEXT.replace("### R4: Print a slip", "### R2.2: Print a slip"))
+    lend = next(each for each in prd.requirements if each.key == "R2")
+    halves = (PlannedTask(criteria=("AC1", "AC2", "AC3")), PlannedTask(criteria=("AC4", "AC5", "AC6", "AC7")))
+    entry = PlannedRequirement(fingerprint=outline.fingerprint([lend]), module="loans.py", tasks=halves)
+    files = [task.test_file for task in outline.decompose(prd, 0.0, {"R2": entry}).tasks]
+    assert len(set(files)) == len(files) == 5
+    assert "tests/test_library_r2_2.py" in files
