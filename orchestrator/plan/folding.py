@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.model import Prd, Requirement
-from orchestrator.plan import graph, outline, rules, saved
+from orchestrator.plan import graph, outline, passes, rules, saved
 from orchestrator.plan.answers import AskedPerson, CriteriaAnswer, CyclesAnswer, HintsAnswer, TaskAnswer, TasksAnswer
 from orchestrator.plan.passes import Draft, Unit, level
 from orchestrator.plan.rules import Atomic, Bunch, Piece
@@ -18,11 +18,13 @@ from orchestrator.plan.saved import PlannedRequirement, PlannedTask
 def fold(prd: Prd, unit: Unit, answer: Any, open_: Mapping[str, Draft]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Take an answer that counts into the drafts. Returns the cycles of a first pass, (title, keys) each."""
     if isinstance(answer, CyclesAnswer):
+        keys = {requirement.key for requirement in prd.requirements}
         for cycle in answer.cycles:
             for each in cycle.requirements:
                 draft = open_[each.key]
+                known = (*draft.depends_on, *draft.requirement.depends_on, each.key)
                 draft.module = draft.module or ("" if draft.requirement.module else cycle.module)
-                draft.depends_on += [name for name in each.depends_on if name not in (*draft.depends_on, *draft.requirement.depends_on)]
+                draft.depends_on += [name for name in dict.fromkeys(each.depends_on) if name in keys and name not in known]
         _ask(answer.questions, open_)
         return tuple((cycle.title, tuple(each.key for each in cycle.requirements)) for cycle in answer.cycles)
     if isinstance(answer, TasksAnswer):
@@ -48,10 +50,13 @@ def _fold_tasks(prd: Prd, unit: Unit, answer: TasksAnswer, open_: Mapping[str, D
     for number, task in enumerate(answer.tasks, 1):
         draft = open_[task.requirement]
         place[number] = len(draft.tasks)
-        draft.tasks.append(task)
+        names, texts = passes.keys_and_texts(draft.requirement, task)
+        draft.tasks.append(task.model_copy(update={"criteria": names}))
+        if texts:
+            draft.criteria[place[number]] = list(texts)
     for number, task in enumerate(answer.tasks, 1):
         draft = open_[task.requirement]
-        for other in task.depends_on:
+        for other in passes.within(task, number, len(answer.tasks)):
             key = answer.tasks[other - 1].requirement
             if key == task.requirement:
                 draft.within.setdefault(place[number], []).append(place[other])

@@ -30,6 +30,8 @@ UNIT = 6
 """Requirements that are taken apart in one answer."""
 MOST_TASKS = 8
 """Tasks of one requirement."""
+LONGEST = 2000
+"""Characters of a criterion that is proposed."""
 
 
 # --- what is asked -------------------------------------------------------------------------------------------------------
@@ -115,7 +117,12 @@ def task_units(prd: Prd, open_: Mapping[str, Draft], cycles: Sequence[tuple[str,
 
 def criteria_units(open_: Mapping[str, Draft]) -> tuple[Unit, ...]:
     """One for each requirement with a task that nothing would prove."""
-    return tuple(_unit("criteria", [key], open_) for key, draft in open_.items() if any(not task.criteria for task in draft.tasks))
+    return tuple(_unit("criteria", [key], open_) for key, draft in open_.items() if bare(draft))
+
+
+def bare(draft: Draft) -> tuple[int, ...]:
+    """Numbers (from 1) of its tasks without any criterion."""
+    return tuple(number for number, task in enumerate(draft.tasks, 1) if not task.criteria and not draft.criteria.get(number - 1))
 
 
 def hint_units(open_: Mapping[str, Draft]) -> tuple[Unit, ...]:
@@ -148,7 +155,7 @@ class Checked:
 
 def check(prd: Prd, unit: Unit, answer: Any, open_: Mapping[str, Draft], atomic: Atomic) -> Checked:
     if isinstance(answer, CyclesAnswer):
-        return Checked(_check_cycles(prd, unit, answer, open_))
+        return _check_cycles(prd, unit, answer, open_)
     if isinstance(answer, TasksAnswer):
         return _check_tasks(prd, unit, answer, open_, atomic)
     if isinstance(answer, CriteriaAnswer):
@@ -170,7 +177,8 @@ def _each_once(what: str, wanted: Iterable[str], given: Sequence[str], known: It
     return found
 
 
-def _check_cycles(prd: Prd, unit: Unit, answer: CyclesAnswer, open_: Mapping[str, Draft]) -> tuple[str, ...]:
+def _check_cycles(prd: Prd, unit: Unit, answer: CyclesAnswer, open_: Mapping[str, Draft]) -> Checked:
+    odd: list[str] = []
     keys = {requirement.key for requirement in prd.requirements}
     found = _each_once("the requirement", unit.keys, [each.key for cycle in answer.cycles for each in cycle.requirements], keys)
     edges = {requirement.key: list(requirement.depends_on) for requirement in prd.requirements}
@@ -180,11 +188,11 @@ def _check_cycles(prd: Prd, unit: Unit, answer: CyclesAnswer, open_: Mapping[str
                 continue
             found += _module_problems(prd, open_[each.key].requirement, "" if open_[each.key].requirement.module else cycle.module)
             if unknown := [name for name in each.depends_on if name not in keys or name == each.key]:
-                found.append(f"`{each.key}` depends on {', '.join(unknown)}, which is no other requirement")
+                odd.append(f"`{each.key}` depends on {', '.join(unknown)}, which is no other requirement")
             edges[each.key] += [name for name in each.depends_on if name in keys and name != each.key]
     if not found and (walk := _walk(edges)):
         found.append(f"the requirements depend on each other in a circle: {' → '.join(walk)}")
-    return tuple(dict.fromkeys([*found, *_asked_of(answer.questions, unit)]))
+    return Checked(tuple(dict.fromkeys([*found, *_asked_of(answer.questions, unit)])), tuple(odd))
 
 
 def _walk(edges: dict[str, list[str]]) -> tuple[str, ...]:
@@ -204,6 +212,23 @@ def _asked_of(questions: Iterable[AskedPerson], unit: Unit) -> list[str]:
     return [f"a question is about `{each.requirement}`, which was not asked about" for each in questions if each.requirement not in unit.keys]
 
 
+def keys_and_texts(requirement: Requirement, task: TaskAnswer) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(keys of the PRD's criteria, texts of criteria that the answer adds) of a task. Models often write a criterion's text in place of its key;
+    where the PRD has no criterion, what they write is one that they propose."""
+    by_text = {" ".join(criterion.text.split()).casefold(): criterion.key for criterion in requirement.criteria}
+    known = {criterion.key for criterion in requirement.criteria}
+    named = [name if name in known else by_text.get(" ".join(name.split()).casefold(), name) for name in task.criteria]
+    if known:
+        return tuple(named), ()
+    texts = [" ".join(name.split()) for name in named]
+    return (), tuple(text for text in dict.fromkeys(texts) if " " in text and len(text) <= LONGEST)
+
+
+def within(task: TaskAnswer, number: int, count: int) -> tuple[int, ...]:
+    """Positions that a task depends on, those left out that do not exist."""
+    return tuple(other for other in dict.fromkeys(task.depends_on) if 1 <= other <= count and other != number)
+
+
 def _check_tasks(prd: Prd, unit: Unit, answer: TasksAnswer, open_: Mapping[str, Draft], atomic: Atomic) -> Checked:
     keys = {requirement.key for requirement in prd.requirements}
     given = [task.requirement for task in answer.tasks]
@@ -212,7 +237,12 @@ def _check_tasks(prd: Prd, unit: Unit, answer: TasksAnswer, open_: Mapping[str, 
     for key in unit.keys:
         requirement, mine = open_[key].requirement, [task for task in answer.tasks if task.requirement == key]
         if mine:
-            found += _each_once(f"{key}: the criterion", [c.key for c in requirement.criteria], [name for task in mine for name in task.criteria])
+            told = [keys_and_texts(requirement, task) for task in mine]
+            found += _each_once(f"{key}: the criterion", [c.key for c in requirement.criteria], [name for names, _ in told for name in names])
+            proposed = [text for _, texts in told for text in texts]
+            found += [f"{key}: the criterion “{text[:80]}” stands there twice" for text in dict.fromkeys(proposed) if proposed.count(text) > 1]
+            if len(proposed) > saved.MOST_ADDED:
+                found.append(f"{key}: {len(proposed)} criteria are proposed; at most {saved.MOST_ADDED}")
         if len(mine) > MOST_TASKS:
             found.append(f"{key}: {len(mine)} tasks; at most {MOST_TASKS}")
         for task in mine:
@@ -222,9 +252,10 @@ def _check_tasks(prd: Prd, unit: Unit, answer: TasksAnswer, open_: Mapping[str, 
             large += [f"{key}: the task “{task.title[:80]}” is too large: {said}" for _, said in rules.too_large(_of(requirement, task, ()), atomic)]
     edges = {}
     for number, task in enumerate(answer.tasks, 1):
-        if wrong := [other for other in task.depends_on if not 1 <= other <= len(answer.tasks) or other == number]:
-            found.append(f"task {number} depends on task {', '.join(map(str, wrong))}, of {len(answer.tasks)}")
-        edges[str(number)] = [str(other) for other in task.depends_on]
+        there = within(task, number, len(answer.tasks))
+        if wrong := [other for other in task.depends_on if other not in there]:
+            large.append(f"task {number} depends on task {', '.join(map(str, wrong))}, of {len(answer.tasks)}")
+        edges[str(number)] = [str(other) for other in there]
     if not found and (walk := _walk(edges)):
         found.append(f"the tasks depend on each other in a circle: {' → '.join(walk)}")
     if not found and (walk := _walk(_between(prd, answer, open_))):
@@ -237,8 +268,8 @@ def _between(prd: Prd, answer: TasksAnswer, open_: Mapping[str, Draft]) -> dict[
     edges = {requirement.key: list(requirement.depends_on) for requirement in prd.requirements}
     for key, draft in open_.items():
         edges[key] += draft.depends_on
-    for task in answer.tasks:
-        others = (answer.tasks[number - 1].requirement for number in task.depends_on)
+    for number, task in enumerate(answer.tasks, 1):
+        others = (answer.tasks[other - 1].requirement for other in within(task, number, len(answer.tasks)))
         edges[task.requirement] += [other for other in others if other != task.requirement]
     return edges
 
@@ -246,19 +277,19 @@ def _between(prd: Prd, answer: TasksAnswer, open_: Mapping[str, Draft]) -> dict[
 def _of(requirement: Requirement, task: TaskAnswer, added: Sequence[str]) -> Bunch:
     """A task as it would be: its pieces, and what the agent expects of it."""
     known = {criterion.key: criterion for criterion in requirement.criteria}
-    pieces = [rules.piece(known[name], rules.used(known[name]) or frozenset({})) for name in task.criteria if name in known]
+    names, texts = keys_and_texts(requirement, task)
+    pieces = [rules.piece(known[name], rules.used(known[name])) for name in names if name in known]
+    added = (*texts, *added)
     pieces += [Piece(f"+{number}", 1, frozenset(), len(text)) for number, text in enumerate(added)]
     return Bunch(tuple(pieces), task.lines, len(task.exports))
 
 
 def _check_criteria(unit: Unit, answer: CriteriaAnswer, open_: Mapping[str, Draft], atomic: Atomic) -> Checked:
     draft = open_[unit.keys[0]]
-    bare = [str(number) for number, task in enumerate(draft.tasks, 1) if not task.criteria]
-    found = _each_once(
-        "the task", bare if not answer.questions else [], [str(each.task) for each in answer.tasks], map(str, range(len(draft.tasks) + 1))
-    )
-    if answer.questions:
-        found = [text for text in found if "named" in text or "exist" in text]
+    open_tasks = {str(number) for number in bare(draft)}
+    given = [str(each.task) for each in answer.tasks]
+    wanted = sorted(open_tasks if not answer.questions else open_tasks & {*given})
+    found = _each_once("the task", wanted, given, map(str, range(1, len(draft.tasks) + 1)))
     texts = [" ".join(criterion.text.split()) for criterion in draft.requirement.criteria]
     large = []
     for each in answer.tasks:

@@ -198,7 +198,8 @@ def render(desk: Desk, unit: Unit, task: Task, number: int, told: tuple[str, ...
         existing=desk.existing[:EXISTING],
         planned=[each for each in done if each["key"] not in asked][:60],
         tasks=tasks,
-        bare=[place for place, each in enumerate(tasks, 1) if not each.criteria],
+        bare=passes.bare(drafts[0]) if tasks else (),
+        proposed=drafts[0].criteria,
         atomic=desk.atomic,
         findings=told,
     )

@@ -228,7 +228,6 @@ def test_only_what_the_prd_leaves_open_is_asked_about() -> None:
         ([{"requirement": "R2", "title": "lend", "module": "a.py", "criteria": ["AC1"]}], "R2: the criterion `AC7` is left out"),
         ([{"requirement": "R1", "title": "shelf"}], "names no module, and the PRD names none"),
         ([{"requirement": "R1", "title": "shelf", "module": "../a.py"}], "`../a.py` is no relative path of a Python file"),
-        ([{"requirement": "R1", "title": "shelf", "module": "a.py", "depends_on": [9]}], "task 1 depends on task 9, of 1"),
     ],
 )
 def test_what_is_wrong_with_an_answer_is_said_by_name(tasks: list[Any], said: str) -> None:
@@ -249,6 +248,18 @@ def test_a_task_that_is_too_large_is_taken_apart_and_keeps_its_order() -> None:
     mine = [task for task in plan.tasks if task.id.startswith("library#R2")]
     assert [task.id for task in mine] == ["library#R2", "library#R2/2"]
     assert mine[1].depends_on == ("library#R1", "library#R2")
+
+
+def test_a_text_in_place_of_a_key_is_taken_and_what_the_prd_lacks_is_a_proposal() -> None:
+    every = [" ".join(criterion.text.split()).upper() for criterion in PRD.requirements[1].criteria]
+    shelf = {"requirement": "R1", "title": "shelf", "module": "a.py", "criteria": ["Shelf().put(t) keeps t", "AC1"], "depends_on": [1, 7]}
+    lend, slip = ({"requirement": key, "title": key, "module": "a.py", "criteria": names} for key, names in (("R2", every), ("R4", [])))
+    open_, wrong = folded(("tasks", {"tasks": [shelf, lend, slip]}))
+    assert wrong == []
+    entries = folding.finished(PRD, open_, "somebody", ATOMIC)
+    assert (entries["R1"].criteria, entries["R1"].tasks[0].criteria) == (("Shelf().put(t) keeps t",), ("I1",))
+    assert [name for task in entries["R2"].tasks for name in task.criteria] == [f"AC{number}" for number in range(1, 8)]
+    assert [unit.keys for unit in passes.criteria_units(open_)] == [("R4",)]
 
 
 def test_a_package_that_is_wished_for_is_a_question_to_a_person_at_that_requirement() -> None:
