@@ -186,6 +186,8 @@ def used(criterion: Criterion) -> frozenset[str]:
     found: set[str] = set()
     for example in criterion.examples:
         for source in (*example.setup, example.call):
+            if "import" not in source:
+                continue
             try:
                 tree = ast.parse(source.strip())
             except (SyntaxError, ValueError):
