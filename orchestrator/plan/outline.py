@@ -253,13 +253,16 @@ def imported(example: Example) -> tuple[tuple[str, str], ...]:
     """(module path, name) pairs that an example takes from the project; name '' for a module as a whole. Console: `python -m a.b`."""
     if example.compare == "console":
         return tuple((path, "") for command in (*example.setup, example.call) if (path := _console_module(command)))
-    return imported_by((*example.setup, example.call), starred(example))
+    sources = (*example.setup, example.call)
+    return imported_by(sources, starred(example) if any("*" in source for source in sources) else ())
 
 
 def imported_by(sources: Iterable[str], stars: Iterable[str] = ()) -> tuple[tuple[str, str], ...]:
     """(module path, name) pairs that Python sources import from the project; `stars`: what stands for a `*`."""
     found: list[tuple[str, str]] = []
     for source in sources:
+        if "import" not in source:
+            continue
         try:
             tree = ast.parse(source.strip())
         except SyntaxError:
