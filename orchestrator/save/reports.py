@@ -321,9 +321,7 @@ class PlanningReport(Report):
     """What was asked: `loans#plan.tasks.R3`."""
     prd: str
     kind: Literal["cycles", "tasks", "criteria", "hints"]
-    """Which pass."""
     requirements: list[str]
-    """Keys of the requirements it was about."""
     number: int
     """From 1; what was wrong with the one before went back."""
     verdict: Literal["passed", "refused"]
@@ -401,12 +399,9 @@ class RequirementReport(Report):
 
 
 class PlanReport(Report):
-    """Where the plan of a PRD comes from."""
-
     decomposer: str
     """`outline`: the PRD as it stands; then who added to it."""
     notes: list[ProblemReport]
-    """What could not be planned, and what is odd about its tasks."""
     uncovered: list[str]
     """Ids of requirements that no task is about."""
 
