@@ -102,6 +102,11 @@ def added_key(number: int) -> str:
     return f"{ADDED}{number}"
 
 
+def is_added(requirement: Requirement, criterion: Criterion) -> bool:
+    """Whether the plan, and not the PRD, says a criterion of a requirement as it was planned."""
+    return "criteria" in requirement.added and criterion.inferred and re.fullmatch(rf"{ADDED}\d+", criterion.key) is not None
+
+
 def keys_of(requirement: Requirement, added: Iterable[str]) -> tuple[str, ...]:
     """Keys of all its criteria, the PRD's first."""
     return (*(criterion.key for criterion in requirement.criteria), *(added_key(number) for number, _ in enumerate(added, 1)))

@@ -26,6 +26,7 @@ from orchestrator.model import (
     Tidying,
 )
 from orchestrator.plan.outline import slug
+from orchestrator.plan.saved import is_added
 from orchestrator.run.gates import covered
 from orchestrator.run.git import Repository
 from orchestrator.run.mutants import score, share
@@ -411,7 +412,10 @@ def _requirement(store: Store, requirement: Requirement, rows: list[TaskRow], pr
         module=requirement.module,
         depends_on=[f"{requirement.id.partition('#')[0]}#{key}" for key in requirement.depends_on],
         task=first.id if first else "",
-        criteria=[_criterion(criterion, row, proofs, commits[row.id] if row else []) for criterion, row in told],
+        criteria=[
+            _criterion(criterion, row, proofs, commits[row.id] if row else []).model_copy(update={"added": is_added(requirement, criterion)})
+            for criterion, row in told
+        ],
         tasks=[row.id for row in rows],
         added=list(requirement.added),
     )

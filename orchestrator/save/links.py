@@ -42,6 +42,8 @@ class TraceLink(Report):
     commits: list[CommitTrace]
     files: list[str]
     """Of its commits; the module it asks for where there is none yet."""
+    inferred: bool = False
+    """The PRD does not word it as a criterion: it was read out of it, or the plan added it."""
 
 
 class Trace(Report):
@@ -78,6 +80,7 @@ def links(report: ProjectReport, told: Told) -> Iterator[TraceLink]:
                     tests=criterion.tests,
                     commits=[CommitTrace(id=commit, subject=subject, files=list(paths)) for commit, subject, paths in commits],
                     files=sorted(files) or ([requirement.module] if requirement.module else []),
+                    inferred=criterion.inferred,
                 )
 
 

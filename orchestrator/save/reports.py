@@ -315,8 +315,6 @@ class AgentReport(Report):
 
 
 class PlanningReport(Report):
-    """One answer of a planning agent."""
-
     unit: str
     """What was asked: `loans#plan.tasks.R3`."""
     prd: str
@@ -378,6 +376,8 @@ class CriterionReport(Report):
     """Commit ids, test commit first."""
     task: str = ""
     """The task it belongs to: the requirement's, or one of its parts."""
+    added: bool = False
+    """The plan added it: an agent's or a person's words, not the PRD's."""
 
 
 class RequirementReport(Report):
@@ -390,7 +390,6 @@ class RequirementReport(Report):
     module: str
     depends_on: list[str]
     task: str
-    """Of its first criterion; '' where no task is about it."""
     criteria: list[CriterionReport]
     tasks: list[str] = []
     """All its tasks."""

@@ -42,6 +42,7 @@ def table(projects: Iterable[ProjectReport]) -> str:
         states = Counter(task.state for task in project.tasks if task.state != "retired")
         criteria = [c for prd in project.prds for requirement in prd.requirements for c in requirement.criteria]
         proved = [criterion for criterion in criteria if criterion.state == "proved"]
+        added = sum(criterion.added for criterion in proved)
         levels: Counter[str] = Counter(criterion.level for criterion in proved)
         turns = sum(run.turns for run in project.runs) if project.turns is None else project.turns
         told = {"recorded": any(run.replayed for run in project.runs), "scripted": any(run.scripted for run in project.runs)}
@@ -50,7 +51,7 @@ def table(projects: Iterable[ProjectReport]) -> str:
             (
                 project.project,
                 f"{states['done']} of {sum(states.values())}",
-                f"{len(proved)} of {len(criteria)}",
+                f"{len(proved)} of {len(criteria)}" + (f", {added} inferred" if added else ""),
                 *(str(levels[level]) for level in levels_shown),
                 str(turns),
                 " + ".join(kinds) or ("live" if turns else "–"),
@@ -109,7 +110,8 @@ def trace(found: Trace) -> str:
             ("commits", [f"{commit.id[:10]}  {commit.subject or 'not in the repository'}" for commit in link.commits]),
             ("files", link.files),
         ]
-        lines = [f"{link.criterion}  {' '.join(link.text.split())}  ({link.path}:{link.line})"]
+        said = "  (inferred)" if link.inferred else ""
+        lines = [f"{link.criterion}  {' '.join(link.text.split())}  ({link.path}:{link.line}){said}"]
         for name, values in rows:
             lines += [f"  {name if not number else '':<12} {value}" for number, value in enumerate(values)]
         paragraphs.append("\n".join(lines))

@@ -141,6 +141,7 @@ def test_what_a_prd_leaves_open_is_planned_done_and_marked_as_inferred(place: Wo
     assert (plans["turns"], plans["input_tokens"]) == (4, 400)
     again = place.run()
     assert "nothing new" in again.stdout
+    assert "7 of 7, 6 inferred" in again.stdout
     assert place.command("verify").returncode == 0
     shown = place.command("plan", "shop").stdout
     assert "decomposer outline + script (scripted)" in shown
@@ -149,7 +150,7 @@ def test_what_a_prd_leaves_open_is_planned_done_and_marked_as_inferred(place: Wo
     assert place.command("site", "build").returncode == 0
     pages = {path.parent.name: path.read_text() for path in (place.root / "site").rglob("index.html")}
     assert "module, order, criteria inferred by the plan" in pages["shop"]
-    assert "Planned by outline + script (scripted)." in pages["shop"]
+    assert "Planned by outline + script (scripted). 6 criteria of it were added by the plan" in pages["shop"]
     assert "shop#plan.criteria.R3" in pages[report["id"]]
     assert "Write the file" in pages[report["id"]], "what was asked is there to be read"
 
