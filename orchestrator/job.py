@@ -14,12 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from orchestrator import planned
+from orchestrator import planned, reworded
 from orchestrator.config import Config
 from orchestrator.errors import Exit, NoTurn
-from orchestrator.model import Change, CycleResult, Plan, Prd, Problem, Task
+from orchestrator.model import Plan, Prd, Problem, Task
 from orchestrator.plan import outline
-from orchestrator.run import dependencies, environment, examples, git, integrate, layout, lifecycle, limits, sandboxes
+from orchestrator.run import dependencies, environment, git, integrate, layout, lifecycle, limits, sandboxes, test_files
 from orchestrator.run.agents import Agent, Unavailable, choose_ladder
 from orchestrator.run.bench import Work
 from orchestrator.run.cycle import run_cycle
@@ -392,7 +392,10 @@ def _work_of(job: Job, prd: Prd, row: TaskRow, place: _Place) -> Work:
         own_suite=bool(prd.target.repo),
         builds_on=tuple(path for other in tasks if other.id in row.task.depends_on for path in other.files),
         earlier=tuple(attempt for result in earlier for attempt in result.attempts),
-        written=_locked_before(row.task, earlier),
+        written=reworded.locked_before(row.task, earlier),
+        carried=reworded.carried(store, row),
+        gone=reworded.earlier_files(store, row.task),
+        outdated=reworded.outdated(store, row),
         done=tuple(other for other in tasks if states.get(other.id) == "done"),
         ours=_ours(job, place) if prd.target.repo else frozenset(),
         revealed=frozenset(name for result in earlier for name in result.revealed),
@@ -402,13 +405,7 @@ def _work_of(job: Job, prd: Prd, row: TaskRow, place: _Place) -> Work:
 
 def _ours(job: Job, place: _Place) -> frozenset[str]:
     """Files of the branch that are no person's."""
-    return examples.made_by_us(place.repository.made(place.branch), (task for plan in job.plans.values() for task in plan.tasks))
-
-
-def _locked_before(task: Task, earlier: list[CycleResult]) -> tuple[Change, ...]:
-    """Tests for prose criteria that an earlier cycle of the same wording has locked."""
-    locked = [change for result in earlier for change in result.tests if change.path != task.test_file]
-    return tuple(locked[-1:])
+    return test_files.made_by_us(place.repository.made(place.branch), (task for plan in job.plans.values() for task in plan.tasks))
 
 
 def _integrate(job: Job, place: _Place, row: TaskRow) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from orchestrator.edited import RetiredTest as RetiredTest
 from orchestrator.measures import Coverage as Coverage
 from orchestrator.measures import Mutant as Mutant
 from orchestrator.measures import MutantStatus as MutantStatus
@@ -494,3 +495,9 @@ class CycleResult:
     """The code's modules remember something from call to call: each generated test begins with fresh ones."""
     people: tuple[PersonsTest, ...] = ()
     """Tests of the repository that name a criterion of the task."""
+    gone: tuple[str, ...] = ()
+    """Paths of test files that were made for an earlier wording and that the new tests take away."""
+    retired: tuple[RetiredTest, ...] = ()
+    """The tests in them, and in files that were made anew, that nothing asks for any more."""
+    outdated: tuple[str, ...] = ()
+    """Paths of tests of other tasks that bound nobody when it was judged: their requirement is gone, or not proved as it is worded."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from orchestrator.config import Config
 from orchestrator.errors import AgentError, DamagedError, LockedError, OrchestratorError, SetupError, UsageError
 from orchestrator.inbox.folder import Scan, scan
 from orchestrator.job import Job, Outcome, Say
-from orchestrator.model import Plan, Prd, Problem
+from orchestrator.model import Plan, Prd, Problem, Task
 from orchestrator.plan import graph
 from orchestrator.run import git, sandboxes, scratch
 from orchestrator.run.durable import durable
@@ -216,3 +216,9 @@ def reopen(root: Path, config: Config, project: str, regressed: dict[str, str]) 
 def task_states(root: Path, config: Config) -> dict[str, tuple[str, str]]:
     """Task → (state, fingerprint) over all projects that can be read, without their locks."""
     return standing.tasks(config.folder(root, "runs"))
+
+
+def worded_before(root: Path, config: Config, plans: Iterable[Plan], states: Mapping[str, tuple[str, str]]) -> dict[str, Task]:
+    """The tasks of plans that are worded otherwise now, as the databases have them: what `orchestrator plan` compares with."""
+    changed = {task.id for plan in plans for task in plan.tasks if task.id in states and states[task.id][1] != task.fingerprint}
+    return standing.worded(config.folder(root, "runs"), changed)

@@ -65,6 +65,7 @@ def _called(prd: Prd) -> tuple[str, ...]:
 
 def _show(options: argparse.Namespace, root: Path, config: Config, found: Scan, chosen: tuple[tuple[Prd, Plan], ...]) -> None:
     states = pipeline.task_states(root, config)
+    before = pipeline.worded_before(root, config, (made for _, made in chosen), states)
     runs = config.folder(root, "runs")
     by_id = {prd.id: prd for prd in pipeline.ready(found)}
     if options.json:
@@ -72,13 +73,13 @@ def _show(options: argparse.Namespace, root: Path, config: Config, found: Scan, 
         for prd, made in chosen:
             file = plans.load(runs, by_id[prd.id])
             beside = {"approved": _agreed(made, file), "open": _open(by_id[prd.id], file, config), "path": prd.path}
-            entries.append(asdict(made) | {"would": {task.id: terminal.would(task, states) for task in made.tasks}} | beside)
+            entries.append(asdict(made) | {"would": {task.id: terminal.would(task, states, before) for task in made.tasks}} | beside)
         print(json.dumps(entries, indent=2))
         return
     errors = [problem for problem in found.problems if problem.severity == "error"]
     if errors and not options.names:
         print(terminal.problems(errors), file=sys.stderr)
-    print(terminal.plan_tree(chosen, states))
+    print(terminal.plan_tree(chosen, states, before))
     for prd, made in chosen:
         file = plans.load(runs, by_id[prd.id])
         lines = [terminal.problems(made.notes)] if made.notes else []

@@ -19,7 +19,7 @@ from orchestrator import __version__
 from orchestrator.config import Config
 from orchestrator.errors import SetupError, StoreError, UsageError
 from orchestrator.model import Change, Prd, Target, Task
-from orchestrator.run import examples, git, reprove, sandboxes, scratch
+from orchestrator.run import examples, git, reprove, sandboxes, scratch, test_files
 from orchestrator.run.git import GitError, Repository
 from orchestrator.run.reprove import Claim, Flaw, Seen
 from orchestrator.save import audit, chain, evidence
@@ -413,7 +413,7 @@ def _again(project: _Project, bundle: TaskEvidence, foreign: bool) -> tuple[Seen
 
     bundles = {link.name: link.bundle for link in project.links if isinstance(link.bundle, TaskEvidence)}
     touched = project.repository.made(project.branch(bundle.prd)) if bundle.target else frozenset()
-    ours = examples.made_by_us(touched, (item.task for item in bundles.values()))
+    ours = test_files.made_by_us(touched, (item.task for item in bundles.values()))
     claim = _claim(bundle, tuple(item.task for name, item in bundles.items() if name in bundle.finished), ours)
     environments = project.config.folder(project.root, "environments")
     made = job.environment_of(project.repository, claim.base, claim.prd, environments)
@@ -452,4 +452,6 @@ def _claim(bundle: TaskEvidence, done: tuple[Task, ...], ours: frozenset[str]) -
         limits=bundle.limits,
         same_version=bundle.tools.get("orchestrator") == __version__,
         ours=ours,
+        gone=tuple(judged.gone),
+        outdated=frozenset(judged.outdated),
     )

@@ -18,19 +18,26 @@ PACKAGE = REPOSITORY / "orchestrator"
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if "_shipped" not in path.parts)
 
 FLOW = ("inbox", "plan", "run", "save", "show")
-VALUES = ("errors.py", "faults.py", "agent_settings.py", "config.py", "measures.py", "structure.py", "model.py", "__init__.py")
+VALUES = ("errors.py", "faults.py", "agent_settings.py", "config.py", "edited.py", "measures.py", "structure.py", "model.py", "__init__.py")
 """What every folder may import: values, errors, and the version."""
 
 PURE = (
     *(name for name in MODULES if name.startswith("inbox/") and name not in ("inbox/folder.py", "inbox/targets.py", "inbox/watch.py")),
     *(name for name in MODULES if name.startswith(("plan/", "run/gates/"))),
-    *("run/lifecycle.py", "run/evidence.py", "run/limits.py", "run/breakers.py", "run/examples.py", "run/stubs.py"),
+    *("run/lifecycle.py", "run/evidence.py", "run/limits.py", "run/breakers.py", "run/examples.py", "run/test_files.py", "run/stubs.py"),
     *("run/branches.py", "run/mutants.py", "run/people.py", "run/redaction.py", "run/search.py"),
     *(f"run/agents/{name}.py" for name in ("complaints", "permissions", "presets", "told", "updates")),
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
     *("show/terminal.py", "show/breakers.py"),
-    *("show/retention.py", "save/mutation_report.py", "save/reports.py", "save/retention.py", "save/links.py"),
+    *(
+        "show/retention.py",
+        "save/mutation_report.py",
+        "save/reports.py",
+        "save/edit_reports.py",
+        "save/retention.py",
+        "save/links.py",
+    ),
 )
 """Parsing, planning, moves, gates, evidence, reports and pages: the same answer for the same arguments, and nothing touched."""
 
@@ -158,7 +165,8 @@ def test_folders_import_leftwards_only(module: str) -> None:
         ("faults.py", {"errors.py"}),
         ("measures.py", set()),
         ("structure.py", set()),
-        ("model.py", {"measures.py", "structure.py"}),
+        ("edited.py", set()),
+        ("model.py", {"edited.py", "measures.py", "structure.py"}),
         ("agent_settings.py", set()),
         ("config.py", {"errors.py", "agent_settings.py"}),
         ("__init__.py", set()),

@@ -229,14 +229,15 @@ def _essence(value: object) -> object:
     if isinstance(value, dict):
         found = {key: _essence(item) for key, item in value.items() if key not in ("line", "held_out", "priority", "phase", "added")}
         if "key" in value:  # a requirement or a criterion: prose
-            found |= {key: _prose(value[key]) for key in ("title", "text") if key in value}
+            found |= {key: prose(value[key]) for key in ("title", "text") if key in value}
         return found
     if isinstance(value, (list, tuple)):
         return [_essence(item) for item in value]
     return value
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
+    """A prose text as it counts: on one line where it is a paragraph."""
     text = "" if is_place(text) else text
     return text if "\n" in text else " ".join(text.split())
 

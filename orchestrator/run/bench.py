@@ -32,7 +32,7 @@ from orchestrator.model import (
     Verdict,
 )
 from orchestrator.plan import held_out
-from orchestrator.run import examples, people, scratch, stubs
+from orchestrator.run import examples, people, scratch, stubs, test_files
 from orchestrator.run.agents import workspace
 from orchestrator.run.environment import Environment
 from orchestrator.run.gates import writable
@@ -103,6 +103,12 @@ class Work:
     """Node ids of flaky tests whose quarantine has not expired: their failures are noticed, and refuse nothing."""
     ours: frozenset[str] = frozenset()
     """Paths at the base that the orchestrator has made or changed: what stands there is no person's word."""
+    carried: tuple[Change, ...] = ()
+    """Tests for prose criteria that were locked for an earlier wording which asked the same of whoever wrote them."""
+    gone: tuple[str, ...] = ()
+    """Paths of tests that were made for earlier wordings of the task's requirements: those that are not made anew are taken away."""
+    outdated: frozenset[str] = frozenset()
+    """Paths of tests of other tasks that bind nobody now: what fails in them is noticed, and refuses nothing."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,8 @@ class Bench:
     mutation: Mutation | None = None
     coverage: Coverage | None = None
     """What examples run of the candidate that was judged last."""
+    gone: tuple[str, ...] = ()
+    """Of the test files of earlier wordings, those at the base; none of them is in any folder."""
     grafts: int = 0
 
     def read_base(self, path: str) -> str | None:
@@ -201,7 +209,7 @@ class Bench:
     @property
     def prose_file(self) -> str:
         """Where the tests for them go."""
-        return examples.prose_file(self.work.task)
+        return test_files.prose_file(self.work.task)
 
     @property
     def criteria(self) -> dict[str, str]:

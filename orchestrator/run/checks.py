@@ -290,8 +290,11 @@ def _judge_whole(bench: Bench, changes: tuple[Change, ...], after: Observation, 
     before = baseline(bench)
     assert before is not None, "a whole suite at the candidate has one at the base"
     lost = green.lost(before, after, frozenset(bench.test_files), people.nodes_of(bench.people))
+    outdated = tuple(test for test in lost if test.partition("::")[0] in bench.work.outdated)
+    lost = tuple(test for test in lost if test not in outdated)
     again = _run_again(bench, changes, lost, step)
     judged = green.regressions(before, after, again, lost, bench.work.quarantined)
+    judged = replace(judged, findings=(*judged.findings, *green.unbound(outdated)))
     bench.flaky |= {flaky.test: flaky for flaky in judged.flaky}
     shown = (before,) if not bench.work.own_suite else ()
     return Judged((after, *shown, *again), (*green.incidents(after), *judged.findings) if not bench.work.own_suite else judged.findings)

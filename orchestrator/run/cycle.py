@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from orchestrator.errors import SetupError
-from orchestrator.model import CycleResult, Proof
+from orchestrator.model import Change, CycleResult, Proof, RetiredTest
 from orchestrator.plan.held_out import call_form, outcome_kind
 from orchestrator.run import (
     checks,
@@ -31,6 +31,7 @@ from orchestrator.run import (
     redaction,
     sandboxes,
     scratch,
+    test_files,
     tidy,
     write_code,
     write_tests,
@@ -79,6 +80,9 @@ def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_lad
         flaky=tuple(bench.flaky.values()),
         fresh=bench.fresh,
         people=bench.people,
+        gone=(gone := tuple(path for path in bench.gone if path not in bench.test_files)),
+        retired=_retired(bench, gone) if passed else (),
+        outdated=tuple(sorted(path for path in work.outdated if path in bench.before)),
     )
     return redaction.result(told, redaction.of(work.config).cleaner(os.environ))
 
@@ -90,11 +94,13 @@ def opened(work: Work) -> Iterator[Bench]:
         base = folder / "base"
         base.mkdir()
         Repository(work.repository).materialise(work.base, base)
+        gone = tuple(path for path in work.gone if (base / path).is_file())
+        workspace.apply(base, tuple(Change(path, None) for path in gone))
         files = workspace.read(base)
         own = layout.detect(tuple(sorted(files)), lambda path: files[path].text if path in files else None) if work.own_suite else None
         workspace.apply(base, own.generated if own else ())
         before = {path: change for path, change in workspace.read(base).items() if not writable.is_ours(path)}
-        bench = Bench(work, folder, base, before, set(work.revealed), own, environment.of(work.python))
+        bench = Bench(work, folder, base, before, set(work.revealed), own, environment.of(work.python), gone=gone)
         if own:
             bench.people = people.find(before, own, work.task, work.ours)
             bench.strangers = people.strangers(before, own, work.prd, work.task, work.ours)
@@ -114,6 +120,11 @@ def _steps(bench: Bench, ladder: tuple[Agent, ...], tests_ladder: tuple[Agent, .
         checked = found
     else:
         checked = checks.check_red(bench)
+        if checked.refused and write_tests.drop_carried(bench):
+            found = write_tests.from_prose(bench, tests_ladder, journal)
+            if isinstance(found, End):
+                return found
+            checked = found
     if checked.refused:
         return End("needs a person", "the examples prove nothing as they stand", question=write_code.red_question(bench, checked))
     if not checked.fresh:
@@ -132,6 +143,15 @@ def _steps(bench: Bench, ladder: tuple[Agent, ...], tests_ladder: tuple[Agent, .
         tidy.after(bench, next((agent for agent in ladder if agent.name == passed_by), ladder[0]), journal, end.code)
         end = cover.after(bench, mutate.after(bench, tests_ladder, journal, end))
     return end
+
+
+def _retired(bench: Bench, gone: tuple[str, ...]) -> tuple[RetiredTest, ...]:
+    """Tests of the base that were made for an earlier wording, and that the locked tests and the hidden examples do not ask for."""
+    repository, work = Repository(bench.work.repository), bench.work
+    paths = dict.fromkeys((work.task.test_file, *work.gone, *gone))
+    before = {path: text for path in paths if (text := repository.read(work.base, path))}
+    kept = examples.test_file(work.task, work.prd.path, work.task.examples) if work.task.examples else ""
+    return test_files.retired(before, {change.path: change.text or "" for change in bench.tests}, kept)
 
 
 def proofs(bench: Bench) -> tuple[Proof, ...]:

@@ -12,7 +12,6 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterable
 
 from orchestrator.model import Example, Task
 from orchestrator.plan.outline import imported, is_place, slug, starred
@@ -71,16 +70,6 @@ def fresh():
     for name in [name for name in sys.modules if name.partition(".")[0] in {modules}]:
         del sys.modules[name]
 '''
-
-
-def prose_file(task: Task) -> str:
-    """Where an agent's tests for prose criteria stand."""
-    return f"{task.test_file.removesuffix('.py')}_prose.py"
-
-
-def made_by_us(touched: frozenset[str], tasks: Iterable[Task]) -> frozenset[str]:
-    """Files that are no person's: those that commits of the orchestrator touched, and the test files of tasks, whoever has committed them since."""
-    return touched | {path for task in tasks for path in (task.test_file, prose_file(task))}
 
 
 def test_file(task: Task, path: str, examples: tuple[Example, ...], *, fresh: bool = False) -> str:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.model import Change, CycleResult, Prd, Task
+from orchestrator.model import Change, CycleResult, Prd, RetiredTest, Task
 from orchestrator.run.git import Repository
+
+LISTED = 50
+"""Retired tests that a commit names; the task's report has them all."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def integrate(repository: Repository, branch: str, task: Task, result: CycleResu
     commits, tip, before = [], head, result.base_tree
     for kind, tree in zip(("test", "feat", "refactor"), trees(repository, result), strict=True):
         if tree != before:
-            tip = repository.commit(tree, (tip,), _message(kind, task, key, f"tree {tree}"))
+            tip = repository.commit(tree, (tip,), _message(kind, task, key, f"tree {tree}", result.retired if kind == "test" else ()))
             commits.append(tip)
             before = tree
     if tip != head and not repository.move(branch, tip, head):
@@ -55,10 +58,15 @@ def _chain(repository: Repository, commits: tuple[str, ...]) -> tuple[str, ...]:
 
 def trees(repository: Repository, result: CycleResult) -> tuple[str, str, str]:
     """(RED, GREEN, tidied): the base with the locked tests, that with the candidate, that with what tidying changed (else as GREEN)."""
-    red_tree = repository.write_tree(result.base_tree, result.tests)
+    red_tree = repository.write_tree(result.base_tree, locked(result.tests, result.gone))
     green_tree = repository.write_tree(red_tree, result.code)
     tidied = result.tidying.changes if result.tidying and result.tidying.kept else ()
     return red_tree, green_tree, repository.write_tree(green_tree, tidied)
+
+
+def locked(tests: tuple[Change, ...], gone: tuple[str, ...]) -> tuple[Change, ...]:
+    """What the test commit changes: the locked tests, and the files of earlier wordings that they take away."""
+    return (*tests, *(Change(path, None) for path in gone))
 
 
 def attempt_key(result: CycleResult) -> str:
@@ -96,11 +104,13 @@ def kept_subject(prd: str) -> str:
     return f"test({prd}): keep the held-out examples as regression tests"
 
 
-def _message(kind: str, task: Task, key: str, evidence: str) -> str:
+def _message(kind: str, task: Task, key: str, evidence: str, retired: tuple[RetiredTest, ...] = ()) -> str:
     goal = " ".join(task.goal.split())
     subject = f"{kind}({task.id}): {goal}"
     trailers = [f"PRD: {task.prd}", f"Task: {task.id}", *(f"Requirement: {item.id}" for item in task.requirements)]
-    return f"{subject[:100]}\n\n" + "\n".join([*trailers, f"Attempt: {key}", f"Evidence: {evidence}"]) + "\n"
+    lines = [f"- {item.test} ({item.how})" for item in retired[:LISTED]] + [f"- and {len(retired) - LISTED} more"] * (len(retired) > LISTED)
+    told = "Tests of an earlier wording, retired:\n" + "\n".join(lines) + "\n\n" if retired else ""
+    return f"{subject[:100]}\n\n{told}" + "\n".join([*trailers, f"Attempt: {key}", f"Evidence: {evidence}"]) + "\n"
 
 
 def commit_of(repository: Repository, commit: str) -> Commit:

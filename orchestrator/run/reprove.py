@@ -10,7 +10,7 @@ from typing import Literal
 
 from orchestrator.config import Config, Limits
 from orchestrator.model import Change, Finding, Observation, Prd, Proof, ProofLevel, Task
-from orchestrator.run import checks, cycle, evidence, write_tests
+from orchestrator.run import checks, cycle, evidence, integrate, write_tests
 from orchestrator.run.bench import Bench, Work
 from orchestrator.run.gates import red, writable
 from orchestrator.run.git import GitError, Repository
@@ -86,6 +86,10 @@ class Claim:
     same_version: bool
     ours: frozenset[str] = frozenset()
     """Paths that the orchestrator has made: what stands there is no person's word."""
+    gone: tuple[str, ...] = ()
+    """Test files of an earlier wording that the locked tests took away."""
+    outdated: frozenset[str] = frozenset()
+    """Tests of other tasks that bound nobody then."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,8 @@ def _opened(claim: Claim, base: str, repository: Repository, python: Path, confi
         quarantined=claim.quarantined,
         done=claim.done,
         ours=claim.ours,
+        gone=claim.gone,
+        outdated=claim.outdated,
     )
     with cycle.opened(work) as bench:
         if work.own_suite:
@@ -167,7 +173,7 @@ def _locked(claim: Claim, bench: Bench, repository: Repository) -> Iterator[Flaw
                 yield Flaw("swapped-test", f"{path} is not what the examples of {claim.task.id} give", path)
             else:
                 yield Flaw("other-version", f"this version writes {path} otherwise; its own form was used", path, severity="notice")
-    tree = repository.write_tree(claim.base, claim.tests)
+    tree = repository.write_tree(claim.base, integrate.locked(claim.tests, claim.gone))
     if tree != claim.red:
         yield Flaw("swapped-test", "the RED tree is not the base with the locked tests", "red_tree", claim.red, tree)
 

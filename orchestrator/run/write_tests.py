@@ -22,9 +22,22 @@ def from_examples(bench: Bench) -> None:
 
 
 def lock_earlier(bench: Bench) -> None:
-    """Tests for prose that an earlier cycle of the same wording has locked are taken again, without a turn."""
-    bench.written = bench.work.written
+    """Tests for prose that an earlier cycle has locked, of the same wording or of one that asked the same, are taken again, without a turn."""
+    bench.written = bench.work.written or bench.work.carried
     bench.named = _named(bench, bench.written) if bench.written else {}
+    if not bench.work.written and not all(bench.named.get(criterion.id) for criterion in bench.prose):
+        bench.written, bench.named = (), {}
+
+
+def drop_carried(bench: Bench) -> bool:
+    """Tests of an earlier wording that prove nothing now are given up; whether there were any."""
+    if not bench.written or bench.work.written:
+        return False
+    bench.written, bench.named = (), {}
+    bench.red.clear()
+    bench.red_findings.clear()
+    from_examples(bench)
+    return bool(bench.prose)
 
 
 def from_prose(bench: Bench, ladder: tuple[Agent, ...], journal: Journal) -> red.Red | End:

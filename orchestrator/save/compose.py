@@ -30,7 +30,7 @@ from orchestrator.plan.saved import is_added
 from orchestrator.run.gates import covered
 from orchestrator.run.git import Repository
 from orchestrator.run.mutants import score, share
-from orchestrator.save import light, mutation_report, plan_report
+from orchestrator.save import compose_edits, edits, light, mutation_report, plan_report
 from orchestrator.save.evidence import path_of
 from orchestrator.save.files import keep, write_atomically
 from orchestrator.save.ledger import Ledger
@@ -47,6 +47,7 @@ from orchestrator.save.reports import (
     MutantReport,
     MutationReport,
     ObservationReport,
+    OrphanReport,
     OutcomeReport,
     PersonsTestReport,
     PlanningReport,
@@ -57,6 +58,7 @@ from orchestrator.save.reports import (
     QuarantineReport,
     QuestionReport,
     RequirementReport,
+    RetiredTestReport,
     RunReport,
     RunSummary,
     SpendingReport,
@@ -179,6 +181,9 @@ def _task_run(store: Store, row: TaskRow, entry: ResultRow, state: str, paths: d
         coverage=_coverage(result.coverage) if result.coverage else None,
         flaky=[FlakyReport(test=item.test, detail=item.detail) for item in result.flaky],
         people=[PersonsTestReport(**asdict(item) | {"text": item.text[:4000]}) for item in result.people],
+        gone=list(result.gone),
+        retired=[RetiredTestReport(test=item.test, how=item.how) for item in result.retired],
+        outdated=list(result.outdated),
         attempts=[_attempt(item, folder) for item in result.attempts],
         proofs=[_proof(item) for item in result.proofs],
         commits=[
@@ -331,9 +336,11 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
     """Where the project stands now. `notes`: PRD id → the inbox's notes about it."""
     heads = repository.refs("refs/heads/prd") if repository else {}
     reports, tasks, statuses, target = [], [], [], ""
+    gone: list[OrphanReport] = []
     for name, path in light.prds(store).items():
         prd, rows, measured = light.prd(store, name), store.tasks(name), light.mutations(store, name)
         proofs, paths = light.proofs(store, name), {name: path}
+        gone += compose_edits.orphans(store, repository, name)
         by_requirement: dict[str, list[TaskRow]] = {}
         for row in rows:
             for requirement in row.task.requirements if row.state != "retired" else ():
@@ -355,6 +362,7 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
                 notes=[problem(note) for note in notes.get(prd.id, ())],
                 retired=[row.id for row in rows if row.state == "retired"],
                 plan=plan_report.plan(store, name),
+                edits=compose_edits.told(store, name, requirements),
             )
         )
         tasks += [_task(row, paths, measured.get(row.id)) for row in rows]
@@ -377,6 +385,7 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
         turns=turns,
         agents=agents(store),
         kinds=list(kinds),
+        orphans=gone,
     )
 
 
@@ -399,9 +408,11 @@ def relative(path: Path, root: Path) -> str:
 def _requirement(store: Store, requirement: Requirement, rows: list[TaskRow], proofs: dict[str, tuple[str, Proof]]) -> RequirementReport:
     """`rows`: its tasks; each of its criteria belongs to one of them."""
     marked = {criterion.id: (criterion, row) for row in rows for criterion in row.task.criteria}
-    commits = {row.id: [commit.id for _, commit, _ in store.commits(row.id)] for row in rows}
+    lines = {row.id: [*(task.id for task in edits.superseded(store, row.id)), row.id] for row in rows}
+    commits = {row.id: [commit.id for name in lines[row.id] for _, commit, _ in store.commits(name)] for row in rows}
     first = rows[0] if rows else None
     told = [(*marked.get(criterion.id, (criterion, first)),) for criterion in requirement.criteria]
+    lost = compose_edits.outdated(store, rows, proofs)
     return RequirementReport(
         id=requirement.id,
         key=requirement.key,
@@ -413,7 +424,9 @@ def _requirement(store: Store, requirement: Requirement, rows: list[TaskRow], pr
         depends_on=[f"{requirement.id.partition('#')[0]}#{key}" for key in requirement.depends_on],
         task=first.id if first else "",
         criteria=[
-            _criterion(criterion, row, proofs, commits[row.id] if row else []).model_copy(update={"added": is_added(requirement, criterion)})
+            _criterion(criterion, row, proofs, commits[row.id] if row else [], *lost.get(criterion.id, ("", ""))).model_copy(
+                update={"added": is_added(requirement, criterion)}
+            )
             for criterion, row in told
         ],
         tasks=[row.id for row in rows],
@@ -421,7 +434,10 @@ def _requirement(store: Store, requirement: Requirement, rows: list[TaskRow], pr
     )
 
 
-def _criterion(criterion: Criterion, row: TaskRow | None, proofs: dict[str, tuple[str, Proof]], commits: list[str]) -> CriterionReport:
+def _criterion(
+    criterion: Criterion, row: TaskRow | None, proofs: dict[str, tuple[str, Proof]], commits: list[str], why: str, since: str
+) -> CriterionReport:
+    """`why`: what was proved of it does not count now; `since`: when that was proved."""
     fingerprint, proof = proofs.get(criterion.id, ("", None))
     state: Literal["proved", "unproved", "failing", "outdated", "needs a person"] = "unproved"
     if row is not None and row.state == "done" and proof and fingerprint == row.fingerprint and proof.level != "none":
@@ -445,6 +461,8 @@ def _criterion(criterion: Criterion, row: TaskRow | None, proofs: dict[str, tupl
         tests=list(proof.tests) if proof else [],
         commits=commits if state in ("proved", "outdated") else [],
         task=row.id if row else "",
+        proved_at=since if why and state != "proved" else "",
+        outdated=why if state != "proved" else "",
     )
 
 

@@ -32,6 +32,7 @@ from orchestrator.save.reports import (
     OutcomeReport,
     PersonsTestReport,
     ProofReport,
+    RetiredTestReport,
     TaskRunReport,
     Text,
     TidyingReport,
@@ -146,6 +147,11 @@ class Judged(Section):
     flaky: list[FlakyReport]
     people: list[PersonsTestReport] = []
     proofs: list[ProofReport]
+    gone: list[str] = []
+    """Test files of an earlier wording that the locked tests took away."""
+    retired: list[RetiredTestReport] = []
+    outdated: list[str] = []
+    """Test files of other tasks that bound nobody when it was judged."""
 
 
 class Committed(Section):
@@ -340,6 +346,9 @@ def judged(task: TaskRunReport, folder: Path) -> Judged:
         flaky=task.flaky,
         people=task.people,
         proofs=task.proofs,
+        gone=task.gone,
+        retired=task.retired,
+        outdated=task.outdated,
     )
 
 

@@ -138,6 +138,22 @@ def m006_verdicts(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m007_edits(db: sqlite3.Connection) -> None:
+    """What edits of a PRD changed; what tasks said before they were worded otherwise; which task took over a retired one's requirement."""
+    for statement in (
+        """CREATE TABLE edits (
+            id INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, prd TEXT NOT NULL, path TEXT NOT NULL, before TEXT NOT NULL,
+            after TEXT NOT NULL, changes TEXT NOT NULL
+        ) STRICT""",
+        "CREATE INDEX edits_by_prd ON edits (prd, id)",
+        """CREATE TABLE wordings (
+            task TEXT NOT NULL, fingerprint TEXT NOT NULL, wording TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (task, fingerprint)
+        ) STRICT""",
+        "ALTER TABLE tasks ADD COLUMN becomes TEXT NOT NULL DEFAULT ''",
+    ):
+        db.execute(statement)
+
+
 def l001_first(db: sqlite3.Connection) -> None:
     """The ledger: turns and what they cost, what breakers look at, runs under way, what was warned of."""
     for statement in (
@@ -174,7 +190,7 @@ def l001_first(db: sqlite3.Connection) -> None:
 
 
 Migration = Callable[[sqlite3.Connection], None]
-PROJECT: tuple[Migration, ...] = (m001_first, m002_evidence, m003_waiting, m004_pruned, m005_many_tasks, m006_verdicts)
+PROJECT: tuple[Migration, ...] = (m001_first, m002_evidence, m003_waiting, m004_pruned, m005_many_tasks, m006_verdicts, m007_edits)
 LEDGER: tuple[Migration, ...] = (l001_first,)
 
 

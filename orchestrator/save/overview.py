@@ -14,7 +14,9 @@ from orchestrator.config import Ceiling, Config
 from orchestrator.errors import StoreError
 from orchestrator.run import limits
 from orchestrator.run.breakers import Breaker
+from orchestrator.run.git import Repository
 from orchestrator.run.limits import Measure, Spent
+from orchestrator.save import compose_edits, edits
 from orchestrator.save.health import FILE
 from orchestrator.save.ledger import Ledger
 from orchestrator.save.lock import FILE as LOCK
@@ -43,6 +45,17 @@ class TaskStanding:
 
 
 @dataclass(frozen=True)
+class OrphanStanding:
+    task: str
+    path: str
+    """The PRD's."""
+    since: str
+    branch: str
+    files: tuple[str, ...]
+    """Tests and code that are only its own, and code that others have changed as well."""
+
+
+@dataclass(frozen=True)
 class ProjectStanding:
     project: str
     states: dict[str, int]
@@ -59,6 +72,8 @@ class ProjectStanding:
     """The process that works on it, None when none does."""
     last_run: str
     last_outcome: str
+    orphans: tuple[OrphanStanding, ...] = ()
+    """What requirements that left their PRD have left in the repository."""
     damage: str = ""
     """Why its database cannot be read; everything else is empty then."""
 
@@ -129,7 +144,7 @@ def _project(folder: Path) -> ProjectStanding:
         with faults.recognised(folder / FILE), Store(folder, read_only=True) as store:
             return _standing(store)
     except StoreError as error:
-        return ProjectStanding(folder.name, {}, 0, {}, 0, (), (), holder(folder), "", "", error.message)
+        return ProjectStanding(folder.name, {}, 0, {}, 0, (), (), holder(folder), "", "", damage=error.message)
 
 
 def _standing(store: Store) -> ProjectStanding:
@@ -148,8 +163,25 @@ def _standing(store: Store) -> ProjectStanding:
     ).fetchall()
     run = db.execute("SELECT id, outcome FROM runs ORDER BY id DESC LIMIT 1").fetchone() or ("", "")
     return ProjectStanding(
-        store.folder.name, states, int(criteria), dict(levels), *asked(store), tuple(_task(row) for row in rows), holder(store.folder), *run
+        store.folder.name,
+        states,
+        int(criteria),
+        dict(levels),
+        *asked(store),
+        tuple(_task(row) for row in rows),
+        holder(store.folder),
+        last_run=run[0],
+        last_outcome=run[1],
+        orphans=_orphans(store),
     )
+
+
+def _orphans(store: Store) -> tuple[OrphanStanding, ...]:
+    columns = {column[1] for column in store.db.execute("PRAGMA table_info(tasks)")}
+    if "becomes" not in columns or not (store.repository / "HEAD").exists():  # a reader may meet an older database
+        return ()
+    found = compose_edits.orphans(store, Repository(store.repository)) if edits.orphans(store) else []
+    return tuple(OrphanStanding(item.task, item.path, item.since, item.branch, (*item.tests, *item.files)) for item in found)
 
 
 def asked(store: Store) -> tuple[int, tuple[str, ...]]:

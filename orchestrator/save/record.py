@@ -30,6 +30,8 @@ JSON_COLUMNS = {
     "proofs": {"proof"},
     "runs": {"facts"},
     "results": {"result"},
+    "edits": {"changes"},
+    "wordings": {"wording"},
 }
 """Columns that hold JSON, which a record shows as such; every other value stands as it is."""
 

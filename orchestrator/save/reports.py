@@ -15,6 +15,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.save.edit_reports import CommitReport as CommitReport
+from orchestrator.save.edit_reports import EditReport as EditReport
+from orchestrator.save.edit_reports import OrphanReport as OrphanReport
+from orchestrator.save.edit_reports import RetiredTestReport as RetiredTestReport
+
 VERSION = 2
 
 
@@ -229,14 +234,6 @@ class ProofReport(Report):
     revealed: int
 
 
-class CommitReport(Report):
-    id: str
-    """Full commit id."""
-    kind: Literal["test", "feat", "refactor"]
-    subject: str
-    branch: str
-
-
 class QuestionReport(Report):
     text: str
     path: str
@@ -283,6 +280,12 @@ class TaskRunReport(Report):
     coverage: CoverageReport | None = None
     flaky: list[FlakyReport] = []
     people: list[PersonsTestReport] = []
+    gone: list[str] = []
+    """Test files of an earlier wording that the locked tests took away."""
+    retired: list[RetiredTestReport] = []
+    """The tests in them, and in files that were made anew, that nothing asks for any more."""
+    outdated: list[str] = []
+    """Test files of other tasks that bound nobody when it was judged: their requirement is gone, or not proved as it is worded."""
     evidence: str = ""
     """Path of the task's evidence bundle, relative to the project's folder; '' until it is done."""
 
@@ -378,6 +381,10 @@ class CriterionReport(Report):
     """The task it belongs to: the requirement's, or one of its parts."""
     added: bool = False
     """The plan added it: an agent's or a person's words, not the PRD's."""
+    proved_at: str = ""
+    """When what is outdated was proved, ISO 8601 in UTC; '' for anything else."""
+    outdated: str = ""
+    """Why what was proved does not count now, in a sentence; '' where it counts, or nothing was."""
 
 
 class RequirementReport(Report):
@@ -423,6 +430,8 @@ class PrdReport(Report):
     retired: list[str] = []
     """Task ids whose requirement is gone from the text."""
     plan: PlanReport | None = None
+    edits: list[EditReport] = []
+    """What edits of the file changed in what it asks for, the newest first."""
 
 
 class TaskReport(Report):
@@ -494,6 +503,8 @@ class ProjectReport(Report):
     """What each agent did, by role, in the runs that are kept."""
     kinds: list[str] = []
     """Of the agents that answered in any of them: `scripted`, `recorded`, `chat`, …"""
+    orphans: list[OrphanReport] = []
+    """What the repository still holds of requirements that left their PRD."""
 
 
 SCHEMAS: dict[str, type[Report]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport}

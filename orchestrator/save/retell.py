@@ -29,6 +29,7 @@ from orchestrator.model import (
     Prd,
     Proof,
     Question,
+    RetiredTest,
     Target,
     TestOutcome,
     Tidying,
@@ -243,7 +244,7 @@ def _result(told: _Told, entry: TaskRunReport, bundle: TaskEvidence) -> CycleRes
         base_tree=entry.base_tree,
         verdict=cast(Any, entry.verdict),
         reason=entry.reason,
-        tests=(*locked.values(), *(change for path, change in found.items() if path not in locked)),
+        tests=(*locked.values(), *(change for path, change in found.items() if path not in locked and path not in entry.gone)),
         code=code,
         red=_observations(told, entry.red),
         red_findings=_findings(entry.red_findings),
@@ -259,6 +260,9 @@ def _result(told: _Told, entry: TaskRunReport, bundle: TaskEvidence) -> CycleRes
         mutation=_mutation(entry.mutation) if entry.mutation else None,
         flaky=tuple(Flaky(item.test, item.detail) for item in entry.flaky),
         fresh=bundle.fresh,
+        gone=tuple(entry.gone),
+        retired=tuple(RetiredTest(item.test, item.how) for item in entry.retired),
+        outdated=tuple(entry.outdated),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from orchestrator import faults
 from orchestrator.errors import StoreError
 from orchestrator.inbox.folder import Known
+from orchestrator.model import Task
 from orchestrator.save import light
 from orchestrator.save.health import FILE
 from orchestrator.save.reports import ProjectReport
@@ -20,6 +22,18 @@ def tasks(runs: Path) -> dict[str, tuple[str, str]]:
         try:
             with faults.recognised(path), Store(path.parent, read_only=True) as store:
                 found |= light.standing(store)
+        except StoreError:
+            continue
+    return found
+
+
+def worded(runs: Path, names: Collection[str]) -> dict[str, Task]:
+    """Those tasks as the databases have them."""
+    found: dict[str, Task] = {}
+    for path in sorted(runs.glob(f"*/{FILE}")) if names else ():
+        try:
+            with faults.recognised(path), Store(path.parent, read_only=True) as store:
+                found |= {name: store.task(name).task for name in light.standing(store) if name in names}
         except StoreError:
             continue
     return found

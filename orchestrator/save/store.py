@@ -21,11 +21,12 @@ from typing import Any
 from orchestrator import faults
 from orchestrator.errors import StoreError
 from orchestrator.model import AgentTurn, CycleResult, Plan, Prd, Question, Task
+from orchestrator.plan import delta
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit
 from orchestrator.run.limits import tidy_turn
 from orchestrator.run.planning import PlanAttempt
-from orchestrator.save import clock, health, lock
+from orchestrator.save import clock, edits, health, lock
 from orchestrator.save.clock import stamp
 from orchestrator.save.health import FILE
 from orchestrator.save.migrations import migrate, refuse_newer
@@ -158,11 +159,14 @@ class Store:
     def save_plan(self, prd: Prd, plan: Plan, run: str) -> None:
         """Plan and PRD as they are now; tasks are added, changed or retired, each by its move. What is known already is not written again."""
         texts = (prd.path, prd.fingerprint, to_json(prd), to_json(plan))
-        if self.db.execute("SELECT path, fingerprint, prd, plan FROM prds WHERE id = ?", (prd.id,)).fetchone() == texts:
+        earlier = self.db.execute("SELECT path, fingerprint, prd, plan FROM prds WHERE id = ?", (prd.id,)).fetchone()
+        if earlier == texts:
             states = self.states(prd.id)
             if {name for name, state in states.items() if state != "retired"} == {task.id for task in plan.tasks}:
                 return
+        before = from_json(Prd, earlier[2]) if earlier else prd
         with self.transaction():
+            edits.note(self.db, before, prd, self.now(), run)
             self.db.execute(
                 "INSERT INTO prds (id, path, fingerprint, prd, plan, planned_at) VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET path = excluded.path, "
@@ -173,16 +177,18 @@ class Store:
             columns = "id, position, state, fingerprint, task, json_extract(task, '$.question.text')"
             known = {row[0]: row[1:] for row in self.db.execute(f"SELECT {columns} FROM tasks WHERE prd = ?", (prd.id,))}
             for position, task in enumerate(plan.tasks):
-                before = known.pop(task.id, None)
+                stored = known.pop(task.id, None)
                 question = to_json(task.question) if task.question else None
                 text = to_json(task)
-                if before is None:
+                if stored is None:
                     self.db.execute(
                         "INSERT INTO tasks (id, prd, position, state, fingerprint, task, question, criteria) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?)",
                         (task.id, prd.id, position, task.fingerprint, text, question, len(task.criteria)),
                     )
                     continue
-                place, state, fingerprint, told, asked = before
+                place, state, fingerprint, told, asked = stored
+                if fingerprint != task.fingerprint:
+                    edits.keep_wording(self.db, task.id, self.now())
                 if (place, told) != (position, text):
                     self.db.execute(
                         "UPDATE tasks SET position = ?, task = ?, criteria = ? WHERE id = ?", (position, text, len(task.criteria), task.id)
@@ -194,14 +200,17 @@ class Store:
                 else:
                     continue
                 self.db.execute(  # an earlier wording may come back: its cycles go on being counted, so that no two results share a number
-                    "UPDATE tasks SET fingerprint = ?1, question = ?2, attempts = 0, cycle = 1 + max("
+                    "UPDATE tasks SET fingerprint = ?1, question = ?2, attempts = 0, becomes = '', cycle = 1 + max("
                     "(SELECT coalesce(max(cycle), 0) FROM results WHERE task = ?3 AND fingerprint = ?1), "
                     "(SELECT coalesce(max(cycle), 0) FROM pruned WHERE task = ?3 AND fingerprint = ?1)) WHERE id = ?3",
                     (task.fingerprint, question, task.id),
                 )
-            for name, (_, state, *_rest) in known.items():
+            keys = delta.renamed(before.requirements, prd.requirements)
+            for name, (_, state, _fingerprint, told, _asked) in known.items():
                 if state != "retired":
-                    self._move(name, "retired", run, "its requirement is no longer in the text")
+                    heir = delta.becomes(from_json(Task, told), plan.tasks, keys)
+                    self._move(name, "retired", run, f"its requirement is part of {heir} now" if heir else "its requirement is no longer in the text")
+                    self.db.execute("UPDATE tasks SET becomes = ? WHERE id = ?", (heir, name))
 
     def _changed(self, task: str, state: str, run: str) -> None:
         names = {"pending": (), "running": ("reclaimed", "changed"), "unclear": ("answered",), "skipped": ("upstream recovered",)}

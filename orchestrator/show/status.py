@@ -9,7 +9,8 @@ from typing import Any
 
 from orchestrator.run.breakers import health
 from orchestrator.run.limits import Measure, Spent
-from orchestrator.save.overview import Account, Overview, ProjectStanding, TaskStanding
+from orchestrator.save.edit_reports import WAYS_OUT
+from orchestrator.save.overview import Account, OrphanStanding, Overview, ProjectStanding, TaskStanding
 from orchestrator.show import breakers
 from orchestrator.show.terminal import columns, safe, state_words
 
@@ -67,7 +68,15 @@ def _told(project: ProjectStanding) -> list[str]:
         if len(tasks) > MOST:
             lines.append(f"… and {len(tasks) - MOST} more of {project.project} ({state}); `--json` names them")
         parts += ["\n".join(lines)] if lines else []
-    return parts
+    lines = [_orphan(orphan) for orphan in project.orphans[:MOST]]
+    if len(project.orphans) > MOST:
+        lines.append(f"… and {len(project.orphans) - MOST} more of {project.project} are orphaned; `--json` names them")
+    return parts + (["\n".join(lines)] if lines else [])
+
+
+def _orphan(orphan: OrphanStanding) -> str:
+    left = f"{', '.join(orphan.files)} on {orphan.branch}"
+    return f"{orphan.task} is orphaned: {orphan.path} asks for it no more since {orphan.since}, and it left {left}\n  → {WAYS_OUT}"
 
 
 def _line(task: TaskStanding, project: ProjectStanding) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from orchestrator.model import Plan, Prd, Problem, Task
+from orchestrator.plan.delta import reasons
 from orchestrator.plan.readiness import WEIGHTS, Readiness
 
 if TYPE_CHECKING:
@@ -118,14 +119,15 @@ def trace(found: Trace) -> str:
     return safe("\n\n".join(paragraphs)) if paragraphs else "nothing has been planned yet"
 
 
-def plan_tree(plans: Iterable[tuple[Prd, Plan]], states: dict[str, tuple[str, str]]) -> str:
-    """A tree per PRD: tasks in order, files, examples, what they wait for, and what would run. `states`: task → (state, fingerprint)."""
+def plan_tree(plans: Iterable[tuple[Prd, Plan]], states: dict[str, tuple[str, str]], before: Mapping[str, Task] = {}) -> str:
+    """A tree per PRD: tasks in order, files, examples, what they wait for, and what would run. `states`: task → (state, fingerprint);
+    `before`: tasks that are worded otherwise now, as they were."""
     lines = []
     for prd, plan in plans:
         lines.append(f"{prd.id}  {prd.title}  ({prd.path}, project {prd.project}, {len(plan.tasks)} tasks, decomposer {plan.decomposer})")
         for number, task in enumerate(plan.tasks, 1):
             last = number == len(plan.tasks)
-            lines.append(f"{'└' if last else '├'}─ {number}. {task.id}  {task.goal}  [{would(task, states)}]")
+            lines.append(f"{'└' if last else '├'}─ {number}. {task.id}  {task.goal}  [{would(task, states, before)}]")
             bar = "   " if last else "│  "
             held = sum(example.held_out for example in task.examples)
             examples = f"{len(task.examples)} examples" + (f", {held} of them held out" if held else "")
@@ -137,13 +139,14 @@ def plan_tree(plans: Iterable[tuple[Prd, Plan]], states: dict[str, tuple[str, st
     return safe("\n".join(lines)) if lines else "nothing to plan: no PRD in the folder is ready"
 
 
-def would(task: Task, states: dict[str, tuple[str, str]]) -> str:
-    """What `run` would do with a task now."""
+def would(task: Task, states: dict[str, tuple[str, str]], before: Mapping[str, Task] = {}) -> str:
+    """What `run` would do with a task now, and why it would do it again."""
     state, fingerprint = states.get(task.id, ("", ""))
     if task.question and (not state or fingerprint != task.fingerprint or state == "unclear"):
         return "needs a person"
     if not state:
         return "new, would run"
     if fingerprint != task.fingerprint:
-        return "changed, would run"
+        why = ", and ".join(reasons(before[task.id], task)) if task.id in before else ""
+        return f"changed: {why}; would run" if why else "changed, would run"
     return state if state in ("done", "failed", "unclear", "skipped", "retired") else f"{state}, would run"

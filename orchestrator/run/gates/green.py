@@ -140,6 +140,12 @@ def regressions(
     return Regressions(tuple(findings), tuple(flaky))
 
 
+def unbound(tests: tuple[str, ...]) -> tuple[Finding, ...]:
+    """A notice for each lost test whose requirement is gone from the PRD, or is worded otherwise and not proved yet."""
+    reason = "it was made for a requirement that is gone, or that is worded otherwise now and comes later: it refuses nothing"
+    return tuple(Finding("outdated test", f"{test} does not hold any more; {reason}", "notice", where=test) for test in tests)
+
+
 def lost_examples(before: Observation, after: Observation, examples: tuple[Example, ...]) -> tuple[Finding, ...]:
     """An error for each example of a finished task that held at the base and does not now; of a hidden one nothing but its criterion."""
     held, hidden = _holding(before), {example.id for example in examples if example.held_out}

@@ -1,0 +1,39 @@
+"""What a task takes from earlier wordings of its requirements: locked tests that still ask the same, and files that nothing asks for any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator.model import Change, CycleResult, Task
+from orchestrator.plan import delta
+from orchestrator.run import test_files
+from orchestrator.save import edits
+from orchestrator.save.store import Store, TaskRow
+
+
+def locked_before(task: Task, earlier: list[CycleResult]) -> tuple[Change, ...]:
+    """Tests for prose criteria that an earlier cycle of the same wording has locked."""
+    locked = [change for result in earlier for change in result.tests if change.path != task.test_file]
+    return tuple(locked[-1:])
+
+
+def carried(store: Store, row: TaskRow) -> tuple[Change, ...]:
+    """Tests for prose criteria of the wording before, or of the id before, where whoever wrote them would be asked the same again."""
+    before = edits.last_wording(store, row.id)
+    for task in (*([before] if before else ()), *edits.superseded(store, row.id)):
+        entry = store.result(task.id, task.fingerprint) if delta.same_prose(task, row.task) else None
+        if entry and (tests := locked_before(task, [entry.result])):
+            return tuple(replace(change, path=test_files.prose_file(row.task)) for change in tests)
+    return ()
+
+
+def earlier_files(store: Store, task: Task) -> tuple[str, ...]:
+    """Test files that the orchestrator has made for what the task was, and for tasks that it took the place of."""
+    own = (*([] if task.examples else [task.test_file]), test_files.prose_file(task))
+    return tuple(dict.fromkeys((*own, *(path for other in edits.superseded(store, task.id) for path in test_files.files_of(other)))))
+
+
+def outdated(store: Store, row: TaskRow) -> frozenset[str]:
+    """Test files of other tasks of the PRD that bind nobody now: their requirement is gone, or is worded otherwise and not proved as it is."""
+    others = (name for name in edits.outdated(store, row.prd) if name != row.id)
+    return frozenset(path for name in others for path in test_files.files_of(store.task(name).task))
