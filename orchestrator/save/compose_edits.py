@@ -24,14 +24,16 @@ def orphans(store: Store, repository: Repository | None, prd: str = "") -> list[
 
 
 def _orphan(store: Store, repository: Repository, name: str, since: str, path: str) -> OrphanReport | None:
-    row, entries = store.task(name), [entry for entry in store.commits(name) if entry[0]]
+    row = store.task(name)
+    mine = [*(task.id for task in edits.superseded(store, name)), name]
+    entries = [entry for each in mine for entry in store.commits(each) if entry[0]]
     branch = f"refs/heads/prd/{row.prd}"
     if not repository.resolve(branch):
         return None
     there = set(repository.paths(repository.tree(branch)))
     own, others = _touched(repository, [commit.id for _, commit, _ in entries]), set()
     for other in store.states(row.prd):
-        if other != name:
+        if other not in mine:
             others |= _touched(repository, [commit.id for fingerprint, commit, _ in store.commits(other) if fingerprint])
     tests = [test for test in files_of(row.task) if test in there]
     files = sorted(file for file in own & there if file not in tests)

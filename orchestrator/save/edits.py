@@ -70,9 +70,13 @@ def proved_at(store: Store, task: str) -> str:
 
 
 def superseded(store: Store, task: str) -> tuple[Task, ...]:
-    """Retired tasks whose requirement this one took over."""
-    rows = store.db.execute("SELECT task FROM tasks WHERE becomes = ? AND state = 'retired' ORDER BY position, id", (task,))
-    return tuple(from_json(Task, text) for (text,) in rows)
+    """Retired tasks whose requirement this one took over, those before them too."""
+    query = (
+        "WITH RECURSIVE before(id) AS (SELECT id FROM tasks WHERE becomes = ?1 AND state = 'retired' "
+        "UNION SELECT tasks.id FROM tasks JOIN before ON tasks.becomes = before.id WHERE tasks.state = 'retired') "
+        "SELECT task FROM tasks JOIN before USING (id) WHERE id != ?1 ORDER BY position, id"
+    )
+    return tuple(from_json(Task, text) for (text,) in store.db.execute(query, (task,)))
 
 
 def outdated(store: Store, prd: str) -> tuple[str, ...]:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from markupsafe import Markup
 
 from orchestrator.run.search import WAYS
+from orchestrator.save.edit_reports import WAYS_OUT
 from orchestrator.show import addresses, svg, words
 from orchestrator.show.gather import Shown, Unreadable
 from orchestrator.show.history import REPLAYED, RunRow, answers, between, digest, general, run_rows, task_spot
 from orchestrator.show.text import clean, code, diff, inline, prose
+from orchestrator.show.text import words as worded
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -57,6 +59,7 @@ def environment(sources: Mapping[str, str]) -> Environment:
         inline=inline,
         label=label,
         plural=plural,
+        worded=lambda part: worded(part.before, part.after),
     )
     env.globals.update(chip=chip, LEVELS=words.LEVELS, WAYS=WAYS, anchor=addresses.anchor, bar=svg.bar, strip=svg.strip)
     return env
@@ -239,6 +242,7 @@ def project_page(env: Environment, name: str, report: ProjectReport | Unreadable
         graph=svg.graph(nodes, name),
         looks={prd.id: f"git --git-dir {repo} log --stat {shlex.quote(prd.branch)}" for prd in report.prds},
         show=f"git --git-dir {repo} show",
+        ways_out=WAYS_OUT,
         by_prd={prd.id: counts([report.model_copy(update={"prds": [prd]})]) for prd in report.prds},
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from difflib import SequenceMatcher
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -46,6 +47,35 @@ def inline(text: str) -> Markup:
     if len(parts) % 2 == 0:
         return escape("`".join(parts))
     return Markup("").join(Markup("<code>{}</code>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts))
+
+
+# --- words ---------------------------------------------------------------------------------------------------------------
+
+_WORDS = re.compile(r"\s+|\S+")
+MOST_WORDS = 3000
+"""Of both texts together; what is longer stands as a whole."""
+
+
+def words(before: str, after: str) -> Markup:
+    """What one text became, word by word: `[- -]` around what is gone and `{+ +}` around what is new, so that colour is not all that tells."""
+    old, new = _WORDS.findall(clean(before)), _WORDS.findall(clean(after))
+    if len(old) + len(new) > MOST_WORDS:
+        return _gone("".join(old)) + Markup("\n") + _new("".join(new))
+    found = Markup("")
+    for what, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if what == "equal":
+            found += escape("".join(old[a:b]))
+        else:
+            found += _gone("".join(old[a:b])) + _new("".join(new[c:d]))
+    return found
+
+
+def _gone(text: str) -> Markup:
+    return Markup('<del><span class="mark">[-</span>{}<span class="mark">-]</span></del>').format(text) if text else Markup("")
+
+
+def _new(text: str) -> Markup:
+    return Markup('<ins><span class="mark">{{+</span>{}<span class="mark">+}}</span></ins>').format(text) if text else Markup("")
 
 
 # --- code and diffs ----------------------------------------------------------------------------------------------------

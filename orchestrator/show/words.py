@@ -55,6 +55,14 @@ CRITERIA: dict[str, Word] = {
     "needs a person": Word("?", "person", "a question about it is open"),
 }
 
+EDITS: dict[str, Word] = {
+    "unchanged": Word("=", "quiet", "says what it said: nothing is done again"),
+    "changed": Word("↻", "wait", "worded otherwise: its task is done again"),
+    "added": Word("+", "good", "new in the text"),
+    "removed": Word("−", "bad", "no longer in the text: its code and tests stay until a person decides"),
+    "renamed": Word("→", "live", "the same under another identifier: proved again without a turn"),
+}
+
 RECEIPTS: dict[str, Word] = {
     "accepted": Word("✓", "good", "taken, and its tasks are planned"),
     "draft": Word("○", "quiet", "`draft: true`: checked, never run"),
@@ -103,6 +111,7 @@ ALL: dict[str, dict[str, Word]] = {
     "verdict": VERDICTS,
     "outcome": OUTCOMES,
     "criterion": CRITERIA,
+    "edit": EDITS,
     "receipt": RECEIPTS,
     "test": TEST_OUTCOMES,
     "level": LEVELS,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from tests.conftest import Workplace
 
 PRD = """\
@@ -65,9 +63,11 @@ Module: posts.py
   ```
 """
 R1, R2, R3 = (PRD.index(f"### {key}") for key in ("R1", "R2", "R3"))
-CHEAPER = PRD.replace("costs 30", "costs 20").replace("| 20 | 60 |", "| 20 | 40 |").replace("| 35 | 90 |", "| 35 | 60 |").replace("| 300 |", "| 200 |")
+CHEAPER = (
+    PRD.replace("costs 30", "costs 20").replace("| 20 | 60 |", "| 20 | 40 |").replace("| 35 | 90 |", "| 35 | 60 |").replace("| 300 |", "| 200 |")
+)
 
-AGENT = '''
+AGENT = """
 import re
 
 COUNT = "def count(metres):\\n    return metres // 10\\n"
@@ -83,7 +83,7 @@ def turn(brief, folder):
         costs = re.search("costs ([0-9]+)", brief.text)
         (folder / "lanterns.py").write_text(COUNT + (PRICE % int(costs[1]) if costs else ""))
     return {"text": "written", "usage": {"input_tokens": 100, "output_tokens": 20}}
-'''
+"""
 
 
 def worked(place: Workplace, project: str = "lanterns") -> tuple[int, list[str]]:
