@@ -11,6 +11,7 @@ OrchestratorError            70  an error of ours; the base of the tree
 │   └── DamagedError         70  one that was damaged: `orchestrator doctor --rebuild` makes it good
 └── AgentError                5  an agent that could not answer (never a wrong answer: that is a finding)
     └── NoTurn                5  a turn was not sent: a budget or a breaker stands before it
+        └── Reworded          5  the PRD asks for something else now
 """
 
 from __future__ import annotations
@@ -107,3 +108,7 @@ class AgentError(OrchestratorError):
 
 class NoTurn(AgentError):
     """Nothing was sent, and nothing is paid. `reset_at` is when the budget or the breaker lets a turn through again."""
+
+
+class Reworded(NoTurn):
+    """The requirement was edited or removed while it was worked on: nothing more is asked for this wording."""

@@ -5,21 +5,22 @@ Everything is recorded before the next thing begins (`run/durable.py` lists the 
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from orchestrator import planned, reworded
 from orchestrator.config import Config
 from orchestrator.errors import Exit, NoTurn
+from orchestrator.meanwhile import Meanwhile
 from orchestrator.model import Plan, Prd, Problem, Task
 from orchestrator.plan import outline
-from orchestrator.run import dependencies, environment, git, integrate, layout, lifecycle, limits, sandboxes, test_files
+from orchestrator.run import dependencies, environment, git, integrate, layout, lifecycle, limits, sandboxes
 from orchestrator.run.agents import Agent, Unavailable, choose_ladder
 from orchestrator.run.bench import Work
 from orchestrator.run.cycle import run_cycle
@@ -118,6 +119,10 @@ class Job:
     readings: Readings
     begun: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
+    meanwhile: Meanwhile | None = None
+    """Which files are edited while it is worked on; None where nobody looks."""
+    prds: dict[str, Prd] = field(default_factory=dict)
+    """PRD id → the PRD as it was planned last."""
     plans: dict[str, Plan] = field(default_factory=dict)
     """PRD id → its plan as it is now."""
     approved: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -161,12 +166,17 @@ def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
         for name in interrupted:
             store.move(name, "reclaimed", job.run, "the process that ran it is gone; what had returned is not paid again")
     prds = tuple(told for prd in prds if (told := planned.plan(job, prd)))
-    for prd in prds:
-        _resume(job, prd)
-        if not _is_complete(job, prd):
-            complete.discard(prd.id)
+    for each in prds:
+        _resume(job, each)
+        if not _is_complete(job, each):
+            complete.discard(each.id)
     while True:
-        for prd in prds:
+        for before in prds:
+            prd = planned.as_it_is(job, before.id)
+            if prd is None:
+                continue
+            if prd is not before:
+                settle(job, prd)
             missing = [name for name in prd.depends_on if name not in complete]
             if missing and _has_work(job, prd):
                 job.outcome.wait(prd, "waits-for-prd", f"it depends on {', '.join(missing)}, which is not complete", "it runs when that is done")
@@ -174,10 +184,13 @@ def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
             _prd(job, prd)
             if _is_complete(job, prd):
                 complete.add(prd.id)
+            else:
+                complete.discard(prd.id)
+        prds = tuple(job.prds[each.id] for each in prds)
         if not _stay(job, prds):
             break
-    for prd in prds:
-        _say_parked(job, prd)
+    for each in prds:
+        _say_parked(job, each)
     job.outcome.parked += list({task: state for task, state, _ in store.events(job.run)}.values()).count("parked")
     if store.events(job.run):
         job.begin()
@@ -253,11 +266,18 @@ def _prd(job: Job, prd: Prd) -> None:
             _integrate(job, place, job.store.task(name))
             settle(job, prd, name)
         tried: set[str] = set()
-        while name := light.first(job.store, "ready", prd.id, tried):
+        while True:
+            if not (said := planned.as_it_is(job, prd.id)):
+                return
+            if said is not prd:
+                prd, place, tried = said, _prepare(job, said), set()
+                settle(job, prd)
+            if not (name := light.first(job.store, "ready", prd.id, tried)):
+                break
             row = job.store.task(name)
             if job.config.planning.approve == "person" and job.approved[prd.id].get(name) != row.fingerprint:
                 tried.add(name)
-                _say_unapproved(job, prd)
+                planned.say_unapproved(job, prd)
                 continue
             ladder = choose_ladder(row.task, "code", prd, job.config, job.root)
             if isinstance(ladder, Unavailable):
@@ -266,21 +286,12 @@ def _prd(job: Job, prd: Prd) -> None:
                     job.say(f"{prd.id}: waits: {ladder.message}\n" + "\n".join(f"  → {way}" for way in ladder.ways))
                 continue
             job.begin()
-            if _cycle(job, prd, row, place, ladder) == "conflicted":
+            if _cycle(job, prd, row, place, ladder) in ("conflicted", "reclaimed"):
                 continue
             tried.add(name)
             settle(job, prd, name)
             report(job)
     _keep_held_out(job, prd)
-
-
-def _say_unapproved(job: Job, prd: Prd) -> None:
-    agreed = job.approved[prd.id]
-    count = sum(agreed.get(task.id) != task.fingerprint for task in job.plans[prd.id].tasks)
-    message = f"{count} of {len(job.plans[prd.id].tasks)} tasks wait for a person who agrees to the plan"
-    hint = f"`orchestrator plan {prd.id}` shows it, `orchestrator plan --approve {prd.id}` agrees"
-    if job.outcome.wait(prd, "not-approved", message, hint):
-        job.say(f"{prd.id}: {message}\n  → {hint}")
 
 
 def _tests_ladder(job: Job, prd: Prd, task: Task) -> tuple[Agent, ...]:
@@ -329,7 +340,7 @@ def _prepare(job: Job, prd: Prd) -> _Place:
 
 def environment_of(repository: git.Repository, tree: str, prd: Prd, folder: Path) -> environment.Environment:
     """The prepared environment that a tree and a PRD declare. `folder`: where environments are cached. Raises SetupError for what cannot be had."""
-    read = cache(lambda path: repository.read(tree, path))
+    read = functools.cache(lambda path: repository.read(tree, path))
     paths = repository.paths(tree) if prd.target.repo else ()
     own, declared = layout.detect(paths, read), dependencies.declared(paths, read)
     asked = tuple(dependencies.Requirement(text, f"{prd.path}, dependencies") for text in prd.dependencies)
@@ -342,6 +353,7 @@ def _cycle(job: Job, prd: Prd, row: TaskRow, place: _Place, ladder: tuple[Agent,
     ceilings = limits.ceilings(job.config.budgets, prd.budget)
     account = Account(job.ledger, job.project, prd.id, row.id, row.fingerprint, job.run, ceilings, job.config.limits)
     journal = Journal(store.folder / "journal" / f"{outline.slug(row.id)}-{row.fingerprint[:12]}-{row.cycle}.jsonl", account)
+    journal.changed = functools.partial(reworded.edited, job.meanwhile, prd, row)
     if (refused := journal.refusal(ladder[0].name, ladder[0].kind)) and not journal.returned:
         return _park(job, row, refused)
     cycle = _work_of(job, prd, row, place)
@@ -353,9 +365,11 @@ def _cycle(job: Job, prd: Prd, row: TaskRow, place: _Place, ladder: tuple[Agent,
     for warning in journal.warnings:
         job.say(f"{row.id}: {warning}")
         job.facts.setdefault("warnings", []).append(warning)
-    trees = integrate.trees(place.repository, result)
     passed = result.verdict in ("passed", "already satisfied")
-    move = "produced" if passed else {"gave up": "gave up", "needs a person": "needs a person"}.get(result.verdict, "parked")
+    if why := journal.changed():
+        result, passed = replace(result, verdict="changed", reason=why, code=(), proofs=(), question=None, until=None), False
+    move = "produced" if passed else {"gave up": "gave up", "needs a person": "needs a person", "changed": "reclaimed"}.get(result.verdict, "parked")
+    trees = integrate.trees(place.repository, result)
     with durable("result saved"):
         store.save_result(row, job.run, started_at, result, trees, move, job.config.gates.quarantine_days)
     job.outcome.turns += len(turns_of(result))
@@ -397,15 +411,10 @@ def _work_of(job: Job, prd: Prd, row: TaskRow, place: _Place) -> Work:
         gone=reworded.earlier_files(store, row.task),
         outdated=reworded.outdated(store, row),
         done=tuple(other for other in tasks if states.get(other.id) == "done"),
-        ours=_ours(job, place) if prd.target.repo else frozenset(),
+        ours=reworded.ours(place.repository, place.branch, job.plans.values()) if prd.target.repo else frozenset(),
         revealed=frozenset(name for result in earlier for name in result.revealed),
         quarantined=frozenset(item.test for item in store.quarantined() if item.until > now()),
     )
-
-
-def _ours(job: Job, place: _Place) -> frozenset[str]:
-    """Files of the branch that are no person's."""
-    return test_files.made_by_us(place.repository.made(place.branch), (task for plan in job.plans.values() for task in plan.tasks))
 
 
 def _integrate(job: Job, place: _Place, row: TaskRow) -> str:

@@ -380,7 +380,7 @@ class AgentTurn:
     notes: tuple[str, ...] = ()
 
 
-Verdict = Literal["passed", "already satisfied", "gave up", "needs a person", "parked"]
+Verdict = Literal["passed", "already satisfied", "gave up", "needs a person", "parked", "changed"]
 
 ProofLevel = Literal["held-out", "oracle", "human test", "agent test", "none"]
 

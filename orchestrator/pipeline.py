@@ -20,7 +20,8 @@ from orchestrator.config import Config
 from orchestrator.errors import AgentError, DamagedError, LockedError, OrchestratorError, SetupError, UsageError
 from orchestrator.inbox.folder import Scan, scan
 from orchestrator.job import Job, Outcome, Say
-from orchestrator.model import Plan, Prd, Problem, Task
+from orchestrator.meanwhile import Meanwhile
+from orchestrator.model import Plan, Prd, Task
 from orchestrator.plan import graph
 from orchestrator.run import git, sandboxes, scratch
 from orchestrator.run.durable import durable
@@ -45,6 +46,7 @@ def run(root: Path, config: Config, say: Say = lambda line: None, does: Does = w
     for line in receipts.mend(runs):
         say(line)
     found, readings = inbox(root, config)
+    meanwhile = Meanwhile(root, config, found, say, readings)
     complete = standing.complete(runs)
     ledger = ledger_of(root, config)
     if not (runs / LEDGER).exists():  # budgets must not begin anew because a file is gone
@@ -56,11 +58,11 @@ def run(root: Path, config: Config, say: Say = lambda line: None, does: Does = w
         for project, prds in _projects(found):
             chosen = tuple(prd for prd in prds if only is None or prd.id in only)
             if chosen:
-                _project(root, config, project, chosen, found, readings, outcome, ledger, complete, say, does)
+                _project(root, config, project, chosen, meanwhile, readings, outcome, ledger, complete, say, does)
     finally:
         readings.keep(file.path for file in found.files)
         with durable("inbox written"):
-            outcome.newly_set_aside = receipts.write(runs, found, outcome.waiting)
+            outcome.newly_set_aside = receipts.write(runs, meanwhile.found, outcome.waiting)
         with durable("run closed"):
             ledger.end_run(name)
     return outcome
@@ -103,7 +105,7 @@ def _project(
     config: Config,
     project: str,
     prds: tuple[Prd, ...],
-    found: Scan,
+    meanwhile: Meanwhile,
     readings: Readings,
     outcome: Outcome,
     ledger: Ledger,
@@ -112,16 +114,12 @@ def _project(
     does: Does,
 ) -> None:
     folder = project_folder(root, config, project)
-    ids = {prd.path: prd.id for prd in prds}
-    notes: dict[str, tuple[Problem, ...]] = {prd.id: () for prd in prds}
-    for problem in found.problems:
-        if problem.path in ids:
-            notes[ids[problem.path]] += (problem,)
+    notes = {prd.id: meanwhile.notes(prd) for prd in prds}
     try:
         with faults.recognised(folder), Store(folder) as store:
             for line in mend.before(store):
                 say(f"{project}: {line}")
-            job = Job(root, config, project, store, ledger, store.later(_run_id()), notes, outcome, say, readings)
+            job = Job(root, config, project, store, ledger, store.later(_run_id()), notes, outcome, say, readings, meanwhile=meanwhile)
             level = sandboxes.level()
             job.facts = {"sandbox": level.name, "sandbox_reasons": list(level.reasons), "tools": _tools()}
             job.facts["limits"] = config.limits.model_dump()

@@ -37,11 +37,31 @@ def plan(job: Job, prd: Prd) -> Prd | None:
         if job.outcome.wait(prd, "not-planned", f"the planning agent: {error.message}", error.hint):
             job.say(f"{prd.id}: waits: the planning agent: {error}")
         return None
-    job.plans[prd.id] = made
+    job.prds[prd.id], job.plans[prd.id] = told, made
     job.approved[prd.id] = file.approved
     with durable("plan saved"):
         job.store.save_plan(told, made, job.run)
     return told
+
+
+def as_it_is(job: Job, name: str) -> Prd | None:
+    """A PRD as its file says it now, planned again where that is something else: only tasks that are worded otherwise move. None when it cannot be
+    planned now."""
+    prd = job.prds[name]
+    said = job.meanwhile.look(prd) if job.meanwhile else prd
+    if job.meanwhile and said.fingerprint != prd.fingerprint:
+        job.readings = job.meanwhile.readings
+        return plan(job, said)
+    return prd
+
+
+def say_unapproved(job: Job, prd: Prd) -> None:
+    agreed = job.approved[prd.id]
+    count = sum(agreed.get(task.id) != task.fingerprint for task in job.plans[prd.id].tasks)
+    message = f"{count} of {len(job.plans[prd.id].tasks)} tasks wait for a person who agrees to the plan"
+    hint = f"`orchestrator plan {prd.id}` shows it, `orchestrator plan --approve {prd.id}` agrees"
+    if job.outcome.wait(prd, "not-approved", message, hint):
+        job.say(f"{prd.id}: {message}\n  → {hint}")
 
 
 def _ask(job: Job, prd: Prd, file: PlanFile) -> bool:

@@ -1,12 +1,17 @@
-"""What a task takes from earlier wordings of its requirements: locked tests that still ask the same, and files that nothing asks for any more."""
+"""What a task takes from earlier wordings of its requirements: locked tests that still ask the same, and files that nothing asks for any more; and
+whether it is worded otherwise by now."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from orchestrator.model import Change, CycleResult, Task
+from orchestrator.errors import PlanError
+from orchestrator.meanwhile import Meanwhile
+from orchestrator.model import Change, CycleResult, Plan, Prd, Task
 from orchestrator.plan import delta
 from orchestrator.run import test_files
+from orchestrator.run.git import Repository
 from orchestrator.save import edits
 from orchestrator.save.store import Store, TaskRow
 
@@ -37,3 +42,25 @@ def outdated(store: Store, row: TaskRow) -> frozenset[str]:
     """Test files of other tasks of the PRD that bind nobody now: their requirement is gone, or is worded otherwise and not proved as it is."""
     others = (name for name in edits.outdated(store, row.prd) if name != row.id)
     return frozenset(path for name in others for path in test_files.files_of(store.task(name).task))
+
+
+def edited(meanwhile: Meanwhile | None, prd: Prd, row: TaskRow) -> str:
+    """Why a task is not what it was when its cycle was begun, as the PRD's file stands now; '' where it is."""
+    said = meanwhile.look(prd) if meanwhile else prd
+    if meanwhile is None or said.fingerprint == prd.fingerprint:
+        return ""
+    try:
+        tasks = meanwhile.readings.planned(said, meanwhile.config)[1].tasks
+    except PlanError:  # it is said when the PRD is planned again, after the cycle
+        return ""
+    task = next((task for task in tasks if task.id == row.id), None)
+    if task is None:
+        return f"{prd.path} was edited while it was worked on, and asks for it no more"
+    if task.fingerprint == row.fingerprint and not task.question:
+        return ""
+    return f"{prd.path} was edited while it was worked on: {', and '.join(delta.reasons(row.task, task)) or 'it has a question now'}"
+
+
+def ours(repository: Repository, branch: str, plans: Iterable[Plan]) -> frozenset[str]:
+    """Files of the branch that are no person's."""
+    return test_files.made_by_us(repository.made(branch), (task for plan in plans for task in plan.tasks))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator.config import Config
+from orchestrator.errors import AgentError, Reworded
 from orchestrator.model import (
     AgentTurn,
     Attempt,
@@ -122,6 +123,11 @@ class End:
     question: Question | None = None
     until: float | None = None
     """For `parked`: when it is worth trying again, seconds since the epoch; None: at the next run."""
+
+
+def waits(error: AgentError) -> End:
+    """A cycle whose next turn was not taken: it waits, or has nothing to wait for since the PRD changed."""
+    return End("changed" if isinstance(error, Reworded) else "parked", str(error), until=error.reset_at)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from orchestrator.model import AgentTurn, Attempt, Change, Example, Finding, Obs
 from orchestrator.plan import held_out
 from orchestrator.run import checks, limits, search, turns, write_tests
 from orchestrator.run.agents import Agent
-from orchestrator.run.bench import Bench, End, Journal, Returned
+from orchestrator.run.bench import Bench, End, Journal, Returned, waits
 from orchestrator.run.gates import red
 
 
@@ -42,7 +42,7 @@ def candidates(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findin
         try:
             way, taken, changed = asked.candidate()
         except AgentError as error:
-            return End("parked", str(error), until=error.reset_at)
+            return waits(error)
         changes, findings = bench.sort(changed)
         mark = limits.answer_hash(changes)
         if mark in known:

@@ -10,7 +10,7 @@ from orchestrator.errors import AgentError
 from orchestrator.model import AgentTurn, Attempt, Change, Finding, Observation, Question
 from orchestrator.run import checks, examples, limits, search, turns
 from orchestrator.run.agents import Agent
-from orchestrator.run.bench import Bench, End, Journal
+from orchestrator.run.bench import Bench, End, Journal, waits
 from orchestrator.run.gates import red, scan
 
 
@@ -58,7 +58,7 @@ def from_prose(bench: Bench, ladder: tuple[Agent, ...], journal: Journal) -> red
                 asks=tuple(f"{bench.prose_keys[criterion.id]}: {criterion.text}" for criterion in bench.prose),
             )  # fmt: skip
         except AgentError as error:
-            return End("parked", str(error), until=error.reset_at)
+            return waits(error)
         draft, notices = sort({change.path: change for change in (*draft, *changes)}, bench.prose_file)
         mark = limits.answer_hash(draft)
         if mark in known:

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.config import Ceiling, Limits
-from orchestrator.errors import AgentError, NoTurn
+from orchestrator.errors import AgentError, NoTurn, Reworded
 from orchestrator.model import AgentTurn, Change, Usage
 from orchestrator.run import limits
 from orchestrator.run.bench import Request, Returned
@@ -51,6 +51,8 @@ class Journal:
     """Keys of turns that were sent and never returned."""
     warnings: list[str] = field(default_factory=list)
     """Budgets that came to their end."""
+    changed: Callable[[], str] = lambda: ""
+    """Why the task is not what it was when it was begun, asked before every turn; '' where it is."""
 
     def __post_init__(self) -> None:
         try:
@@ -68,12 +70,14 @@ class Journal:
                 continue  # a line that was cut by a kill: its turn stands as reserved
 
     def turn(self, request: Request, perform: Callable[[float | None], Returned]) -> Returned:
-        """The recorded return of that turn, or a new one. Raises NoTurn when a budget or a breaker stands before it, and the agent's own errors,
-        each with the moment at which it is worth trying again."""
+        """The recorded return of that turn, or a new one. Raises NoTurn when a budget or a breaker stands before it or the PRD changed, and the
+        agent's own errors, each with the moment at which it is worth trying again."""
         key, booked = request.key, f"{self.account.project}/{self.path.stem}/{request.key}"
         if key in self.returned:
             self.account.ledger.settle(booked, self.returned[key][0])
             return self.returned[key]
+        if why := self.changed():
+            raise Reworded(why)
         asked = self._asked(booked, request)
         with durable("turn reserved"):
             reservation = self.account.ledger.reserve(asked, self.account.ceilings, self.account.limits.turn_seconds, sent=key in self.lost)

@@ -36,6 +36,7 @@ VERDICTS: dict[str, Word] = {
     "gave up": Word("✗", "bad", "no candidate passed the gates within its limits"),
     "needs a person": Word("?", "person", "the PRD cannot be satisfied as written"),
     "parked": Word("‖", "wait", "waits for an agent, a tool or a budget"),
+    "changed": Word("↻", "wait", "its requirement was edited while it was worked on: nothing of it is used"),
     "refused": Word("✗", "bad", "a gate refused this candidate"),
 }
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import subprocess
+import time
+
 from tests.conftest import Workplace
 
 PRD = """\
@@ -129,3 +133,77 @@ def test_every_kind_of_edit_costs_what_it_touches_and_no_more(place: Workplace) 
     assert worked(place) == (0, [])
     assert {state for task, state in place.states("lanterns").items() if task != "lanterns#R7"} == {"done"}
     assert place.command("verify").returncode == 0, "what was proved under every wording is proved again from the evidence"
+
+
+# --- edits while a run is under way ---------------------------------------------------------------------------------------
+
+SLOW = AGENT.replace("def turn(brief, folder):", "import time\n\n\ndef turn(brief, folder):\n    time.sleep(1.5 if brief.task.endswith('R2') else 0)")
+
+
+def begin(place: Workplace) -> subprocess.Popen[str]:
+    """A run whose agent is just being asked for R2."""
+    place.agent(SLOW, inbox={"quiet_seconds": 0.1})
+    place.prd("lanterns", PRD)
+    running = place.start("run", "--no-site")
+    journal, until = place.root / "runs" / "lanterns" / "journal", time.monotonic() + 90
+    while time.monotonic() < until and not any('"reserved"' in path.read_text() for path in journal.glob("lanterns_r2-*")):
+        time.sleep(0.05)
+    assert list(journal.glob("lanterns_r2-*")), place.log()
+    return running
+
+
+def ended(place: Workplace, running: subprocess.Popen[str], code: int = 0) -> None:
+    assert running.wait(180) == code, place.log()
+
+
+def moves(place: Workplace, task: str) -> list[str]:
+    with sqlite3.connect(place.root / "runs" / "lanterns" / "project.sqlite") as db:
+        return [name for (name,) in db.execute("SELECT move FROM events WHERE task = ? ORDER BY id", (task,))]
+
+
+def test_an_edit_during_a_run_stops_the_task_it_touches_and_no_other(place: Workplace) -> None:
+    running = begin(place)
+    place.prd("lanterns", CHEAPER)
+    ended(place, running)
+    assert moves(place, "lanterns#R2") == ["ready", "started", "reclaimed", "changed", "ready", "started", "produced", "integrated"]
+    assert moves(place, "lanterns#R1") == moves(place, "lanterns#R3") == ["ready", "started", "produced", "integrated"]
+    (run,) = place.runs("lanterns")
+    assert run["turns"] == 4, "what was paid for the earlier wording stays booked"
+    assert "* 20" in place.git("lanterns", "show", "prd/lanterns:lanterns.py")
+    assert "* 30" not in place.git("lanterns", "log", "-p", "--all", "--", "lanterns.py"), "nothing of the earlier wording was integrated"
+    assert next(task for task in place.project("lanterns")["tasks"] if task["id"] == "lanterns#R2")["attempts"] == 1
+    told = [(task["verdict"], task["reason"]) for task in run["tasks"] if task["id"] == "lanterns#R2"]
+    assert told[0][0] == "changed" and "AC1, line" in told[0][1]
+    assert told[1][0] == "passed"
+    assert place.run().stdout.rstrip().endswith("nothing new")
+
+
+def test_an_edit_during_a_run_that_touches_another_task_disturbs_nothing(place: Workplace) -> None:
+    running = begin(place)
+    place.prd("lanterns", PRD.replace("A street", "A long street").replace("three metres higher", "four metres higher").replace("| 7 |", "| 8 |").replace("| 0 | 3 |", "| 0 | 4 |").replace("| 13 |", "| 14 |"))  # fmt: skip
+    ended(place, running)
+    assert moves(place, "lanterns#R2") == ["ready", "started", "produced", "integrated"]
+    assert moves(place, "lanterns#R3") == ["ready", "changed", "ready", "started", "produced", "integrated"]
+    assert "+ 4" in place.git("lanterns", "show", "prd/lanterns:posts.py")
+    assert place.runs("lanterns")[0]["turns"] == 3
+
+
+def test_a_file_that_is_broken_during_a_run_changes_nothing_until_it_is_whole(place: Workplace) -> None:
+    running = begin(place)
+    place.prd("lanterns", "---\ntitle: [\n" + CHEAPER)
+    ended(place, running, 4)
+    assert set(place.states("lanterns").values()) == {"done"}
+    assert "* 30" in place.git("lanterns", "show", "prd/lanterns:lanterns.py")
+    assert "cannot be taken as it is" in place.log()
+    assert place.inbox()["prds/lanterns.md"]["state"] == "set aside"
+    place.prd("lanterns", CHEAPER)
+    assert worked(place) == (1, ["lanterns#R2"])
+
+
+def test_a_requirement_that_is_removed_during_its_turn_is_not_integrated(place: Workplace) -> None:
+    running = begin(place)
+    place.prd("lanterns", PRD[:R2] + PRD[R3:])
+    ended(place, running)
+    assert place.states("lanterns") == {"lanterns#R1": "done", "lanterns#R2": "retired", "lanterns#R3": "done"}
+    assert "price" not in place.git("lanterns", "show", "prd/lanterns:lanterns.py")
+    assert place.project("lanterns")["orphans"] == [], "it left nothing"

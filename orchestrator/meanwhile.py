@@ -1,0 +1,100 @@
+"""PRD files that are edited while a run works on them.
+
+A look costs a `stat`; what changed is read once it has been quiet, and the whole folder with it, since PRDs are checked against each other. What
+cannot be taken (half-written, broken, gone, a draft now) changes nothing: the run goes on with what the file said last, and the inbox reports it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator.config import Config
+from orchestrator.inbox.folder import Scan, scan
+from orchestrator.model import Prd, Problem
+from orchestrator.save import receipts
+from orchestrator.save.readings import Readings
+
+PATIENCE = 6
+"""So many quiet periods are waited for a file that is being written all the time; then the next look decides."""
+STEP = 0.05
+
+
+@dataclass
+class Meanwhile:
+    """What became of the inbox since a run read it."""
+
+    root: Path
+    config: Config
+    found: Scan
+    """As it was read last."""
+    say: Callable[[str], None]
+    readings: Readings
+    """Of the files as they were read last."""
+    _seen: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """Path → what `stat` said when its bytes were last looked at."""
+    _refused: set[str] = field(default_factory=set)
+    """Hashes of bytes that could not be taken."""
+    _latest: dict[str, Prd] = field(default_factory=dict)
+
+    def look(self, prd: Prd) -> Prd:
+        """The PRD as its file says it now; what was given where nothing changed that can be taken."""
+        path, known = self.root / prd.path, self._latest.get(prd.id, prd)
+        status = _status(path)
+        if status is None or status == self._seen.get(prd.path):
+            return known
+        settled = _settled(path, status, self.config.inbox.quiet_seconds)
+        if settled is None:
+            return known
+        try:
+            mark = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError:
+            return known
+        if _status(path) == settled:
+            self._seen[prd.path] = settled
+        if mark != known.fingerprint and mark not in self._refused:
+            self._read(prd, mark)
+        return self._latest.get(prd.id, known)
+
+    def notes(self, prd: Prd) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.found.problems if problem.path == prd.path)
+
+    def _read(self, prd: Prd, mark: str) -> None:
+        runs = self.config.folder(self.root, "runs")
+        self.readings = Readings(runs)
+        self.found = scan(self.root, self.config, receipts.known(runs, self.readings.read))
+        taken = next((item for item in self.found.prds if item.id == prd.id and item.project == prd.project and not item.draft), None)
+        if taken is not None and taken.path == prd.path:
+            self._latest[prd.id] = taken
+            self.say(f"{prd.path} was edited: it is read again")
+            return
+        self._refused.add(mark)
+        why = next((problem.message for problem in self.notes(prd) if problem.severity == "error"), "it is another PRD, or a draft, now")
+        self.say(f"{prd.path} was edited, and cannot be taken as it is: {why}; the run goes on with what it said before")
+
+
+def _status(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _settled(path: Path, status: tuple[int, int, int], quiet: float) -> tuple[int, int, int] | None:
+    """What `stat` says once nothing has written to the file for so many seconds; None where that did not come about."""
+    written = min(status[2] / 1e9, time.time())  # a clock that was set back must not make it wait for ever
+    until, last, since = time.monotonic() + PATIENCE * quiet, status, time.monotonic() - (time.time() - written)
+    while time.monotonic() - since < quiet:
+        if time.monotonic() > until:
+            return None
+        time.sleep(min(STEP, quiet))
+        now = _status(path)
+        if now is None:
+            return None
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
