@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from orchestrator.edited import RetiredTest as RetiredTest
 from orchestrator.measures import Coverage as Coverage
 from orchestrator.measures import Mutant as Mutant
 from orchestrator.measures import MutantStatus as MutantStatus
 from orchestrator.measures import Mutation as Mutation
 from orchestrator.measures import Unrun as Unrun
+from orchestrator.single_tests import Flaky as Flaky
+from orchestrator.single_tests import PersonsTest as PersonsTest
+from orchestrator.single_tests import RetiredTest as RetiredTest
 from orchestrator.structure import Export as Export
 from orchestrator.structure import Module as Module
 from orchestrator.structure import Phase as Phase
@@ -436,28 +438,6 @@ class Tidying:
     diff: str = ""
     findings: tuple[Finding, ...] = ()
     observations: tuple[Observation, ...] = ()
-
-
-@dataclass(frozen=True)
-class PersonsTest:
-    """A test of the repository's own suite, written by a person, that names a criterion of the task."""
-
-    criterion: str
-    test: str
-    """pytest node id, without parameters."""
-    where: str
-    """`file:line`."""
-    text: str
-    """The imports at the top of its file, then its source with its decorators."""
-
-
-@dataclass(frozen=True)
-class Flaky:
-    """A test that failed and then held on the same tree."""
-
-    test: str
-    """pytest node id."""
-    detail: str
 
 
 @dataclass(frozen=True)

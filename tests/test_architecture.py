@@ -18,7 +18,7 @@ PACKAGE = REPOSITORY / "orchestrator"
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if "_shipped" not in path.parts)
 
 FLOW = ("inbox", "plan", "run", "save", "show")
-VALUES = ("errors.py", "faults.py", "agent_settings.py", "config.py", "edited.py", "measures.py", "structure.py", "model.py", "__init__.py")
+VALUES = ("errors.py", "faults.py", "agent_settings.py", "config.py", "measures.py", "single_tests.py", "structure.py", "model.py", "__init__.py")
 """What every folder may import: values, errors, and the version."""
 
 PURE = (
@@ -35,6 +35,7 @@ PURE = (
         "save/mutation_report.py",
         "save/reports.py",
         "save/edit_reports.py",
+        "save/measure_reports.py",
         "save/retention.py",
         "save/links.py",
     ),
@@ -165,8 +166,8 @@ def test_folders_import_leftwards_only(module: str) -> None:
         ("faults.py", {"errors.py"}),
         ("measures.py", set()),
         ("structure.py", set()),
-        ("edited.py", set()),
-        ("model.py", {"edited.py", "measures.py", "structure.py"}),
+        ("single_tests.py", set()),
+        ("model.py", {"single_tests.py", "measures.py", "structure.py"}),
         ("agent_settings.py", set()),
         ("config.py", {"errors.py", "agent_settings.py"}),
         ("__init__.py", set()),

@@ -19,6 +19,10 @@ from orchestrator.save.edit_reports import CommitReport as CommitReport
 from orchestrator.save.edit_reports import EditReport as EditReport
 from orchestrator.save.edit_reports import OrphanReport as OrphanReport
 from orchestrator.save.edit_reports import RetiredTestReport as RetiredTestReport
+from orchestrator.save.measure_reports import CoverageReport as CoverageReport
+from orchestrator.save.measure_reports import MutantReport as MutantReport
+from orchestrator.save.measure_reports import MutationReport as MutationReport
+from orchestrator.save.measure_reports import UnrunReport as UnrunReport
 
 VERSION = 2
 
@@ -147,56 +151,6 @@ class TidyingReport(Report):
     findings: list[FindingReport]
     observations: list[ObservationReport]
     diff: Text
-
-
-class MutantReport(Report):
-    id: str
-    path: str
-    function: str
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-    operator: str
-    original: str
-    replacement: str
-    status: Literal["killed", "survived", "timeout", "no coverage", "error"]
-    killed_by: list[str]
-
-
-class MutationReport(Report):
-    """Would the tests notice a change? One entry for each small change of the task's functions."""
-
-    score: float | None
-    """Percent of the mutants that the tests noticed; None when there was none."""
-    left_out: int
-    seconds: float
-    mutants: list[MutantReport]
-    elements: str = ""
-    """Path of the mutation-testing-elements JSON, relative to the project's folder."""
-
-
-class UnrunReport(Report):
-    path: str
-    function: str
-    """'' for the module itself."""
-    line: int
-    end_line: int
-    what: str
-    """In words."""
-
-
-class CoverageReport(Report):
-    """What the examples run of the code that the task adds or changes: statements, and both outcomes of each condition."""
-
-    share: float | None
-    """Percent; None when there is nothing that an example would have to run."""
-    counted: int
-    ran: int
-    seconds: float
-    asked: bool
-    """False: not all examples could be asked in time."""
-    unrun: list[UnrunReport]
 
 
 class FlakyReport(Report):
