@@ -17,6 +17,7 @@ from orchestrator.measures import Unrun as Unrun
 from orchestrator.single_tests import Flaky as Flaky
 from orchestrator.single_tests import PersonsTest as PersonsTest
 from orchestrator.single_tests import RetiredTest as RetiredTest
+from orchestrator.structure import Answer as Answer
 from orchestrator.structure import Export as Export
 from orchestrator.structure import Module as Module
 from orchestrator.structure import Phase as Phase
@@ -123,6 +124,8 @@ class Requirement:
     """True when its identifier was made from its heading."""
     phase: int | None = None
     """Number of the phase it belongs to; None where the PRD has no phases."""
+    answers: tuple[Answer, ...] = ()
+    """What a person answered about it; its text and criteria hold that too."""
     added: tuple[str, ...] = ()
     """What the plan added to the PRD's words: `module`, `depends_on`, `criteria`."""
 

@@ -59,3 +59,15 @@ class Module:
     exports: tuple[Export, ...] = ()
     text: str = ""
     """What it is for."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a person answered under `## Answers`. It stands in the text of what it is about, too."""
+
+    text: str
+    line: int
+    criterion: str = ""
+    """Key of the criterion it is about; '' for the requirement as a whole."""
+    question: str = ""
+    """As it is quoted there; '' where only its answer is."""

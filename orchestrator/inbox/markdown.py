@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from orchestrator.inbox import blocks, console, criteria, doctests, frontmatter, modules, names, outline, tables
+from orchestrator.inbox import answers, blocks, console, criteria, doctests, frontmatter, modules, names, outline, tables
 from orchestrator.inbox.blocks import Block
 from orchestrator.inbox.criteria import Body, Draft
 from orchestrator.inbox.doctests import Found, Remark
@@ -108,6 +108,8 @@ def _prd(values: Mapping[str, Any], path: str, name: str, fingerprint: str) -> P
 
 def _body(prd: Prd, lines: list[str], values: Mapping[str, Any], remarks: list[Remark]) -> Prd:
     tree = blocks.read("\n".join(lines))
+    lines, said = answers.take(tree, lines, remarks)
+    tree = blocks.read("\n".join(lines)) if said else tree
     for fence in criteria.fences(tree):
         if not fence.closed:
             message = "this fence is never closed: everything down to the end is read as part of it"
@@ -118,7 +120,7 @@ def _body(prd: Prd, lines: list[str], values: Mapping[str, Any], remarks: list[R
     parts = [_part(section, lines, remarks) for section in found.sections]
     _modules(parts, values.get("dependencies", ()), remarks)
     _dependencies(parts, remarks)
-    requirements = tuple(_requirement(prd.id, part, shared, lines, remarks) for part in parts)
+    requirements = answers.put(tuple(_requirement(prd.id, part, shared, lines, remarks) for part in parts), said, remarks)
     if not requirements:
         hint = "head each one `### R1: what must hold`, under `## Requirements`"
         remarks.append(Remark(0, "no-requirements", "there is no requirement in this file", hint, error=not prd.draft))

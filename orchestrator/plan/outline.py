@@ -227,7 +227,7 @@ def fingerprint(requirements: Iterable[Requirement]) -> str:
 
 def _essence(value: object) -> object:
     if isinstance(value, dict):
-        found = {key: _essence(item) for key, item in value.items() if key not in ("line", "held_out", "priority", "phase", "added")}
+        found = {key: _essence(item) for key, item in value.items() if key not in ("line", "held_out", "priority", "phase", "added", "answers")}
         if "key" in value:  # a requirement or a criterion: prose
             found |= {key: prose(value[key]) for key in ("title", "text") if key in value}
         return found

@@ -176,6 +176,7 @@ def _task_run(store: Store, row: TaskRow, entry: ResultRow, state: str, paths: d
         gone=list(result.gone),
         retired=[RetiredTestReport(test=item.test, how=item.how) for item in result.retired],
         outdated=list(result.outdated),
+        answers=compose_edits.answers(task, paths.get(task.prd, "")),
         attempts=[_attempt(item, folder) for item in result.attempts],
         proofs=[_proof(item) for item in result.proofs],
         commits=[

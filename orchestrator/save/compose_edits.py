@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, cast
 
-from orchestrator.model import Proof
+from orchestrator.model import Proof, Task
 from orchestrator.plan import delta
 from orchestrator.run.git import Repository
 from orchestrator.run.test_files import files_of
 from orchestrator.save import edits
-from orchestrator.save.edit_reports import CommitReport, EditedReport, EditReport, OrphanReport
+from orchestrator.save.edit_reports import AnswerReport, CommitReport, EditedReport, EditReport, OrphanReport
 from orchestrator.save.reports import CriterionReport, RequirementReport
 from orchestrator.save.store import Store, TaskRow
 
@@ -90,3 +90,12 @@ def told(store: Store, prd: str, requirements: list[RequirementReport]) -> list[
 
 def _is_reworded(criterion: CriterionReport) -> bool:
     return criterion.outdated == REWORDED
+
+
+def answers(task: Task, path: str) -> list[AnswerReport]:
+    """What a person answered about the requirements of a task. `path`: of its PRD."""
+    return [
+        AnswerReport(requirement=each.id, criterion=item.criterion, question=item.question, text=item.text, path=path, line=item.line)
+        for each in task.requirements
+        for item in each.answers
+    ]

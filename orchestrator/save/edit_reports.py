@@ -31,6 +31,18 @@ class CommitReport(Report):
     branch: str
 
 
+class AnswerReport(Report):
+    """What a person answered under `## Answers` of a PRD."""
+
+    requirement: str
+    criterion: str
+    """Key of the criterion it is about; '' for the requirement as a whole."""
+    question: str
+    text: str
+    path: str
+    line: int
+
+
 class PartReport(Report):
     """Something in a requirement that an edit worded otherwise."""
 

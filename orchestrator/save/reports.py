@@ -15,6 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from orchestrator.save.edit_reports import AnswerReport as AnswerReport
 from orchestrator.save.edit_reports import CommitReport as CommitReport
 from orchestrator.save.edit_reports import EditReport as EditReport
 from orchestrator.save.edit_reports import OrphanReport as OrphanReport
@@ -240,6 +241,8 @@ class TaskRunReport(Report):
     """The tests in them, and in files that were made anew, that nothing asks for any more."""
     outdated: list[str] = []
     """Test files of other tasks that bound nobody when it was judged: their requirement is gone, or not proved as it is worded."""
+    answers: list[AnswerReport] = []
+    """What a person answered about its requirements."""
     evidence: str = ""
     """Path of the task's evidence bundle, relative to the project's folder; '' until it is done."""
 
