@@ -182,10 +182,7 @@ def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
                 job.outcome.wait(prd, "waits-for-prd", f"it depends on {', '.join(missing)}, which is not complete", "it runs when that is done")
                 continue
             _prd(job, prd)
-            if _is_complete(job, prd):
-                complete.add(prd.id)
-            else:
-                complete.discard(prd.id)
+            (complete.add if _is_complete(job, prd) else complete.discard)(prd.id)
         prds = tuple(job.prds[each.id] for each in prds)
         if not _stay(job, prds):
             break
@@ -258,7 +255,10 @@ def _has_work(job: Job, prd: Prd) -> bool:
 
 
 def _prd(job: Job, prd: Prd) -> None:
-    """Every task of a PRD that can be worked on, in plan order."""
+    """Every task of a PRD that can be worked on, in plan order. All of it is judged again when the PRD that it builds on has moved on."""
+    if upstream := reworded.moved_on(job.store, prd):
+        job.store.merged(prd.id, job.run, f"{upstream} has moved on and is merged in: it is judged again")
+        settle(job, prd)
     if _has_work(job, prd):
         place = _prepare(job, prd)
         for name in job.store.in_state("produced", prd.id):

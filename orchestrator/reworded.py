@@ -11,7 +11,7 @@ from orchestrator.meanwhile import Meanwhile
 from orchestrator.model import Change, CycleResult, Plan, Prd, Task
 from orchestrator.plan import delta
 from orchestrator.run import test_files
-from orchestrator.run.git import Repository
+from orchestrator.run.git import Repository, is_ancestor
 from orchestrator.save import edits
 from orchestrator.save.store import Store, TaskRow
 
@@ -64,3 +64,12 @@ def edited(meanwhile: Meanwhile | None, prd: Prd, row: TaskRow) -> str:
 def ours(repository: Repository, branch: str, plans: Iterable[Plan]) -> frozenset[str]:
     """Files of the branch that are no person's."""
     return test_files.made_by_us(repository.made(branch), (task for plan in plans for task in plan.tasks))
+
+
+def moved_on(store: Store, prd: Prd) -> str:
+    """The PRD that this one builds on, when that has commits which are not on this one's branch yet; ''. Only where both have a branch."""
+    if not prd.depends_on or not (store.repository / "HEAD").exists():
+        return ""
+    repository, upstream = Repository(store.repository), prd.depends_on[-1]
+    head, start = (repository.resolve(f"refs/heads/prd/{name}") for name in (prd.id, upstream))
+    return upstream if head and start and not is_ancestor(repository, start, head) else ""

@@ -281,7 +281,7 @@ def branch_for(repository: Repository, prd: str, start: str) -> str:
     if not head:
         repository.move(ref, origin, "")
         return ref
-    if not _is_ancestor(repository, origin, head):
+    if not is_ancestor(repository, origin, head):
         try:
             tree = repository.git("merge-tree", "--write-tree", head, origin).decode().split("\n")[0]
         except DamagedRepository:
@@ -295,5 +295,5 @@ def branch_for(repository: Repository, prd: str, start: str) -> str:
     return ref
 
 
-def _is_ancestor(repository: Repository, older: str, newer: str) -> bool:
+def is_ancestor(repository: Repository, older: str, newer: str) -> bool:
     return repository.git("rev-list", "--count", f"{newer}..{older}").decode().strip() == "0"

@@ -57,6 +57,7 @@ MOVES: tuple[Move, ...] = (
     Move("changed", "produced", "pending", "its requirement changed"),
     Move("upstream changed", "ready", "pending", "a task it depends on is to be done again first"),
     Move("regressed", "done", "ready", "what was proved no longer holds"),
+    Move("merged", "done", "ready", "the PRD it builds on has moved on and is merged in: it is judged again"),
     *(Move("retired", state, "retired", "its requirement is gone") for state in STATES if state != "retired"),
     Move("returned", "retired", "pending", "its requirement is back"),
 )

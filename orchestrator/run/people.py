@@ -96,6 +96,11 @@ def to_be_read(tests: tuple[PersonsTest, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*above, *files_of(tuple(test for test in tests if len(test.text) > LONGEST)))))
 
 
+def label(test: PersonsTest) -> str:
+    """The part of its node id that tells tests of a file apart."""
+    return test.test.partition("::")[2] or test.test
+
+
 def nodes_of(tests: tuple[PersonsTest, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(test.test for test in tests))
 

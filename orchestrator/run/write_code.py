@@ -8,7 +8,7 @@ from typing import Any, Literal
 from orchestrator.errors import AgentError
 from orchestrator.model import AgentTurn, Attempt, Change, Example, Finding, Observation, Question, Way
 from orchestrator.plan import held_out
-from orchestrator.run import checks, limits, search, turns, write_tests
+from orchestrator.run import checks, disagree, limits, search, turns, write_tests
 from orchestrator.run.agents import Agent
 from orchestrator.run.bench import Bench, End, Journal, Returned, waits
 from orchestrator.run.gates import red
@@ -31,14 +31,15 @@ def candidates(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findin
                 return End("passed", f"attempt {last.number} passed every gate on the moved branch too", last.changes)
     allowed += sum(attempt.verdict == "passed" for attempt in work.earlier)
     missed: set[str] = set()
+    against = disagree.Against(bench)
     repeats = 0
     for number in range(work.first_attempt, allowed + 1):
         approach = _approach(bench, len(ladder))
         asked = _Asked(bench, ladder[approach.rung], journal, number, findings, repeats, approach.fresh)
         if approach.stop and not asked.is_new:
-            return End("gave up", "no progress: every approach met the same failure again" + _why(findings))
+            return against.end() or End("gave up", "no progress: every approach met the same failure again" + _why(findings))
         if repeats >= work.config.limits.repeats and not asked.is_new:
-            return End("gave up", f"no progress: {repeats} answers repeated an earlier one" + _why(findings))
+            return against.end() or End("gave up", f"no progress: {repeats} answers repeated an earlier one" + _why(findings))
         try:
             way, taken, changed = asked.candidate()
         except AgentError as error:
@@ -62,6 +63,8 @@ def candidates(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findin
         known[mark] = _record(bench, number, taken, changes, findings, judged.observations, way)
         if not judged.refused:
             return End("passed", f"attempt {number} passed every gate", changes)
+        if end := against.note(mark, judged.findings):
+            return end
         if judged.missed:
             missed.add(mark)
             if len(missed) >= 2:
@@ -70,6 +73,8 @@ def candidates(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findin
                     return End("needs a person", "a revealed example proves nothing as it stands", question=red_question(bench, checked))
                 known.clear()
                 missed.clear()
+    if end := against.end():
+        return end
     if repeats >= work.config.limits.repeats:
         return End("gave up", f"no progress: {repeats} answers repeated an earlier one" + _why(findings))
     count = len(bench.attempts)

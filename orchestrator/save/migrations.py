@@ -139,7 +139,10 @@ def m006_verdicts(db: sqlite3.Connection) -> None:
 
 
 def m007_edits(db: sqlite3.Connection) -> None:
-    """What edits of a PRD changed; what tasks said before they were worded otherwise; which task took over a retired one's requirement."""
+    """What edits of a PRD changed; what tasks said before they were worded otherwise; which task took over a retired one's requirement. A done task
+    may be judged again after a merge, which the CHECK of moves must know."""
+    moves = _words(sorted({f"{move.source} > {move.name} > {move.target}" for move in MOVES}))
+    columns = "id, at, run, task, move, source, target, reason"
     for statement in (
         """CREATE TABLE edits (
             id INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, prd TEXT NOT NULL, path TEXT NOT NULL, before TEXT NOT NULL,
@@ -150,6 +153,15 @@ def m007_edits(db: sqlite3.Connection) -> None:
             task TEXT NOT NULL, fingerprint TEXT NOT NULL, wording TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (task, fingerprint)
         ) STRICT""",
         "ALTER TABLE tasks ADD COLUMN becomes TEXT NOT NULL DEFAULT ''",
+        f"""CREATE TABLE events_of_all_moves (
+            id INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, task TEXT NOT NULL, move TEXT NOT NULL, source TEXT NOT NULL,
+            target TEXT NOT NULL, reason TEXT NOT NULL, CHECK (source || ' > ' || move || ' > ' || target IN ({moves}))
+        ) STRICT""",
+        f"INSERT INTO events_of_all_moves ({columns}) SELECT {columns} FROM events",
+        "DROP TABLE events",
+        "ALTER TABLE events_of_all_moves RENAME TO events",
+        "CREATE INDEX events_by_task ON events (task, at)",
+        "CREATE INDEX events_by_run ON events (run)",
     ):
         db.execute(statement)
 

@@ -310,8 +310,19 @@ class Store:
     def regress(self, task: str, reason: str) -> None:
         """A done task no longer holds: it is done again, with all its attempts."""
         with self.transaction():
-            self._move(task, "regressed", "", reason)
-            self.db.execute("UPDATE tasks SET attempts = 0 WHERE id = ?", (task,))
+            self._again(task, "regressed", "", reason)
+
+    def merged(self, prd: str, run: str, reason: str) -> None:
+        """What a PRD builds on is merged in: all that is done is judged again, in one transaction."""
+        with self.transaction():
+            for task in self.in_state("done", prd):
+                self._again(task, "merged", run, reason)
+
+    def _again(self, task: str, name: str, run: str, reason: str) -> None:
+        """The held-out examples are kept anew after it: its tests are committed without them."""
+        self._move(task, name, run, reason)
+        self.db.execute("UPDATE tasks SET attempts = 0 WHERE id = ?", (task,))
+        self.db.execute("UPDATE prds SET kept = '' WHERE id = (SELECT prd FROM tasks WHERE id = ?)", (task,))
 
     # --- results -------------------------------------------------------------------------------------------------------
 

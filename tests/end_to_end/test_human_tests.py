@@ -248,3 +248,31 @@ def test_a_level_that_is_claimed_and_not_reached_is_found(place: Workplace, libr
     done = place.command("verify", "--quick")
     assert done.returncode == 1
     assert "people" in done.stdout
+
+
+DEARER = PRD.replace("a quarter a day", "half a day's loan").replace("  2.5\n", "  5.0\n").replace("  1.0\n", "  2.0\n")
+
+
+@pytest.mark.parametrize("answers", ["other ones each time", "the same one again"])
+def test_a_test_of_a_person_that_contradicts_the_edited_text_makes_a_question_with_both_places(place: Workplace, library: Path, answers: str) -> None:
+    place.prd("loans", PRD)
+    agent(place)
+    assert place.run().returncode == 0
+    place.prd("loans", DEARER)
+    other = answers == "other ones each time"
+    code = "f'def fine(days):\\n    return days * 0.5 + 0 * {brief.attempt}\\n'" if other else "'def fine(days):\\n    return days * 0.5\\n'"
+    place.agent(f"def turn(brief, folder):\n    (folder / 'library' / 'fines.py').write_text({code})\n")
+    done = place.run()
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert place.states("loans") == {"loans#R1": "done", "loans#R2": "unclear"}
+    question = next(task for task in place.project("loans")["tasks"] if task["id"] == "loans#R2")["question"]
+    line = DEARER.splitlines().index("- AC1: a late book costs half a day's loan") + 1
+    assert question["lines"] == [line]
+    assert f"`prds/loans.md:{line}`" in question["text"] and "`tests/test_fines.py:5`" in question["text"], question["text"]
+    if other:
+        assert place.runs("loans")[-1]["turns"] == 2, "two different answers are enough to see it"
+
+    place.prd("loans", PRD)
+    done = place.run()
+    assert done.returncode == 0, done.stdout
+    assert place.runs("loans")[-1]["turns"] == 0
