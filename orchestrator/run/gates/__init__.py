@@ -18,6 +18,7 @@ GATES: dict[str, str] = {
     "green": "each locked test passed exactly once in the graft, and the exit code agrees",
     "human test": "each test of the repository that names a criterion passed exactly once, run as the project runs it",
     "regression": "no test that held at the base fails in the graft",
+    "outdated test": "a lost test of a requirement that is gone, or worded otherwise and comes later, refuses nothing and is named",
     "flaky": "a test that failed and then held alone and in the suite is put in quarantine, not believed and not blamed",
     "cold run": "all of it holds once more in a fresh interpreter, with another hash seed and the clock ten years ahead",
     "repeatable": "the same question gets the same answer when it is asked again",
