@@ -46,16 +46,15 @@ class Meanwhile:
         status = _status(path)
         if status is None or status == self._seen.get(prd.path):
             return known
-        settled = _settled(path, status, self.config.inbox.quiet_seconds)
-        if settled is None:
-            return known
-        try:
-            mark = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError:
-            return known
-        if _status(path) == settled:
-            self._seen[prd.path] = settled
-        if mark != known.fingerprint and mark not in self._refused:
+        mark = _mark(path)
+        if mark and mark != known.fingerprint and mark not in self._refused:
+            settled = _settled(path, status, self.config.inbox.quiet_seconds)
+            if settled is None:
+                return known
+            status, mark = settled, _mark(path)
+        if mark and _status(path) == status:
+            self._seen[prd.path] = status
+        if mark and mark != known.fingerprint and mark not in self._refused:
             self._read(prd, mark)
         return self._latest.get(prd.id, known)
 
@@ -74,6 +73,14 @@ class Meanwhile:
         self._refused.add(mark)
         why = next((problem.message for problem in self.notes(prd) if problem.severity == "error"), "it is another PRD, or a draft, now")
         self.say(f"{prd.path} was edited, and cannot be taken as it is: {why}; the run goes on with what it said before")
+
+
+def _mark(path: Path) -> str:
+    """The hash of a file's bytes, '' where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _status(path: Path) -> tuple[int, int, int] | None:

@@ -305,11 +305,12 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
         prd, rows, measured = light.prd(store, name), store.tasks(name), light.mutations(store, name)
         proofs, paths = light.proofs(store, name), {name: path}
         gone += compose_edits.orphans(store, repository, name)
+        lines = edits.lineages(store, name)
         by_requirement: dict[str, list[TaskRow]] = {}
         for row in rows:
             for requirement in row.task.requirements if row.state != "retired" else ():
                 by_requirement.setdefault(requirement.id, []).append(row)
-        requirements = [_requirement(store, requirement, by_requirement.get(requirement.id, []), proofs) for requirement in prd.requirements]
+        requirements = [_requirement(store, requirement, by_requirement.get(requirement.id, []), proofs, lines) for requirement in prd.requirements]
         criteria = [criterion for requirement in requirements for criterion in requirement.criteria]
         target = target or prd.target.repo
         reports.append(
@@ -369,11 +370,12 @@ def relative(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _requirement(store: Store, requirement: Requirement, rows: list[TaskRow], proofs: dict[str, tuple[str, Proof]]) -> RequirementReport:
-    """`rows`: its tasks; each of its criteria belongs to one of them."""
+def _requirement(
+    store: Store, requirement: Requirement, rows: list[TaskRow], proofs: dict[str, tuple[str, Proof]], lines: dict[str, list[str]]
+) -> RequirementReport:
+    """`rows`: its tasks; each of its criteria belongs to one of them. `lines`: task → those that it took the place of."""
     marked = {criterion.id: (criterion, row) for row in rows for criterion in row.task.criteria}
-    lines = {row.id: [*(task.id for task in edits.superseded(store, row.id)), row.id] for row in rows}
-    commits = {row.id: [commit.id for name in lines[row.id] for _, commit, _ in store.commits(name)] for row in rows}
+    commits = {row.id: [commit.id for name in (*lines.get(row.id, ()), row.id) for _, commit, _ in store.commits(name)] for row in rows}
     first = rows[0] if rows else None
     told = [(*marked.get(criterion.id, (criterion, first)),) for criterion in requirement.criteria]
     lost = compose_edits.outdated(store, rows, proofs)

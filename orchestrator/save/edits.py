@@ -79,11 +79,25 @@ def superseded(store: Store, task: str) -> tuple[Task, ...]:
     return tuple(from_json(Task, text) for (text,) in store.db.execute(query, (task,)))
 
 
+def lineages(store: Store, prd: str) -> dict[str, list[str]]:
+    """Task → the retired tasks whose requirement it took over, of a PRD; only those that took one over."""
+    heirs = dict(store.db.execute("SELECT id, becomes FROM tasks WHERE prd = ? AND becomes != '' AND state = 'retired'", (prd,)).fetchall())
+    found: dict[str, list[str]] = {}
+    for name in heirs:
+        heir, passed = heirs[name], {name}
+        while heir and heir not in passed:
+            found.setdefault(heir, []).append(name)
+            passed.add(heir)
+            heir = heirs.get(heir, "")
+    return found
+
+
 def outdated(store: Store, prd: str) -> tuple[str, ...]:
     """Tasks whose committed tests bind nobody now: their requirement is gone, or says something else and is not proved as it does."""
     query = (
-        "SELECT id FROM tasks WHERE prd = ? AND (state = 'retired' OR (state != 'done' AND NOT EXISTS "
-        "(SELECT 1 FROM proofs WHERE proofs.task = tasks.id AND proofs.fingerprint = tasks.fingerprint))) ORDER BY position, id"
+        "SELECT id FROM tasks WHERE prd = ? AND state != 'done' AND EXISTS (SELECT 1 FROM commits WHERE commits.task = tasks.id) "
+        "AND (state = 'retired' OR NOT EXISTS (SELECT 1 FROM proofs WHERE proofs.task = tasks.id AND proofs.fingerprint = tasks.fingerprint)) "
+        "ORDER BY position, id"
     )
     return tuple(name for (name,) in store.db.execute(query, (prd,)))
 

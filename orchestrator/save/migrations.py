@@ -153,6 +153,7 @@ def m007_edits(db: sqlite3.Connection) -> None:
             task TEXT NOT NULL, fingerprint TEXT NOT NULL, wording TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (task, fingerprint)
         ) STRICT""",
         "ALTER TABLE tasks ADD COLUMN becomes TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX tasks_by_becomes ON tasks (becomes)",
         f"""CREATE TABLE events_of_all_moves (
             id INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, task TEXT NOT NULL, move TEXT NOT NULL, source TEXT NOT NULL,
             target TEXT NOT NULL, reason TEXT NOT NULL, CHECK (source || ' > ' || move || ' > ' || target IN ({moves}))
