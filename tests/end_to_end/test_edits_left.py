@@ -6,7 +6,7 @@ import re
 import subprocess
 
 from tests.conftest import Workplace
-from tests.end_to_end.test_edits import AGENT, CHEAPER, PRD, R3, worked
+from tests.end_to_end.test_edits import AGENT, CHEAPER, PRD, R2, R3, worked
 from tests.end_to_end.test_tests_agent import CODE, GOOD
 from tests.end_to_end.test_tests_agent import PRD as BELL
 
@@ -77,6 +77,32 @@ def test_tests_of_a_wording_that_is_changed_too_refuse_no_candidate(place: Workp
     assert "tests/test_lanterns_r2.py" in task["outdated"]
     verified = place.command("verify")
     assert verified.returncode == 0, verified.stdout
+
+
+def test_what_stays_done_is_judged_with_the_code_of_what_changed_and_what_is_gone_binds_nobody(place: Workplace) -> None:
+    place.agent(AGENT)
+    place.prd("lanterns", PRD[:R3])
+    assert worked(place)[0] == 2
+    place.agent(
+        "def turn(brief, folder):\n"
+        "    code = 'def count(metres):\\n    return max(0, metres) // 10\\n'\n"
+        "    if brief.attempt == 2:\n"
+        "        code += '\\n\\ndef price(metres):\\n    return count(metres) * 30\\n'\n"
+        "    (folder / 'lanterns.py').write_text(code)\n"
+    )
+    place.prd("lanterns", PRD[:R3].replace("| 9 | 0 |", "| -9 | 0 |"))
+    assert worked(place) == (2, ["lanterns#R1"])
+    first, second = place.task("lanterns", "lanterns#R1")["attempts"]
+    assert (first["verdict"], second["verdict"]) == ("refused", "passed")
+    assert any("lanterns#R2.AC1 is finished" in finding["message"] for finding in first["findings"]), first["findings"]
+
+    place.agent("def turn(brief, folder):\n    (folder / 'lanterns.py').write_text('def count(metres):\\n    return max(1, metres // 10)\\n')\n")
+    place.prd("lanterns", PRD[:R2].replace("| 9 | 0 |", "| 9 | 1 |"))
+    assert worked(place) == (1, ["lanterns#R1"])
+    (attempt,) = place.task("lanterns", "lanterns#R1")["attempts"]
+    assert {finding["gate"] for finding in attempt["findings"]} >= {"outdated test"}
+    (orphan,) = place.project("lanterns")["orphans"]
+    assert (orphan["task"], orphan["files"], orphan["shared"]) == ("lanterns#R2", ["lanterns.py"], ["lanterns.py"])
 
 
 def test_a_requirement_that_is_gone_leaves_orphans_until_it_is_back_or_a_person_took_them_away(place: Workplace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.show import addresses
-from orchestrator.show.text import clean, code, diff, ends, inline, prose
+from orchestrator.show.text import clean, code, diff, ends, inline, prose, words
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,19 @@ def test_code_and_diffs_hold_only_spans_of_ours(text: str) -> None:
     for made in (code(text, "x.py"), diff(text), diff(f"--- a/x.py\n+++ b/x.py\n@@ -1,9 +1,9 @@\n{text}"), inline(text)):
         left = re.sub(r'</?(?:div|pre|code|span)(?: (?:class|data-n)="[a-z0-9 -]*")*>', "", re.sub(r' data-n="\d+"', "", made))
         assert not re.search(r"[<>]", left)
+
+
+@given(st.text(alphabet="ab <>&\n"), st.text(alphabet="ab <>&\n"))
+def test_what_a_text_became_holds_both_texts_and_tags_of_ours_only(before: str, after: str) -> None:
+    made = str(words(before, after))
+    assert html.unescape(re.sub(r"<span class=\"mark\">[^<]*</span>|</?del>|<ins>.*?</ins>", "", made, flags=re.DOTALL)) == clean(before)
+    assert html.unescape(re.sub(r"<span class=\"mark\">[^<]*</span>|</?ins>|<del>.*?</del>", "", made, flags=re.DOTALL)) == clean(after)
+    assert not re.search(r"[<>]", re.sub(r'</?(?:ins|del|span)(?: class="mark")?>', "", made))
+
+
+def test_words_that_changed_are_marked_by_more_than_colour() -> None:
+    made = re.sub(r"<[^>]+>", "", str(words("every full ten metres", "every whole ten metres")))
+    assert made == "every [-full-]{+whole+} ten metres"
 
 
 def test_a_diff_keeps_every_line_in_order_and_marks_it() -> None:
