@@ -6,6 +6,8 @@ import sqlite3
 import subprocess
 import time
 
+import pytest
+
 from tests.conftest import Workplace
 
 PRD = """\
@@ -140,9 +142,9 @@ def test_every_kind_of_edit_costs_what_it_touches_and_no_more(place: Workplace) 
 SLOW = AGENT.replace("def turn(brief, folder):", "import time\n\n\ndef turn(brief, folder):\n    time.sleep(1.5 if brief.task.endswith('R2') else 0)")
 
 
-def begin(place: Workplace) -> subprocess.Popen[str]:
+def begin(place: Workplace, agent: str = SLOW) -> subprocess.Popen[str]:
     """A run whose agent is just being asked for R2."""
-    place.agent(SLOW, inbox={"quiet_seconds": 0.1})
+    place.agent(agent, inbox={"quiet_seconds": 0.1})
     place.prd("lanterns", PRD)
     running = place.start("run", "--no-site")
     journal, until = place.root / "runs" / "lanterns" / "journal", time.monotonic() + 90
@@ -161,8 +163,10 @@ def moves(place: Workplace, task: str) -> list[str]:
         return [name for (name,) in db.execute("SELECT move FROM events WHERE task = ? ORDER BY id", (task,))]
 
 
-def test_an_edit_during_a_run_stops_the_task_it_touches_and_no_other(place: Workplace) -> None:
-    running = begin(place)
+@pytest.mark.parametrize("answer", ["right", "wrong"])
+def test_an_edit_during_a_run_stops_the_task_it_touches_and_no_other(place: Workplace, answer: str) -> None:
+    """A right answer to the earlier wording is not integrated, a wrong one is not followed by another turn."""
+    running = begin(place, SLOW if answer == "right" else SLOW.replace("PRICE % int(costs[1])", "PRICE % (int(costs[1]) % 30)"))
     place.prd("lanterns", CHEAPER)
     ended(place, running)
     assert moves(place, "lanterns#R2") == ["ready", "started", "reclaimed", "changed", "ready", "started", "produced", "integrated"]
