@@ -187,7 +187,7 @@ def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
         if not _stay(job, prds):
             break
     for each in prds:
-        _say_parked(job, each)
+        planned.say_parked(job, each)
     job.outcome.parked += list({task: state for task, state, _ in store.events(job.run)}.values()).count("parked")
     if store.events(job.run):
         job.begin()
@@ -222,15 +222,6 @@ def _stay(job: Job, prds: tuple[Prd, ...]) -> bool:
     for prd in prds:
         _resume(job, prd)
     return any(_has_work(job, prd) for prd in prds)
-
-
-def _say_parked(job: Job, prd: Prd) -> None:
-    waits = sorted((until, name) for name, until in job.store.parked(prd.id) if until)
-    for until, name in waits[:1]:
-        message = f"{name} is parked until {until}: {light.reason(job.store, name).splitlines()[0]}"
-        hint = "a run after that goes on; `orchestrator retry` goes on now"
-        if job.outcome.wait(prd, "parked", message, hint):
-            job.say(f"{message}\n  → {hint}")
 
 
 def settle(job: Job, prd: Prd, after: str = "") -> None:

@@ -15,7 +15,7 @@ from orchestrator.run.agents import Agent, NoRecording, Unavailable, choose_ladd
 from orchestrator.run.agents.recorded import RecordedReplay, has_recordings
 from orchestrator.run.agents.recording import task_folder
 from orchestrator.run.durable import durable
-from orchestrator.save import compose, plan_report, plans
+from orchestrator.save import compose, light, plan_report, plans
 from orchestrator.save.clock import now
 from orchestrator.save.journal import Account, Journal
 
@@ -62,6 +62,15 @@ def say_unapproved(job: Job, prd: Prd) -> None:
     hint = f"`orchestrator plan {prd.id}` shows it, `orchestrator plan --approve {prd.id}` agrees"
     if job.outcome.wait(prd, "not-approved", message, hint):
         job.say(f"{prd.id}: {message}\n  → {hint}")
+
+
+def say_parked(job: Job, prd: Prd) -> None:
+    waits = sorted((until, name) for name, until in job.store.parked(prd.id) if until)
+    for until, name in waits[:1]:
+        message = f"{name} is parked until {until}: {light.reason(job.store, name).splitlines()[0]}"
+        hint = "a run after that goes on; `orchestrator retry` goes on now"
+        if job.outcome.wait(prd, "parked", message, hint):
+            job.say(f"{message}\n  → {hint}")
 
 
 def _ask(job: Job, prd: Prd, file: PlanFile) -> bool:
