@@ -386,6 +386,7 @@ def _work_of(job: Job, prd: Prd, row: TaskRow, place: _Place) -> Work:
     store, states = job.store, job.store.states(prd.id)
     tasks = job.plans[prd.id].tasks
     earlier = [entry.result for entry in store.results_for(row.id, row.fingerprint)]
+    made = place.repository.made(place.branch) if prd.target.repo else None
     return Work(
         task=row.task,
         prd=prd,
@@ -399,10 +400,10 @@ def _work_of(job: Job, prd: Prd, row: TaskRow, place: _Place) -> Work:
         earlier=tuple(attempt for result in earlier for attempt in result.attempts),
         written=reworded.locked_before(row.task, earlier),
         carried=reworded.carried(store, row),
-        gone=reworded.earlier_files(store, row.task),
+        gone=reworded.earlier_files(store, row.task, made),
         outdated=reworded.outdated(store, row),
         done=tuple(other for other in tasks if states.get(other.id) == "done"),
-        ours=reworded.ours(place.repository, place.branch, job.plans.values()) if prd.target.repo else frozenset(),
+        ours=reworded.ours(made, job.plans.values()) if made is not None else frozenset(),
         revealed=frozenset(name for result in earlier for name in result.revealed),
         quarantined=frozenset(item.test for item in store.quarantined() if item.until > now()),
     )

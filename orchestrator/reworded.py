@@ -32,10 +32,12 @@ def carried(store: Store, row: TaskRow) -> tuple[Change, ...]:
     return ()
 
 
-def earlier_files(store: Store, task: Task) -> tuple[str, ...]:
-    """Test files that the orchestrator has made for what the task was, and for tasks that it took the place of."""
+def earlier_files(store: Store, task: Task, made: frozenset[str] | None) -> tuple[str, ...]:
+    """Test files that the orchestrator has made for what the task was, and for tasks that it took the place of. `made`: every path that its commits
+    have touched, None where no one else's are there: a person's file of such a name stays."""
     own = (*([] if task.examples else [task.test_file]), test_files.prose_file(task))
-    return tuple(dict.fromkeys((*own, *(path for other in edits.superseded(store, task.id) for path in test_files.files_of(other)))))
+    others = (path for other in edits.superseded(store, task.id) for path in test_files.files_of(other))
+    return tuple(path for path in dict.fromkeys((*own, *others)) if made is None or path in made)
 
 
 def outdated(store: Store, row: TaskRow) -> frozenset[str]:
@@ -61,9 +63,9 @@ def edited(meanwhile: Meanwhile | None, prd: Prd, row: TaskRow) -> str:
     return f"{prd.path} was edited while it was worked on: {', and '.join(delta.reasons(row.task, task)) or 'it has a question now'}"
 
 
-def ours(repository: Repository, branch: str, plans: Iterable[Plan]) -> frozenset[str]:
-    """Files of the branch that are no person's."""
-    return test_files.made_by_us(repository.made(branch), (task for plan in plans for task in plan.tasks))
+def ours(made: frozenset[str], plans: Iterable[Plan]) -> frozenset[str]:
+    """Files of a branch that are no person's. `made`: those that commits of the orchestrator have touched."""
+    return test_files.made_by_us(made, (task for plan in plans for task in plan.tasks))
 
 
 def moved_on(store: Store, prd: Prd) -> str:
