@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from orchestrator import planned
+from orchestrator import forecasting, gate, planned, validate
 from orchestrator.config import Config
 from orchestrator.errors import Exit, NoTurn
 from orchestrator.model import Change, CycleResult, Plan, Prd, Problem, Task
 from orchestrator.plan import outline
-from orchestrator.run import dependencies, environment, examples, git, integrate, layout, lifecycle, limits, sandboxes
+from orchestrator.plan.order import Order
+from orchestrator.run import environment, examples, git, integrate, lifecycle, limits, sandboxes
 from orchestrator.run.agents import Agent, Unavailable, choose_ladder
 from orchestrator.run.bench import Work
 from orchestrator.run.cycle import run_cycle
@@ -88,20 +89,6 @@ class Outcome:
         return True
 
 
-class _Order:
-    """What depends on what in a plan."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.tasks = {task.id: task for task in plan.tasks}
-        self.asked = frozenset(task.id for task in plan.tasks if task.question)
-        self.depends_on = {task.id: task.depends_on for task in plan.tasks}
-        self.dependants: dict[str, list[str]] = {}
-        for task in plan.tasks:
-            for name in task.depends_on:
-                self.dependants.setdefault(name, []).append(task.id)
-
-
 @dataclass
 class Job:
     """One project while it is being worked on."""
@@ -128,13 +115,21 @@ class Job:
     reported: float = 0.0
     """When reports were last written, as the monotonic clock has it, and the seconds that took."""
     reporting: float = 0.0
-    _orders: dict[str, _Order] = field(default_factory=dict)
+    gates: bool = True
+    """Phases wait for the gate of the one before."""
+    last_phase: int | None = None
+    """Phases after it are left out."""
+    beginnings: dict[str, dict[str, str]] = field(default_factory=dict)
+    """PRD id → what `gate.beginnings` said when its tasks were last settled."""
+    looks: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """(PRD id, phase) → how often the run came to that gate."""
+    _orders: dict[str, Order] = field(default_factory=dict)
     _recorded: str = ""
     """The facts as the store has them."""
 
-    def order(self, prd: str) -> _Order:
+    def order(self, prd: str) -> Order:
         if prd not in self._orders or self._orders[prd].plan is not self.plans[prd]:
-            self._orders[prd] = _Order(self.plans[prd])
+            self._orders[prd] = Order(self.plans[prd])
         return self._orders[prd]
 
     def keep_facts(self) -> None:
@@ -151,9 +146,11 @@ class Job:
             self.outcome.runs.append(self.run)
 
 
-def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
-    """Everything of the project that can be done now. `complete`: PRDs whose every task is done, over all projects; kept up to date."""
-    store = job.store
+def work(job: Job, prds: tuple[Prd, ...], complete: set[str], *, last_phase: int | None = None, gates: bool = True) -> None:
+    """Everything of the project that can be done now. `complete`: PRDs whose every task is done, over all projects; kept up to date. `last_phase`:
+    phases after it are left out; `gates`: phases wait for the gate of the one before."""
+    store, job.last_phase, job.gates = job.store, last_phase, gates
+    job.facts["gates_skipped"] = not gates
     written.killed_runs(job.store, job.run)
     chain.extend(job.store)
     if interrupted := store.in_state("running"):
@@ -176,6 +173,7 @@ def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
                 complete.add(prd.id)
         if not _stay(job, prds):
             break
+    validate.at_end(job, tuple(prd for prd in prds if _is_complete(job, prd)))
     for prd in prds:
         _say_parked(job, prd)
     job.outcome.parked += list({task: state for task, state, _ in store.events(job.run)}.values()).count("parked")
@@ -226,9 +224,12 @@ def _say_parked(job: Job, prd: Prd) -> None:
 def settle(job: Job, prd: Prd, after: str = "") -> None:
     """Every move that follows from the states alone, each round in one transaction. `after`: the only task that has moved since the last time."""
     order = job.order(prd.id)
+    if not after:
+        job.beginnings[prd.id] = gate.beginnings(job, prd)
     due = [after, *order.dependants.get(after, ())] if after else list(order.tasks)
     while due:
         states = light.states(job.store, dict.fromkeys((*due, *(each for name in due for each in order.depends_on.get(name, ())))))
+        states |= job.beginnings[prd.id]
         moves = lifecycle.next_moves(states, order.depends_on, order.asked, due)
         if moves:
             told = [(name, move, order.tasks[name].question if move == "needs a person" else None) for name, move in moves]
@@ -245,8 +246,19 @@ def _has_work(job: Job, prd: Prd) -> bool:
 
 
 def _prd(job: Job, prd: Prd) -> None:
+    """Phase by phase all that can be done of a PRD."""
+    _tasks(job, prd)
+    while gate.moved(job, prd, lambda: _prepare(job, prd).python):
+        settle(job, prd)
+        _tasks(job, prd)
+    gate.explain(job, prd)
+    _keep_held_out(job, prd)
+
+
+def _tasks(job: Job, prd: Prd) -> None:
     """Every task of a PRD that can be worked on, in plan order."""
     if _has_work(job, prd):
+        forecasting.note(job, prd)
         place = _prepare(job, prd)
         for name in job.store.in_state("produced", prd.id):
             job.begin()
@@ -271,7 +283,6 @@ def _prd(job: Job, prd: Prd) -> None:
             tried.add(name)
             settle(job, prd, name)
             report(job)
-    _keep_held_out(job, prd)
 
 
 def _say_unapproved(job: Job, prd: Prd) -> None:
@@ -316,24 +327,12 @@ def _prepare(job: Job, prd: Prd) -> _Place:
     if target and "://" not in target and not target.startswith("git@"):
         target = str((job.root / target).resolve())
     repository = git.open_repository(job.store.repository, target, prd.target.branch)
-    start = f"refs/remotes/target/{prd.target.branch}" if target else "refs/heads/main"
-    if prd.depends_on and repository.resolve(f"refs/heads/prd/{prd.depends_on[-1]}"):
-        start = f"refs/heads/prd/{prd.depends_on[-1]}"
-    branch = git.branch_for(repository, prd.id, start)
-    made = environment_of(repository, repository.tree(branch), prd, job.config.folder(job.root, "environments"))
+    branch = git.branch_for(repository, prd.id, gate.start_of(repository, prd))
+    made = environment.of_tree(repository, repository.tree(branch), prd, job.config.folder(job.root, "environments"))
     job.facts["environment"] = made.lock
     job.facts["packages"] = [f"{name}=={version}" for name, version in sorted(made.packages.items())]
     job.facts["tools"]["pytest"] = made.packages.get("pytest", "")
     return _Place(repository, branch, made.python)
-
-
-def environment_of(repository: git.Repository, tree: str, prd: Prd, folder: Path) -> environment.Environment:
-    """The prepared environment that a tree and a PRD declare. `folder`: where environments are cached. Raises SetupError for what cannot be had."""
-    read = cache(lambda path: repository.read(tree, path))
-    paths = repository.paths(tree) if prd.target.repo else ()
-    own, declared = layout.detect(paths, read), dependencies.declared(paths, read)
-    asked = tuple(dependencies.Requirement(text, f"{prd.path}, dependencies") for text in prd.dependencies)
-    return environment.prepare(folder, (*declared.requirements, *asked), pins=declared.pins, project=own if prd.target.repo else None)
 
 
 def _cycle(job: Job, prd: Prd, row: TaskRow, place: _Place, ladder: tuple[Agent, ...]) -> str:

@@ -30,7 +30,7 @@ from orchestrator.plan.saved import is_added
 from orchestrator.run.gates import covered
 from orchestrator.run.git import Repository
 from orchestrator.run.mutants import score, share
-from orchestrator.save import light, mutation_report, plan_report
+from orchestrator.save import checked, light, mutation_report, phasing, plan_report, took
 from orchestrator.save.evidence import path_of
 from orchestrator.save.files import keep, write_atomically
 from orchestrator.save.ledger import Ledger
@@ -104,6 +104,10 @@ def run_report(store: Store, run: str) -> RunReport:
         scripted=any(kind == "scripted" for kind, _, _, _ in turns),
         agents=agents(store, run),
         planning=planned,
+        forecasts=took.forecasts(store, run, facts.get("forecasts", {})),
+        gates=checked.gates(store, run),
+        gates_skipped=facts.get("gates_skipped", False),
+        validations=checked.validations(store, run),
     )
 
 
@@ -355,6 +359,9 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
                 notes=[problem(note) for note in notes.get(prd.id, ())],
                 retired=[row.id for row in rows if row.state == "retired"],
                 plan=plan_report.plan(store, name),
+                phases=phasing.reports(store, prd, rows),
+                validation=checked.validation(store, prd.id),
+                forecast=took.last(store, prd.id),
             )
         )
         tasks += [_task(row, paths, measured.get(row.id)) for row in rows]
@@ -460,6 +467,7 @@ def _task(row: TaskRow, paths: dict[str, str], measured: Mutation | None) -> Tas
         requirements=[requirement.id for requirement in task.requirements],
         attempts=row.attempts,
         last_run=row.last_run,
+        phase=task.phase,
         question=_question(row.question if row.state == "unclear" else None, paths.get(row.prd, "")),
         mutation=_percent(score(measured)) if measured else None,
         parked_until=row.parked_until,

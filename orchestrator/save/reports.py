@@ -5,6 +5,8 @@ Three files a site is made from:
     runs/<project>/reports/project.json  ProjectReport: where the project stands now (matrix, tasks, plan)
     runs/<project>/reports/<run>.json    RunReport: what one run did, with all evidence
 
+What is found when a branch is looked at as a whole, and forecasts, are in wholes.py.
+
 Large texts (diffs, transcripts, outputs over 4 KB) are content-addressed files under runs/<project>/artifacts/; a `Text` holds
 either the text itself or its artifact's name.
 """
@@ -14,6 +16,13 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from orchestrator.save.measured import CoverageReport as CoverageReport
+from orchestrator.save.measured import FlakyReport as FlakyReport
+from orchestrator.save.measured import MutantReport as MutantReport
+from orchestrator.save.measured import MutationReport as MutationReport
+from orchestrator.save.measured import UnrunReport as UnrunReport
+from orchestrator.save.wholes import ForecastReport, GateReport, PhaseReport, ValidationReport
 
 VERSION = 2
 
@@ -142,61 +151,6 @@ class TidyingReport(Report):
     findings: list[FindingReport]
     observations: list[ObservationReport]
     diff: Text
-
-
-class MutantReport(Report):
-    id: str
-    path: str
-    function: str
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-    operator: str
-    original: str
-    replacement: str
-    status: Literal["killed", "survived", "timeout", "no coverage", "error"]
-    killed_by: list[str]
-
-
-class MutationReport(Report):
-    """Would the tests notice a change? One entry for each small change of the task's functions."""
-
-    score: float | None
-    """Percent of the mutants that the tests noticed; None when there was none."""
-    left_out: int
-    seconds: float
-    mutants: list[MutantReport]
-    elements: str = ""
-    """Path of the mutation-testing-elements JSON, relative to the project's folder."""
-
-
-class UnrunReport(Report):
-    path: str
-    function: str
-    """'' for the module itself."""
-    line: int
-    end_line: int
-    what: str
-    """In words."""
-
-
-class CoverageReport(Report):
-    """What the examples run of the code that the task adds or changes: statements, and both outcomes of each condition."""
-
-    share: float | None
-    """Percent; None when there is nothing that an example would have to run."""
-    counted: int
-    ran: int
-    seconds: float
-    asked: bool
-    """False: not all examples could be asked in time."""
-    unrun: list[UnrunReport]
-
-
-class FlakyReport(Report):
-    test: str
-    detail: str
 
 
 class PersonsTestReport(Report):
@@ -358,6 +312,14 @@ class RunReport(Report):
     """What each agent did in it, by role."""
     planning: list[PlanningReport] = []
     """What the planning agent was asked and answered."""
+    forecasts: list[ForecastReport] = []
+    """What each PRD was expected to take when the run began its work on it, beside what it took."""
+    gates: list[GateReport] = []
+    """Phase gates that it came to."""
+    gates_skipped: bool = False
+    """It was told to pass phase gates without looking."""
+    validations: list[ValidationReport] = []
+    """Of the PRDs that were complete at its end and had not been validated as they stand."""
 
 
 class CriterionReport(Report):
@@ -423,6 +385,12 @@ class PrdReport(Report):
     retired: list[str] = []
     """Task ids whose requirement is gone from the text."""
     plan: PlanReport | None = None
+    phases: list[PhaseReport] = []
+    """In order; none where the PRD has none."""
+    validation: ValidationReport | None = None
+    """The last one; it speaks of the head that it names."""
+    forecast: ForecastReport | None = None
+    """Of the last run that worked on it, beside what it took."""
 
 
 class TaskReport(Report):
@@ -436,6 +404,7 @@ class TaskReport(Report):
     attempts: int
     last_run: str
     """Run id of the last run that worked on it, '' if none."""
+    phase: int | None = None
     question: QuestionReport | None
     mutation: float | None = None
     """Percent of the mutants of what it changed that its tests noticed; None where there was none."""
@@ -496,4 +465,4 @@ class ProjectReport(Report):
     """Of the agents that answered in any of them: `scripted`, `recorded`, `chat`, …"""
 
 
-SCHEMAS: dict[str, type[Report]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport}
+SCHEMAS: dict[str, type[BaseModel]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport, "validation": ValidationReport}

@@ -298,10 +298,10 @@ class Store:
             self._move(task, "retried", "", "asked for by a person")
             self.db.execute("UPDATE tasks SET attempts = 0 WHERE id = ?", (task,))
 
-    def regress(self, task: str, reason: str) -> None:
+    def regress(self, task: str, reason: str, run: str = "") -> None:
         """A done task no longer holds: it is done again, with all its attempts."""
         with self.transaction():
-            self._move(task, "regressed", "", reason)
+            self._move(task, "regressed", run, reason)
             self.db.execute("UPDATE tasks SET attempts = 0 WHERE id = ?", (task,))
 
     # --- results -------------------------------------------------------------------------------------------------------

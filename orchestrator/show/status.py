@@ -22,6 +22,7 @@ def text(found: Overview) -> str:
     parts = [_table(found.projects)]
     for project in found.projects:
         parts += _told(project)
+        parts += ["\n".join(_wholes(project))] if project.phases or project.complaining else []
     parts.append("\n".join(_spending(found)))
     if any(breaker.state != "closed" or breaker.flapping for breaker in found.breakers):
         parts.append("\n".join(breakers.lines(found.breakers, found.at)))
@@ -68,6 +69,16 @@ def _told(project: ProjectStanding) -> list[str]:
             lines.append(f"… and {len(tasks) - MOST} more of {project.project} ({state}); `--json` names them")
         parts += ["\n".join(lines)] if lines else []
     return parts
+
+
+def _wholes(project: ProjectStanding) -> list[str]:
+    """Phases in order, then what a validation complains of."""
+    lines = []
+    for phase in project.phases:
+        gate = f"; its gate was {phase.gate}" if phase.gate else ""
+        title = f" ({phase.title})" if phase.title else ""
+        lines.append(f"{phase.prd} phase {phase.number}{title}: {phase.done} of {phase.tasks} task{'s' * (phase.tasks != 1)} done{gate}")
+    return [*lines, *(f"{prd}: its last validation has complaints; `orchestrator validate {prd}` says which" for prd in project.complaining)]
 
 
 def _line(task: TaskStanding, project: ProjectStanding) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from orchestrator.model import Plan, Prd, Problem, Task
+from orchestrator.model import Problem, Task
 from orchestrator.plan.readiness import WEIGHTS, Readiness
 
 if TYPE_CHECKING:
@@ -118,26 +118,7 @@ def trace(found: Trace) -> str:
     return safe("\n\n".join(paragraphs)) if paragraphs else "nothing has been planned yet"
 
 
-def plan_tree(plans: Iterable[tuple[Prd, Plan]], states: dict[str, tuple[str, str]]) -> str:
-    """A tree per PRD: tasks in order, files, examples, what they wait for, and what would run. `states`: task → (state, fingerprint)."""
-    lines = []
-    for prd, plan in plans:
-        lines.append(f"{prd.id}  {prd.title}  ({prd.path}, project {prd.project}, {len(plan.tasks)} tasks, decomposer {plan.decomposer})")
-        for number, task in enumerate(plan.tasks, 1):
-            last = number == len(plan.tasks)
-            lines.append(f"{'└' if last else '├'}─ {number}. {task.id}  {task.goal}  [{would(task, states)}]")
-            bar = "   " if last else "│  "
-            held = sum(example.held_out for example in task.examples)
-            examples = f"{len(task.examples)} examples" + (f", {held} of them held out" if held else "")
-            lines.append(f"{bar}   {', '.join(task.files) or 'no module'} ← {task.test_file}; {len(task.criteria)} criteria, {examples}")
-            if task.depends_on:
-                lines.append(f"{bar}   after {', '.join(task.depends_on)}")
-            if task.question:
-                lines.append(f"{bar}   needs a person: {task.question.text}")
-    return safe("\n".join(lines)) if lines else "nothing to plan: no PRD in the folder is ready"
-
-
-def would(task: Task, states: dict[str, tuple[str, str]]) -> str:
+def would(task: Task, states: Mapping[str, tuple[str, str]]) -> str:
     """What `run` would do with a task now."""
     state, fingerprint = states.get(task.id, ("", ""))
     if task.question and (not state or fingerprint != task.fingerprint or state == "unclear"):

@@ -1,0 +1,62 @@
+"""The report models of mutants, of what examples run, and of flaky tests. Parts of the models in reports.py."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from orchestrator.save.wholes import Whole
+
+
+class MutantReport(Whole):
+    id: str
+    path: str
+    function: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    operator: str
+    original: str
+    replacement: str
+    status: Literal["killed", "survived", "timeout", "no coverage", "error"]
+    killed_by: list[str]
+
+
+class MutationReport(Whole):
+    """Would the tests notice a change? One entry for each small change of the task's functions."""
+
+    score: float | None
+    """Percent of the mutants that the tests noticed; None when there was none."""
+    left_out: int
+    seconds: float
+    mutants: list[MutantReport]
+    elements: str = ""
+    """Path of the mutation-testing-elements JSON, relative to the project's folder."""
+
+
+class UnrunReport(Whole):
+    path: str
+    function: str
+    """'' for the module itself."""
+    line: int
+    end_line: int
+    what: str
+    """In words."""
+
+
+class CoverageReport(Whole):
+    """What the examples run of the code that the task adds or changes: statements, and both outcomes of each condition."""
+
+    share: float | None
+    """Percent; None when there is nothing that an example would have to run."""
+    counted: int
+    ran: int
+    seconds: float
+    asked: bool
+    """False: not all examples could be asked in time."""
+    unrun: list[UnrunReport]
+
+
+class FlakyReport(Whole):
+    test: str
+    detail: str
