@@ -11,6 +11,7 @@ from orchestrator.model import Plan, Prd
 from orchestrator.plan import forecast
 from orchestrator.plan.outlook import Outlook, outlook
 from orchestrator.save import past, took
+from orchestrator.show import forecasts
 
 if TYPE_CHECKING:
     from orchestrator.job import Job
@@ -37,3 +38,9 @@ def note(job: Job, prd: Prd) -> None:
     due = [task for task in job.plans[prd.id].tasks if states.get(task.id) in forecast.WAITING]
     found = forecast.forecasts(due, past.finished(job.config.folder(job.root, "runs")), agent_of(prd, job.config))
     known[prd.id] = took.stored(found, len(due))
+
+
+def ended(job: Job) -> list[str]:
+    """Of each PRD that the run worked on and had a forecast for: that, beside what it took."""
+    found = took.forecasts(job.store, job.run, job.facts.get("forecasts", {}))
+    return [f"{each.prd}: {forecasts.sentence(each)}" for each in found if each.basis]

@@ -478,6 +478,8 @@ def close(job: Job, kind: str) -> None:
         with durable("run ended"):
             job.store.end_run(job.run, kind, summary, now())
         report(job, at_once=True)
+        for line in forecasting.ended(job):
+            job.say(line)
     else:
         written.project(job.store, job.root, job.notes)
     with durable("bundle packed"):

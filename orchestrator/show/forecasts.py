@@ -55,7 +55,9 @@ def sentence(report: ForecastReport) -> str:
     """`forecast 4 to 9 turns, took 6`, and so on."""
     if not report.basis:
         return f"no forecast: no task was finished here by {KINDS[report.kind]} before"
-    return "; ".join(f"forecast {expected} {name}, took {actual}" for name, expected, actual in beside(report))
+    return "; ".join(
+        f"forecast {expected} {name.removesuffix('s') if expected == '1' else name}, took {actual}" for name, expected, actual in beside(report)
+    )
 
 
 def _count(number: int, thing: str) -> str:
