@@ -35,7 +35,9 @@ def note(job: Job, prd: Prd) -> None:
     if prd.id in known:
         return
     states = job.store.states(prd.id)
-    due = [task for task in job.plans[prd.id].tasks if states.get(task.id) in forecast.WAITING]
+    last = job.last_phase
+    tasks = [task for task in job.plans[prd.id].tasks if last is None or task.phase is None or task.phase <= last]
+    due = [task for task in tasks if states.get(task.id) in forecast.WAITING]
     found = forecast.forecasts(due, past.finished(job.config.folder(job.root, "runs")), agent_of(prd, job.config))
     known[prd.id] = took.stored(found, len(due))
 

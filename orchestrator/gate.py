@@ -50,8 +50,9 @@ def moved(job: Job, prd: Prd, python: Callable[[], Path]) -> bool:
     regressed = False
     if due and not _refused(job, prd, due) and job.looks[prd.id, due.number] < LOOKS:
         job.looks[prd.id, due.number] += 1
+        interpreter = python()
         job.begin()
-        regressed = _come_to(job, prd, due, python())
+        regressed = _come_to(job, prd, due, interpreter)
     return regressed or beginnings(job, prd) != job.beginnings.get(prd.id, {})
 
 
@@ -82,7 +83,8 @@ def _come_to(job: Job, prd: Prd, due: PhaseStanding, python: Path) -> bool:
 
 
 def _counted(report: GateReport) -> str:
-    return f"{report.tests} tests and {report.examples} examples of {report.tasks} tasks hold ({report.seconds:.1f} s)"
+    tasks = f"{report.tasks} task{'s' * (report.tasks != 1)}"
+    return f"{report.tests} tests and {report.examples} examples of {tasks} hold ({report.seconds:.1f} s)"
 
 
 def gate_report(store: Store, config: Config, prd: Prd, number: int, python: Path, run: str) -> GateReport:

@@ -130,7 +130,8 @@ def validate(options: argparse.Namespace) -> Exit:
         print(json.dumps(validations.as_json(found), indent=2))
     else:
         print(terminal.safe("\n\n".join(validations.text(each) for each in found) or "nothing to validate: no PRD has been worked on"))
-    return max((each.exit_code for each in found), default=Exit.DONE)
+    codes = {each.exit_code for each in found}
+    return Exit.TASK_FAILED if Exit.TASK_FAILED in codes else max(codes, default=Exit.DONE)
 
 
 def trace(options: argparse.Namespace) -> Exit:

@@ -52,13 +52,13 @@ def at_end(job: Job, prds: Sequence[Prd]) -> None:
         head, known = heads.get(f"refs/heads/prd/{prd.id}", ""), checked.last(job.store, prd.id, checked.VALIDATION)
         if not head or (known and (known.head, known.key) == (head, _key(job.store, prd))):
             continue
-        job.begin()
         job.say(f"{prd.id}: all its tasks are done; the branch as a whole …")
         try:
             report = examine(job.store, job.root, job.config, prd, job.plans[prd.id], job.run)
         except SetupError as error:
             job.say(f"{prd.id}: not validated: {error}")
             continue
+        job.begin()
         with durable("branch checked"):
             checked.save(job.store, checked.VALIDATION, _key(job.store, prd), report)
         job.say(f"{prd.id}: {summary(report)}")

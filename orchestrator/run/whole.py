@@ -72,9 +72,12 @@ def look(branch: Branch, finished: tuple[Finished, ...]) -> Look:
     """The whole suite, and all that is finished. Raises SetupError when nothing can be started."""
     began = time.monotonic()
     with cycle.opened(_work(branch, branch.tree)) as bench:
+        code = bench.without_tests(())
+        tests = bench.graft(tuple({change.path: change for each in finished for change in each.tests}.values()))
+        some = [finished[start : start + TOGETHER] for start in range(0, len(finished), TOGETHER)]
         with ThreadPoolExecutor(2) as pool:
-            asked = [pool.submit(_examples, bench, each) for each in finished if each.task.examples]
-            tested = [pool.submit(_locked, bench, finished[start : start + TOGETHER]) for start in range(0, len(finished), TOGETHER)]
+            asked = [pool.submit(_examples, bench, code, each) for each in finished if each.task.examples]
+            tested = [pool.submit(_locked, bench, tests, each) for each in some]
             parts = [future.result() for future in (*asked, *tested)]
         whole = suite(branch, bench, finished)
     broken = dict.fromkeys(each for part in (*parts, whole) for each in part.broken)
@@ -104,9 +107,9 @@ def _work(branch: Branch, tree: str) -> Work:
 # --- examples ----------------------------------------------------------------------------------------------------------------
 
 
-def _examples(bench: Bench, finished: Finished) -> Look:
-    """Every example of a task, held-out ones too."""
-    examples, root = finished.task.examples, bench.without_tests(())
+def _examples(bench: Bench, root: Path, finished: Finished) -> Look:
+    """Every example of a task, held-out ones too. `root`: a folder without tests."""
+    examples = finished.task.examples
     ask = partial(oracle.ask, "check_green", f"oracle, {finished.task.id}", root=root, python=bench.work.python, limits=bench.work.config.limits)
     seen = ask(examples=examples, roots=bench.roots)
     failed = tuple(example for example, outcome in zip(examples, seen.outcomes, strict=True) if not evidence.holds(outcome))
@@ -125,12 +128,11 @@ def _broken(task: str, outcome: TestOutcome, hidden: Iterable[str] = ()) -> Brok
 # --- suites ------------------------------------------------------------------------------------------------------------------
 
 
-def _locked(bench: Bench, finished: tuple[Finished, ...]) -> Look:
-    """The tests as they were locked for each task, in a folder with all of them."""
+def _locked(bench: Bench, root: Path, finished: tuple[Finished, ...]) -> Look:
+    """The tests as they were locked for each task. `root`: a folder with all of them."""
     tasks = [each for each in finished if each.tests]
     if not tasks:
         return _nothing()
-    root = bench.graft(tuple(change for each in tasks for change in each.tests))
 
     def run(some: list[Finished]) -> dict[str, Observation]:
         variants = [

@@ -47,6 +47,11 @@ def save(store: Store, what: str, key: str, report: GateReport | ValidationRepor
         )
 
 
+def prds(store: Store, run: str) -> set[str]:
+    """PRDs whose branch a run looked at."""
+    return {prd for (prd,) in store.db.execute("SELECT DISTINCT prd FROM checked WHERE run = ?", (run,))}
+
+
 def gates(store: Store, run: str) -> list[GateReport]:
     """Those that a run came to, in order."""
     rows = store.db.execute("SELECT report FROM checked WHERE run = ? AND what != ? ORDER BY id", (run, VALIDATION))

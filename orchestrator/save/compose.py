@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,6 @@ from orchestrator.config import Budgets
 from orchestrator.model import (
     AgentTurn,
     Attempt,
-    Coverage,
     Criterion,
     CycleResult,
     Finding,
@@ -25,27 +23,22 @@ from orchestrator.model import (
     Task,
     Tidying,
 )
-from orchestrator.plan.outline import slug
 from orchestrator.plan.saved import is_added
-from orchestrator.run.gates import covered
 from orchestrator.run.git import Repository
 from orchestrator.run.mutants import score, share
-from orchestrator.save import checked, light, mutation_report, phasing, plan_report, took
+from orchestrator.save import checked, light, measuring, phasing, plan_report, took
 from orchestrator.save.evidence import path_of
-from orchestrator.save.files import keep, write_atomically
+from orchestrator.save.files import keep
 from orchestrator.save.ledger import Ledger
 from orchestrator.save.overview import asked
 from orchestrator.save.reports import (
     AgentReport,
     AttemptReport,
     CommitReport,
-    CoverageReport,
     CriterionReport,
     FindingReport,
     FlakyReport,
     IncidentReport,
-    MutantReport,
-    MutationReport,
     ObservationReport,
     OutcomeReport,
     PersonsTestReport,
@@ -64,7 +57,6 @@ from orchestrator.save.reports import (
     TaskRunReport,
     TidyingReport,
     TurnReport,
-    UnrunReport,
 )
 from orchestrator.save.store import ResultRow, Store, TaskRow
 
@@ -86,7 +78,10 @@ def run_report(store: Store, run: str) -> RunReport:
     return RunReport(
         id=run,
         project=store.folder.name,
-        prds=sorted({*light.prds_of(store, run), *(store.task(name).prd for name in _unworked_tasks(store, run)), *(each.prd for each in planned)}),
+        prds=sorted(
+            {*light.prds_of(store, run), *(store.task(name).prd for name in _unworked_tasks(store, run)), *(each.prd for each in planned)}
+            | checked.prds(store, run)
+        ),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         outcome=row["outcome"],
@@ -179,8 +174,8 @@ def _task_run(store: Store, row: TaskRow, entry: ResultRow, state: str, paths: d
         baseline=_observation(result.baseline, folder) if result.baseline else None,
         tidied_tree=entry.tidied_tree,
         tidying=_tidying(result.tidying, folder) if result.tidying else None,
-        mutation=_mutation(result.mutation, result, folder, entry.cycle) if result.mutation else None,
-        coverage=_coverage(result.coverage) if result.coverage else None,
+        mutation=measuring.mutation(result.mutation, result, folder, entry.cycle) if result.mutation else None,
+        coverage=measuring.coverage(result.coverage) if result.coverage else None,
         flaky=[FlakyReport(test=item.test, detail=item.detail) for item in result.flaky],
         people=[PersonsTestReport(**asdict(item) | {"text": item.text[:4000]}) for item in result.people],
         attempts=[_attempt(item, folder) for item in result.attempts],
@@ -289,35 +284,6 @@ def _tidying(item: Tidying, folder: Path) -> TidyingReport:
     )
 
 
-def _mutation(item: Mutation, result: CycleResult, folder: Path, cycle: int) -> MutationReport:
-    """The report, and beside it the document that viewers of mutation tests read."""
-    judged = result.attempts[-1].changes if result.attempts else ()
-    changes = (*judged, *(result.tidying.changes if result.tidying and result.tidying.kept else ()))
-    sources = {change.path: change.text or "" for change in changes}
-    tests = {change.path: change.text or "" for change in result.tests}
-    path = f"artifacts/mutation/{slug(result.task)}-{result.fingerprint[:12]}-{cycle}.json"
-    if not (folder / path).exists():
-        write_atomically(folder / path, json.dumps(mutation_report.report(item, sources, tests), indent=1) + "\n")
-    mutants = [MutantReport(**asdict(mutant) | {"killed_by": list(mutant.killed_by)}) for mutant in item.mutants]
-    return MutationReport(score=_percent(score(item)), left_out=item.left_out, seconds=round(item.seconds, 3), mutants=mutants, elements=path)
-
-
-def _coverage(item: Coverage) -> CoverageReport:
-    found = covered.share(item)
-    return CoverageReport(
-        share=None if found is None else round(100 * found, 1),
-        counted=item.counted,
-        ran=item.ran,
-        seconds=round(item.seconds, 3),
-        asked=item.asked,
-        unrun=[UnrunReport(**asdict(unrun)) for unrun in item.unrun],
-    )
-
-
-def _percent(noticed: float | None) -> float | None:
-    return None if noticed is None else round(100 * noticed, 1)
-
-
 def _proof(item: Proof) -> ProofReport:
     return ProofReport(
         criterion=item.criterion, level=item.level, tests=list(item.tests), examples=item.examples, held_out=item.held_out, revealed=item.revealed
@@ -376,7 +342,7 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
         sandbox=latest.get("sandbox", ""),
         prds=reports,
         tasks=tasks,
-        mutation=_percent(share(statuses)),
+        mutation=measuring.percent(share(statuses)),
         runs=[_summary(store, row) for row in runs],
         sandbox_reasons=latest.get("sandbox_reasons", []),
         quarantine=[QuarantineReport(**asdict(item)) for item in store.quarantined()],
@@ -469,7 +435,7 @@ def _task(row: TaskRow, paths: dict[str, str], measured: Mutation | None) -> Tas
         last_run=row.last_run,
         phase=task.phase,
         question=_question(row.question if row.state == "unclear" else None, paths.get(row.prd, "")),
-        mutation=_percent(score(measured)) if measured else None,
+        mutation=measuring.percent(score(measured)) if measured else None,
         parked_until=row.parked_until,
     )
 

@@ -63,8 +63,10 @@ def table(projects: Iterable[ProjectReport]) -> str:
 
 def state_words(states: Counter[str]) -> str:
     """What is not done yet, most pressing first; `done` when all is."""
+    counts = Counter(states)
+    counts["ready"] += counts["pending"]
     words = (("failed", "failed"), ("unclear", "needs a person"), ("parked", "parked"), ("skipped", "skipped"), ("ready", "waiting"))
-    parts = [f"{states[state]} {word}" if states[state] > 1 else word for state, word in words if states[state]]
+    parts = [f"{counts[state]} {word}" if counts[state] > 1 else word for state, word in words if counts[state]]
     return ", ".join(parts) or "done"
 
 
