@@ -24,6 +24,11 @@ class Checked:
     """JSON of a GateReport or a ValidationReport."""
 
 
+def known(store: Store) -> bool:
+    """Whether the database holds any of this: a reader may meet an older one."""
+    return store.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'checked'").fetchone() is not None
+
+
 def phase(number: int) -> str:
     return f"phase {number}"
 

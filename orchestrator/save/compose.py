@@ -26,7 +26,7 @@ from orchestrator.model import (
 from orchestrator.plan.saved import is_added
 from orchestrator.run.git import Repository
 from orchestrator.run.mutants import score, share
-from orchestrator.save import checked, light, measuring, phasing, plan_report, took
+from orchestrator.save import checked, compose_measures, light, phasing, plan_report, took
 from orchestrator.save.evidence import path_of
 from orchestrator.save.files import keep
 from orchestrator.save.ledger import Ledger
@@ -174,8 +174,8 @@ def _task_run(store: Store, row: TaskRow, entry: ResultRow, state: str, paths: d
         baseline=_observation(result.baseline, folder) if result.baseline else None,
         tidied_tree=entry.tidied_tree,
         tidying=_tidying(result.tidying, folder) if result.tidying else None,
-        mutation=measuring.mutation(result.mutation, result, folder, entry.cycle) if result.mutation else None,
-        coverage=measuring.coverage(result.coverage) if result.coverage else None,
+        mutation=compose_measures.mutation(result.mutation, result, folder, entry.cycle) if result.mutation else None,
+        coverage=compose_measures.coverage(result.coverage) if result.coverage else None,
         flaky=[FlakyReport(test=item.test, detail=item.detail) for item in result.flaky],
         people=[PersonsTestReport(**asdict(item) | {"text": item.text[:4000]}) for item in result.people],
         attempts=[_attempt(item, folder) for item in result.attempts],
@@ -342,7 +342,7 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
         sandbox=latest.get("sandbox", ""),
         prds=reports,
         tasks=tasks,
-        mutation=measuring.percent(share(statuses)),
+        mutation=compose_measures.percent(share(statuses)),
         runs=[_summary(store, row) for row in runs],
         sandbox_reasons=latest.get("sandbox_reasons", []),
         quarantine=[QuarantineReport(**asdict(item)) for item in store.quarantined()],
@@ -435,7 +435,7 @@ def _task(row: TaskRow, paths: dict[str, str], measured: Mutation | None) -> Tas
         last_run=row.last_run,
         phase=task.phase,
         question=_question(row.question if row.state == "unclear" else None, paths.get(row.prd, "")),
-        mutation=measuring.percent(score(measured)) if measured else None,
+        mutation=compose_measures.percent(score(measured)) if measured else None,
         parked_until=row.parked_until,
     )
 

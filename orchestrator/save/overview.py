@@ -168,7 +168,7 @@ def _standing(store: Store) -> ProjectStanding:
     standing = ProjectStanding(
         store.folder.name, states, int(criteria), dict(levels), *asked(store), tuple(_task(row) for row in rows), holder(store.folder), *run
     )
-    return replace(standing, phases=_phases(store), complaining=tuple(checked.failed(store)))
+    return replace(standing, phases=_phases(store), complaining=tuple(checked.failed(store))) if checked.known(store) else standing
 
 
 def _phases(store: Store) -> tuple[PhaseCount, ...]:

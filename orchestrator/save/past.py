@@ -33,7 +33,8 @@ def finished(runs: Path) -> tuple[Past, ...]:
     for path in sorted(runs.glob(f"*/{FILE}")):
         try:
             with faults.recognised(path), Store(path.parent, read_only=True) as store:
-                rows = store.db.execute(_FINISHED).fetchall()
+                older = store.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'pruned'").fetchone() is None
+                rows = [] if older else store.db.execute(_FINISHED).fetchall()
         except StoreError:  # whoever asks says so
             continue
         for task, complexity, turns, tokens, usd, scripted, live, agent, seconds in rows:

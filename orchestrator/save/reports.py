@@ -17,11 +17,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from orchestrator.save.measured import CoverageReport as CoverageReport
-from orchestrator.save.measured import FlakyReport as FlakyReport
-from orchestrator.save.measured import MutantReport as MutantReport
-from orchestrator.save.measured import MutationReport as MutationReport
-from orchestrator.save.measured import UnrunReport as UnrunReport
+from orchestrator.save.measure_reports import CoverageReport as CoverageReport
+from orchestrator.save.measure_reports import MutantReport as MutantReport
+from orchestrator.save.measure_reports import MutationReport as MutationReport
+from orchestrator.save.measure_reports import UnrunReport as UnrunReport
 from orchestrator.save.wholes import ForecastReport, GateReport, PhaseReport, ValidationReport
 
 VERSION = 2
@@ -151,6 +150,11 @@ class TidyingReport(Report):
     findings: list[FindingReport]
     observations: list[ObservationReport]
     diff: Text
+
+
+class FlakyReport(Report):
+    test: str
+    detail: str
 
 
 class PersonsTestReport(Report):

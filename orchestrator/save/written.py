@@ -14,10 +14,13 @@ from typing import Any
 
 from orchestrator.model import Problem
 from orchestrator.run.git import Repository
-from orchestrator.save import compose, junit, light, measured, measuring, phasing, record, reports, took, wholes
+from orchestrator.save import compose, compose_measures, junit, light, measure_reports, phasing, record, reports, took, wholes
 from orchestrator.save.files import encoded, write_atomically, writing
 from orchestrator.save.reports import TaskRunReport
 from orchestrator.save.store import Store
+
+MADE_BY = (compose, compose_measures, measure_reports, phasing, record, reports, took, wholes)
+"""Modules whose change makes another report of the same database."""
 
 TASKS = '\n "tasks": [],\n'
 """Where the tasks stand in a run's report."""
@@ -74,10 +77,7 @@ def _mark(store: Store, made_from: str) -> str:
 
 def _key(store: Store, root: Path, repository: Repository | None, notes: dict[str, tuple[Problem, ...]]) -> str:
     """A hash of all that the project's report is made from, the code included."""
-    code = [
-        _digest(Path(module.__file__ or ""))
-        for module in (compose, measured, measuring, phasing, record, reports, took, wholes, sys.modules[__name__])
-    ]
+    code = [_digest(Path(module.__file__ or "")) for module in (*MADE_BY, sys.modules[__name__])]
     heads = repository.refs("refs/heads/prd") if repository else None
     said = {prd: [asdict(note) for note in found] for prd, found in notes.items()}
     spent = compose.spending(store)

@@ -86,6 +86,8 @@ def questions(projects: Iterable[ProjectReport]) -> str:
                 lines.append(f"{task.id} needs a person: {task.question.text} ({places})")
             elif task.state == "failed":
                 lines.append(f"{task.id} failed: {task.reason}")
+        for prd in project.prds:
+            lines += [f"{prd.id} phase {phase.number} {phase.reason}" for phase in prd.phases if phase.state == "waits"]
     return safe("\n".join(lines))
 
 

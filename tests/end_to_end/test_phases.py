@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -131,6 +132,7 @@ def test_a_failed_task_holds_the_next_phase_back_and_is_named(place: Workplace) 
     assert phases(place)[1] == (2, "waits", "waits for phase 1: pets#R2 failed")
     again = place.run()
     assert (again.returncode, "nothing new" in again.stdout) == (0, True), again.stdout
+    assert "pets phase 2 waits for phase 1: pets#R2 failed" in again.stdout, "it still does"
 
     place.agent(AGENT, gates={"mutants": 0})
     assert place.command("retry").returncode == 0
@@ -244,6 +246,19 @@ def test_a_failing_test_of_the_projects_own_holds_the_next_phase_back_until_the_
     done = place.run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert place.states("shout") == {"shout#R1": "done", "shout#R2": "done"}
+
+
+def test_a_database_of_an_older_version_can_be_read(place: Workplace) -> None:
+    pets(place)
+    assert place.run("--phase", "1", "--no-phase-gates").returncode == 0
+    with sqlite3.connect(place.root / "runs" / "pets" / "project.sqlite") as db:
+        db.executescript("DROP TABLE checked; DROP INDEX tasks_by_phase; DELETE FROM migrations WHERE name = 'm008_checked'")
+    for command in ("status", "plan"):
+        read = place.command(command)
+        assert (read.returncode, "Traceback" in read.stderr) == (0, False), read.stderr
+    assert place.run().returncode == 0
+    assert phases(place)[0][:2] == (1, "done")
+    assert gate(place, 1)["passed"]
 
 
 @pytest.mark.parametrize("side", ["before", "after"])

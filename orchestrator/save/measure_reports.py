@@ -1,4 +1,4 @@
-"""The report models of mutants, of what examples run, and of flaky tests. Parts of the models in reports.py."""
+"""The report models of mutants and coverage; `reports.py` has all the others. Pure."""
 
 from __future__ import annotations
 
@@ -55,8 +55,3 @@ class CoverageReport(Whole):
     asked: bool
     """False: not all examples could be asked in time."""
     unrun: list[UnrunReport]
-
-
-class FlakyReport(Whole):
-    test: str
-    detail: str
