@@ -16,8 +16,9 @@ from typing import Any
 
 from orchestrator import forecasting, gate, planned, validate
 from orchestrator.config import Config
-from orchestrator.errors import Exit, NoTurn
+from orchestrator.errors import NoTurn
 from orchestrator.model import Change, CycleResult, Plan, Prd, Problem, Task
+from orchestrator.outcome import Outcome
 from orchestrator.plan import outline
 from orchestrator.plan.order import Order
 from orchestrator.run import environment, examples, git, integrate, lifecycle, limits, sandboxes
@@ -38,55 +39,6 @@ CONFLICTS = 3
 """How often a task goes back to be judged on a branch that moved on."""
 REPORT_SHARE = 20
 """Reports are written anew when so many times what it took has passed."""
-
-
-@dataclass
-class Outcome:
-    """What one call of `run` did, over all projects."""
-
-    turns: int = 0
-    done: int = 0
-    failed: int = 0
-    needs_person: int = 0
-    parked: int = 0
-    newly_set_aside: int = 0
-    waiting: dict[str, list[Problem]] = field(default_factory=dict)
-    """PRD id → why nothing can work on it now."""
-    runs: list[str] = field(default_factory=list)
-    """Ids of the runs that were recorded."""
-    locked: list[str] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-    """Projects that an error of ours stopped; the others went on."""
-
-    @property
-    def nothing_new(self) -> bool:
-        return not (self.runs or self.newly_set_aside or self.waiting or self.locked or self.broken)
-
-    @property
-    def exit_code(self) -> Exit:
-        """Of this run, not of the standing state; the first that applies."""
-        if self.broken:
-            return Exit.INTERNAL
-        if self.failed:
-            return Exit.TASK_FAILED
-        if self.needs_person:
-            return Exit.NEEDS_PERSON
-        if self.newly_set_aside:
-            return Exit.SET_ASIDE
-        if self.locked:
-            return Exit.LOCKED
-        if self.parked or self.waiting:
-            return Exit.PARKED
-        return Exit.DONE
-
-    def wait(self, prd: Prd, code: str, message: str, hint: str) -> bool:
-        """Note why nothing can work on a PRD now; whether that is news."""
-        problem = Problem(prd.path, 0, code, message, hint, "note")
-        known = self.waiting.setdefault(prd.id, [])
-        if problem in known:
-            return False
-        known.append(problem)
-        return True
 
 
 @dataclass

@@ -19,8 +19,9 @@ from orchestrator import job as working
 from orchestrator.config import Config
 from orchestrator.errors import AgentError, DamagedError, LockedError, OrchestratorError, SetupError, UsageError
 from orchestrator.inbox.folder import Scan, scan
-from orchestrator.job import Job, Outcome, Say
+from orchestrator.job import Job, Say
 from orchestrator.model import Plan, Prd, Problem
+from orchestrator.outcome import Outcome
 from orchestrator.plan import graph
 from orchestrator.run import git, sandboxes, scratch
 from orchestrator.run.durable import durable
