@@ -88,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--record", action="store_true", help="write every agent answer to `recordings`")
     command.add_argument("--agent", metavar="NAME", help="the agent for this run (default: as configured)")
     command.add_argument("--no-site", action="store_true", help="leave the site as it is")
+    command.add_argument("--phase", type=int, metavar="N", help="only phase N and those before it")
+    command.add_argument("--no-phase-gates", action="store_true", help="a phase begins when the one before is done, without its gate")
 
     command = add("watch", _watch, "run whenever a PRD changes or the schedule says so, until ended")
     command.add_argument("--agent", metavar="NAME", help="the agent (default: as configured)")
@@ -103,11 +105,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--reopen", action="store_true", help="what no longer holds when it is executed is done again by the next run")
     command.add_argument("--json", action="store_true", help="machine-readable")
 
+    command = add("validate", upkeep.validate, "look at branches as a whole: suite, linters, what is committed, proved, and in which order")
+    command.epilog = (
+        "Ends with 0 when nothing is wrong, with 1 when something is, with 5 when it could not be looked at, with 6 when it is being worked on."
+    )
+    command.add_argument("names", nargs="*", metavar="NAME", help="PRDs, projects or runs (default, or `all`: every PRD that was worked on)")
+    command.add_argument("--phase", type=int, metavar="N", help="the gate of phase N instead: the suite, and all that is finished, proved again")
+    command.add_argument("--dependencies", action="store_true", help="only the dependencies of the plans; nothing is run")
+    command.add_argument("--json", action="store_true", help="machine-readable")
+
     command = add("status", upkeep.status, "say where every project stands, what was spent, and what holds back turns")
     command.epilog = "Ends with 0, or with 1 when a task is in a state that --fail-on names."
     command.add_argument("--json", action="store_true", help="machine-readable")
     command.add_argument("--watch", action="store_true", help="again every two seconds, until Ctrl-C")
-    command.add_argument("--fail-on", metavar="STATES", default="", help="states of tasks, for example `failed,unclear,parked`")
+    command.add_argument("--fail-on", metavar="STATES", default="", help="states of tasks, and `validation`: for example `failed,unclear,parked`")
 
     command = add("trace", upkeep.trace, "show what belongs together: requirement, criterion, task, tests, files, commits")
     command.add_argument(
@@ -240,14 +251,17 @@ def _plan(options: argparse.Namespace) -> Exit:
 
 def _run(options: argparse.Namespace) -> Exit:
     root, config = opened(options)
-    return run_once(root, config, build_site=not options.no_site)
+    if options.phase is not None and options.phase < 1:
+        raise UsageError(f"--phase {options.phase}: the number of a phase, from 1")
+    return run_once(root, config, build_site=not options.no_site, last_phase=options.phase, gates=not options.no_phase_gates)
 
 
-def run_once(root: Path, config: Config, *, build_site: bool = True) -> Exit:
+def run_once(root: Path, config: Config, *, build_site: bool = True, last_phase: int | None = None, gates: bool = True) -> Exit:
     """One run and what it prints; `watch` calls it too. Ends cleanly on SIGTERM."""
+    import functools
     import signal
 
-    from orchestrator import pipeline
+    from orchestrator import job, pipeline
     from orchestrator.show import terminal
 
     if not config.folder(root, "prds").is_dir():
@@ -255,7 +269,8 @@ def run_once(root: Path, config: Config, *, build_site: bool = True) -> Exit:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with faults.recognised(config.folder(root, "runs")):
-            outcome = pipeline.run(root, config, lambda line: print(terminal.safe(line), flush=True))
+            does = functools.partial(job.work, last_phase=last_phase, gates=gates)
+            outcome = pipeline.run(root, config, lambda line: print(terminal.safe(line), flush=True), does)
     finally:
         signal.signal(signal.SIGTERM, before)
     inbox = pipeline.read_inbox(root, config)

@@ -8,19 +8,22 @@ from __future__ import annotations
 import functools
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from orchestrator import planned, reworded
+from orchestrator import forecasting, gate, planned, reworded, validate
 from orchestrator.config import Config
-from orchestrator.errors import Exit, NoTurn
+from orchestrator.errors import NoTurn
 from orchestrator.meanwhile import Meanwhile
 from orchestrator.model import Plan, Prd, Problem, Task
+from orchestrator.outcome import Outcome
 from orchestrator.plan import outline
-from orchestrator.run import dependencies, environment, git, integrate, layout, lifecycle, limits, sandboxes
+from orchestrator.plan.order import Order
+from orchestrator.run import environment, git, integrate, lifecycle, limits, sandboxes
 from orchestrator.run.agents import Agent, Unavailable, choose_ladder
 from orchestrator.run.bench import Work
 from orchestrator.run.cycle import run_cycle
@@ -38,69 +41,6 @@ CONFLICTS = 3
 """How often a task goes back to be judged on a branch that moved on."""
 REPORT_SHARE = 20
 """Reports are written anew when so many times what it took has passed."""
-
-
-@dataclass
-class Outcome:
-    """What one call of `run` did, over all projects."""
-
-    turns: int = 0
-    done: int = 0
-    failed: int = 0
-    needs_person: int = 0
-    parked: int = 0
-    newly_set_aside: int = 0
-    waiting: dict[str, list[Problem]] = field(default_factory=dict)
-    """PRD id → why nothing can work on it now."""
-    runs: list[str] = field(default_factory=list)
-    """Ids of the runs that were recorded."""
-    locked: list[str] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-    """Projects that an error of ours stopped; the others went on."""
-
-    @property
-    def nothing_new(self) -> bool:
-        return not (self.runs or self.newly_set_aside or self.waiting or self.locked or self.broken)
-
-    @property
-    def exit_code(self) -> Exit:
-        """Of this run, not of the standing state; the first that applies."""
-        if self.broken:
-            return Exit.INTERNAL
-        if self.failed:
-            return Exit.TASK_FAILED
-        if self.needs_person:
-            return Exit.NEEDS_PERSON
-        if self.newly_set_aside:
-            return Exit.SET_ASIDE
-        if self.locked:
-            return Exit.LOCKED
-        if self.parked or self.waiting:
-            return Exit.PARKED
-        return Exit.DONE
-
-    def wait(self, prd: Prd, code: str, message: str, hint: str) -> bool:
-        """Note why nothing can work on a PRD now; whether that is news."""
-        problem = Problem(prd.path, 0, code, message, hint, "note")
-        known = self.waiting.setdefault(prd.id, [])
-        if problem in known:
-            return False
-        known.append(problem)
-        return True
-
-
-class _Order:
-    """What depends on what in a plan."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.tasks = {task.id: task for task in plan.tasks}
-        self.asked = frozenset(task.id for task in plan.tasks if task.question)
-        self.depends_on = {task.id: task.depends_on for task in plan.tasks}
-        self.dependants: dict[str, list[str]] = {}
-        for task in plan.tasks:
-            for name in task.depends_on:
-                self.dependants.setdefault(name, []).append(task.id)
 
 
 @dataclass
@@ -133,13 +73,21 @@ class Job:
     reported: float = 0.0
     """When reports were last written, as the monotonic clock has it, and the seconds that took."""
     reporting: float = 0.0
-    _orders: dict[str, _Order] = field(default_factory=dict)
+    gates: bool = True
+    """Phases wait for the gate of the one before."""
+    last_phase: int | None = None
+    """Phases after it are left out."""
+    beginnings: dict[str, dict[str, str]] = field(default_factory=dict)
+    """PRD id → what `gate.beginnings` said when its tasks were last settled."""
+    looks: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """(PRD id, phase) → how often the run came to that gate."""
+    _orders: dict[str, Order] = field(default_factory=dict)
     _recorded: str = ""
     """The facts as the store has them."""
 
-    def order(self, prd: str) -> _Order:
+    def order(self, prd: str) -> Order:
         if prd not in self._orders or self._orders[prd].plan is not self.plans[prd]:
-            self._orders[prd] = _Order(self.plans[prd])
+            self._orders[prd] = Order(self.plans[prd])
         return self._orders[prd]
 
     def keep_facts(self) -> None:
@@ -156,9 +104,11 @@ class Job:
             self.outcome.runs.append(self.run)
 
 
-def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
-    """Everything of the project that can be done now. `complete`: PRDs whose every task is done, over all projects; kept up to date."""
-    store = job.store
+def work(job: Job, prds: tuple[Prd, ...], complete: set[str], *, last_phase: int | None = None, gates: bool = True) -> None:
+    """Everything of the project that can be done now. `complete`: PRDs whose every task is done, over all projects; kept up to date. `last_phase`:
+    phases after it are left out; `gates`: phases wait for the gate of the one before."""
+    store, job.last_phase, job.gates = job.store, last_phase, gates
+    job.facts["gates_skipped"] = not gates
     written.killed_runs(job.store, job.run)
     chain.extend(job.store)
     if interrupted := store.in_state("running"):
@@ -186,6 +136,7 @@ def work(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
         prds = tuple(job.prds[each.id] for each in prds)
         if not _stay(job, prds):
             break
+    validate.at_end(job, tuple(prd for prd in prds if _is_complete(job, prd)))
     for each in prds:
         planned.say_parked(job, each)
     job.outcome.parked += list({task: state for task, state, _ in store.events(job.run)}.values()).count("parked")
@@ -227,9 +178,12 @@ def _stay(job: Job, prds: tuple[Prd, ...]) -> bool:
 def settle(job: Job, prd: Prd, after: str = "") -> None:
     """Every move that follows from the states alone, each round in one transaction. `after`: the only task that has moved since the last time."""
     order = job.order(prd.id)
+    if not after:
+        job.beginnings[prd.id] = gate.beginnings(job, prd)
     due = [after, *order.dependants.get(after, ())] if after else list(order.tasks)
     while due:
         states = light.states(job.store, dict.fromkeys((*due, *(each for name in due for each in order.depends_on.get(name, ())))))
+        states |= job.beginnings[prd.id]
         moves = lifecycle.next_moves(states, order.depends_on, order.asked, due)
         if moves:
             told = [(name, move, order.tasks[name].question if move == "needs a person" else None) for name, move in moves]
@@ -246,11 +200,27 @@ def _has_work(job: Job, prd: Prd) -> bool:
 
 
 def _prd(job: Job, prd: Prd) -> None:
-    """Every task of a PRD that can be worked on, in plan order. All of it is judged again when the PRD that it builds on has moved on."""
+    """Phase by phase all that can be done of a PRD. All of it is judged again when the PRD that it builds on has moved on."""
     if upstream := reworded.moved_on(job.store, prd):
         job.store.merged(prd.id, job.run, f"{upstream} has moved on and is merged in: it is judged again")
         settle(job, prd)
+    while _tasks(job, prd):
+        prd = job.prds[prd.id]
+        if not gate.moved(job, prd, functools.partial(_python, job, prd)):
+            gate.explain(job, prd)
+            _keep_held_out(job, prd)
+            return
+        settle(job, prd)
+
+
+def _python(job: Job, prd: Prd) -> Path:
+    return _prepare(job, prd).python
+
+
+def _tasks(job: Job, prd: Prd) -> bool:
+    """Every task of a PRD that can be worked on, in plan order; False when its file says meanwhile what cannot be planned now."""
     if _has_work(job, prd):
+        forecasting.note(job, prd)
         place = _prepare(job, prd)
         for name in job.store.in_state("produced", prd.id):
             job.begin()
@@ -259,7 +229,7 @@ def _prd(job: Job, prd: Prd) -> None:
         tried: set[str] = set()
         while True:
             if not (said := planned.as_it_is(job, prd.id)):
-                return
+                return False
             if said is not prd:
                 prd, place, tried = said, _prepare(job, said), set()
                 settle(job, prd)
@@ -282,7 +252,7 @@ def _prd(job: Job, prd: Prd) -> None:
             tried.add(name)
             settle(job, prd, name)
             report(job)
-    _keep_held_out(job, prd)
+    return True
 
 
 def _tests_ladder(job: Job, prd: Prd, task: Task) -> tuple[Agent, ...]:
@@ -318,24 +288,12 @@ def _prepare(job: Job, prd: Prd) -> _Place:
     if target and "://" not in target and not target.startswith("git@"):
         target = str((job.root / target).resolve())
     repository = git.open_repository(job.store.repository, target, prd.target.branch)
-    start = f"refs/remotes/target/{prd.target.branch}" if target else "refs/heads/main"
-    if prd.depends_on and repository.resolve(f"refs/heads/prd/{prd.depends_on[-1]}"):
-        start = f"refs/heads/prd/{prd.depends_on[-1]}"
-    branch = git.branch_for(repository, prd.id, start)
-    made = environment_of(repository, repository.tree(branch), prd, job.config.folder(job.root, "environments"))
+    branch = git.branch_for(repository, prd.id, gate.start_of(repository, prd))
+    made = environment.of_tree(repository, repository.tree(branch), prd, job.config.folder(job.root, "environments"))
     job.facts["environment"] = made.lock
     job.facts["packages"] = [f"{name}=={version}" for name, version in sorted(made.packages.items())]
     job.facts["tools"]["pytest"] = made.packages.get("pytest", "")
     return _Place(repository, branch, made.python)
-
-
-def environment_of(repository: git.Repository, tree: str, prd: Prd, folder: Path) -> environment.Environment:
-    """The prepared environment that a tree and a PRD declare. `folder`: where environments are cached. Raises SetupError for what cannot be had."""
-    read = functools.cache(lambda path: repository.read(tree, path))
-    paths = repository.paths(tree) if prd.target.repo else ()
-    own, declared = layout.detect(paths, read), dependencies.declared(paths, read)
-    asked = tuple(dependencies.Requirement(text, f"{prd.path}, dependencies") for text in prd.dependencies)
-    return environment.prepare(folder, (*declared.requirements, *asked), pins=declared.pins, project=own if prd.target.repo else None)
 
 
 def _cycle(job: Job, prd: Prd, row: TaskRow, place: _Place, ladder: tuple[Agent, ...]) -> str:
@@ -477,6 +435,8 @@ def close(job: Job, kind: str) -> None:
         with durable("run ended"):
             job.store.end_run(job.run, kind, summary, now())
         report(job, at_once=True)
+        for line in forecasting.ended(job):
+            job.say(line)
     else:
         written.project(job.store, job.root, job.notes)
     with durable("bundle packed"):

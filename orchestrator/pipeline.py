@@ -19,9 +19,10 @@ from orchestrator import job as working
 from orchestrator.config import Config
 from orchestrator.errors import AgentError, DamagedError, LockedError, OrchestratorError, SetupError, UsageError
 from orchestrator.inbox.folder import Scan, scan
-from orchestrator.job import Job, Outcome, Say
+from orchestrator.job import Job, Say
 from orchestrator.meanwhile import Meanwhile
 from orchestrator.model import Plan, Prd, Task
+from orchestrator.outcome import Outcome
 from orchestrator.plan import graph
 from orchestrator.run import git, sandboxes, scratch
 from orchestrator.run.durable import durable

@@ -9,10 +9,9 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from pathlib import Path
 
-from orchestrator import job, pipeline, planned
+from orchestrator import forecasting, job, pipeline, planned
 from orchestrator.config import Config
 from orchestrator.errors import Exit, PlanError, UsageError
 from orchestrator.inbox.folder import Scan
@@ -23,6 +22,7 @@ from orchestrator.plan.saved import PlanFile, PlannedRequirement
 from orchestrator.save import lock, plans
 from orchestrator.save.files import write_atomically
 from orchestrator.save.readings import Readings
+from orchestrator.show import plans as tree
 from orchestrator.show import terminal
 
 
@@ -66,20 +66,20 @@ def _called(prd: Prd) -> tuple[str, ...]:
 def _show(options: argparse.Namespace, root: Path, config: Config, found: Scan, chosen: tuple[tuple[Prd, Plan], ...]) -> None:
     states = pipeline.task_states(root, config)
     before = pipeline.worded_before(root, config, (made for _, made in chosen), states)
+    ahead = forecasting.outlooks(root, config, chosen, states)
     runs = config.folder(root, "runs")
     by_id = {prd.id: prd for prd in pipeline.ready(found)}
     if options.json:
         entries = []
-        for prd, made in chosen:
+        for (prd, made), shown in zip(chosen, tree.as_json(ahead, states, before), strict=True):
             file = plans.load(runs, by_id[prd.id])
-            beside = {"approved": _agreed(made, file), "open": _open(by_id[prd.id], file, config), "path": prd.path}
-            entries.append(asdict(made) | {"would": {task.id: terminal.would(task, states, before) for task in made.tasks}} | beside)
+            entries.append(shown | {"approved": _agreed(made, file), "open": _open(by_id[prd.id], file, config)})
         print(json.dumps(entries, indent=2))
         return
     errors = [problem for problem in found.problems if problem.severity == "error"]
     if errors and not options.names:
         print(terminal.problems(errors), file=sys.stderr)
-    print(terminal.plan_tree(chosen, states, before))
+    print(tree.text(ahead, states, before))
     for prd, made in chosen:
         file = plans.load(runs, by_id[prd.id])
         lines = [terminal.problems(made.notes)] if made.notes else []
@@ -119,7 +119,8 @@ def _decompose(names: list[str], root: Path, config: Config) -> Exit:
     chosen = _chosen(found, names)
     outcome = pipeline.run(root, config, lambda line: print(terminal.safe(line), flush=True), job.only_plan, frozenset(prd.id for prd in chosen))
     _, readings = pipeline.inbox(root, config)
-    print(terminal.plan_tree(tuple((*readings.planned(prd, config)[:2],) for prd in chosen), pipeline.task_states(root, config)))
+    states, made = pipeline.task_states(root, config), tuple((*readings.planned(prd, config)[:2],) for prd in chosen)
+    print(tree.text(forecasting.outlooks(root, config, made, states), states))
     return outcome.exit_code
 
 

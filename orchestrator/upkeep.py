@@ -99,8 +99,9 @@ def status(options: argparse.Namespace) -> Exit:
 
     root, config = opened(options)
     fail_on = {name.strip() for name in options.fail_on.split(",") if name.strip()}
-    if unknown := fail_on - {*STATES}:
-        raise UsageError(f"--fail-on {options.fail_on}: no such state: {', '.join(sorted(unknown))}", hint=f"states: {', '.join(STATES)}")
+    if unknown := fail_on - {*STATES, "validation"}:
+        hint = f"states: {', '.join(STATES)}; and `validation`"
+        raise UsageError(f"--fail-on {options.fail_on}: no such state: {', '.join(sorted(unknown))}", hint=hint)
     while True:
         found = overview(root, config, ledger_of(root, config))
         if options.watch and sys.stdout.isatty():
@@ -111,7 +112,26 @@ def status(options: argparse.Namespace) -> Exit:
         time.sleep(2)
     if say_damage(root, config, quickly=True):
         return Exit.INTERNAL
-    return Exit.TASK_FAILED if any(project.states.get(state) for project in found.projects for state in fail_on) else Exit.DONE
+    complaining = "validation" in fail_on and any(project.complaining for project in found.projects)
+    return Exit.TASK_FAILED if complaining or any(each.states.get(state) for each in found.projects for state in fail_on) else Exit.DONE
+
+
+def validate(options: argparse.Namespace) -> Exit:
+    """Each PRD in turn; one that another process works on is passed over and said."""
+    from orchestrator import on_demand
+    from orchestrator.show import terminal, validations
+
+    root, config = opened(options)
+    what = on_demand.What(tuple(name for name in options.names if name != "all"), options.phase, only_dependencies=options.dependencies)
+    found = list(on_demand.look(root, config, what))
+    if options.json:
+        import json
+
+        print(json.dumps(validations.as_json(found), indent=2))
+    else:
+        print(terminal.safe("\n\n".join(validations.text(each) for each in found) or "nothing to validate: no PRD has been worked on"))
+    codes = {each.exit_code for each in found}
+    return Exit.TASK_FAILED if Exit.TASK_FAILED in codes else max(codes, default=Exit.DONE)
 
 
 def trace(options: argparse.Namespace) -> Exit:

@@ -19,7 +19,7 @@ from orchestrator import __version__
 from orchestrator.config import Config
 from orchestrator.errors import SetupError, StoreError, UsageError
 from orchestrator.model import Change, Prd, Target, Task
-from orchestrator.run import examples, git, reprove, sandboxes, scratch, test_files
+from orchestrator.run import environment, examples, git, reprove, sandboxes, scratch, test_files
 from orchestrator.run.git import GitError, Repository
 from orchestrator.run.reprove import Claim, Flaw, Seen
 from orchestrator.save import audit, chain, evidence
@@ -409,14 +409,13 @@ def _wording(project: _Project, bundle: TaskEvidence, current: bool) -> Iterator
 
 def _again(project: _Project, bundle: TaskEvidence, foreign: bool) -> tuple[Seen, list[Flaw]]:
     """RED and GREEN once more; and the head of the branch where commits of others are on it."""
-    from orchestrator import job
 
     bundles = {link.name: link.bundle for link in project.links if isinstance(link.bundle, TaskEvidence)}
     touched = project.repository.made(project.branch(bundle.prd)) if bundle.target else frozenset()
     ours = test_files.made_by_us(touched, (item.task for item in bundles.values()))
     claim = _claim(bundle, tuple(item.task for name, item in bundles.items() if name in bundle.finished), ours)
     environments = project.config.folder(project.root, "environments")
-    made = job.environment_of(project.repository, claim.base, claim.prd, environments)
+    made = environment.of_tree(project.repository, claim.base, claim.prd, environments)
     seen = reprove.again(claim, project.repository, made.python, project.config)
     flaws = [*seen.flaws]
     packages = {f"{name}=={version}" for name, version in made.packages.items()}
@@ -425,7 +424,7 @@ def _again(project: _Project, bundle: TaskEvidence, foreign: bool) -> tuple[Seen
         flaws.append(Flaw("other-version", f"other versions in the environment: {names[:300]}", "packages", severity="notice"))
     if foreign:
         tree = project.repository.tree(project.branch(bundle.prd))
-        at_head = job.environment_of(project.repository, tree, claim.prd, environments)
+        at_head = environment.of_tree(project.repository, tree, claim.prd, environments)
         for finding in reprove.at_head(claim, project.repository, at_head.python, project.config, tree):
             message = f"with the commits of others: {finding.gate}: {finding.message}"
             flaws.append(Flaw("not-green", message, f"the head of prd/{bundle.prd}"))

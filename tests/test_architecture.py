@@ -29,16 +29,9 @@ PURE = (
     *(f"run/agents/{name}.py" for name in ("complaints", "permissions", "presets", "told", "updates")),
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
-    *("show/terminal.py", "show/breakers.py"),
-    *(
-        "show/retention.py",
-        "save/mutation_report.py",
-        "save/reports.py",
-        "save/edit_reports.py",
-        "save/measure_reports.py",
-        "save/retention.py",
-        "save/links.py",
-    ),
+    *("show/terminal.py", "show/breakers.py", "show/plans.py", "show/forecasts.py", "show/validations.py"),
+    *("show/retention.py", "save/mutation_report.py", "save/reports.py", "save/edit_reports.py", "save/measure_reports.py", "save/wholes.py"),
+    *("save/retention.py", "save/links.py"),
 )
 """Parsing, planning, moves, gates, evidence, reports and pages: the same answer for the same arguments, and nothing touched."""
 

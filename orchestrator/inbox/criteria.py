@@ -13,9 +13,9 @@ from orchestrator.inbox.doctests import Remark
 from orchestrator.inbox.names import did_you_mean
 from orchestrator.inbox.outline import ACCEPTANCE, Section
 
-ATTRIBUTES = ("Depends on", "Module", "Priority", "Complexity", "Type")
+ATTRIBUTES = ("Depends on", "Module", "Priority", "Complexity", "Type", "Phase")
 
-_ATTRIBUTE = re.compile(r"[*_]*(?P<name>depends[ _-]*on|module|priority|complexity|type)[*_]*\s*:[*_]*\s*(?P<value>.*)", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"[*_]*(?P<name>depends[ _-]*on|module|priority|complexity|type|phase)[*_]*\s*:[*_]*\s*(?P<value>.*)", re.IGNORECASE)
 _LIKE_ATTRIBUTE = re.compile(r"[*_]*(?P<name>[A-Z][a-z]+(?: [a-z]+)?)[*_]*:[*_]*\s+\S+\s*")
 _LATE = re.compile(r"[*_]*(?:depends[ _-]*on[*_]*\s*:.*\d|module[*_]*\s*:.*\.py)", re.IGNORECASE)
 _KEY = r"[*_`\[(]*(?P<key>AC[- ]?\d+(?:\.\d+)*)[*_`\])]*"

@@ -254,9 +254,19 @@ def _requirement(prd: str, part: _Part, shared: tuple[InputFile, ...], lines: li
         type=kind if kind in ("functional", "non-functional") else section.type,
         criteria=tuple(written),
         inferred=section.inferred,
+        phase=_phase(part, remarks),
     )
     remarks += _missing(requirement)
     return requirement
+
+
+def _phase(part: _Part, remarks: list[Remark]) -> int | None:
+    """Number of the phase that an attribute line names; None where there is none."""
+    stated = part.attributes.get("phase", "")
+    found = re.fullmatch(r"(?:phase\s+)?(\d{1,3})\b.*", stated, re.IGNORECASE)
+    if stated and not found:
+        remarks.append(Remark(part.lines["phase"], "no-phase-number", f"`Phase: {stated[:60]}` names no phase", "write its number: `Phase: 2`"))
+    return int(found[1]) if found else None
 
 
 def _table_examples(part: _Part, draft: Draft, lines: list[str], remarks: list[Remark]) -> list[Found]:

@@ -36,7 +36,9 @@ from orchestrator.inbox import frontmatter
 from orchestrator.inbox.doctests import Remark
 from orchestrator.inbox.names import did_you_mean
 
-REQUIREMENT = ("id", "title", "text", "module", "depends_on", "priority", "complexity", "type", "files", "criteria", "examples")
+REQUIREMENT = ("id", "title", "text", "module", "depends_on", "priority", "complexity", "type", "phase", "files", "criteria", "examples")
+ATTRIBUTES = {name: name.replace("_", " ").capitalize() for name in ("module", "depends_on", "priority", "complexity", "type", "phase")}
+"""Key of a requirement → its attribute line."""
 CRITERION = ("id", "text", "examples", "files")
 EXAMPLE = ("call", "setup", "gives", "about", "raises", "prints", "rows", "run", "input", "exit")
 PROSE = ("context", "overview", "description", "requirements")
@@ -180,7 +182,7 @@ def _requirement(out: Written, item: Item) -> None:
     title = " ".join(_text(values.get("title")).split()) or _text(values.get("text")).split("\n")[0][:80]
     key = " ".join(_text(values.get("id")).split())
     out.add(f"\n### {f'{key}: {title}' if key else title}", (values.get("id") or values.get("title") or item).line)
-    for name, words in (("module", "Module"), ("depends_on", "Depends on"), ("priority", "Priority"), ("complexity", "Complexity"), ("type", "Type")):
+    for name, words in ATTRIBUTES.items():
         if (value := values.get(name)) is not None and value.value not in (None, "", []):
             shown = ", ".join(_text(each) for each in value.value) if isinstance(value.value, list) else _text(value)
             out.add(f"{words}: {' '.join(shown.split())}", value.line)

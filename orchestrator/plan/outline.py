@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from orchestrator.inbox import contradictions
 from orchestrator.inbox.contradictions import Contradiction
 from orchestrator.model import Criterion, Example, Plan, Prd, Problem, Question, Requirement, Task
-from orchestrator.plan import complexity, graph, held_out, rules, saved
+from orchestrator.plan import complexity, graph, held_out, phases, rules, saved
 from orchestrator.plan.rules import Atomic
 from orchestrator.plan.saved import Part, PlannedRequirement
 
@@ -49,7 +49,7 @@ def decompose(prd: Prd, held_out_share: float, entries: Mapping[str, PlannedRequ
     conflicts = contradictions.find(prd)
     made: dict[str, tuple[Task, ...]] = {}
     exports: dict[str, tuple[str, ...]] = {}
-    for key in graph.ordered(edges):
+    for key in graph.ordered({key: edges[key] for key in phases.by_phase(members)}):
         before = tuple(task.id for name in edges[key] for task in made[name])
         asked = [question for each in members[key] if each.key in entries for question in saved.questions(each, entries[each.key])]
         parts = _parts(members[key], entries, atomic)
@@ -59,7 +59,7 @@ def decompose(prd: Prd, held_out_share: float, entries: Mapping[str, PlannedRequ
             made[key] = (_task(prd, members[key], before, held_out_share, conflicts, asked, entries),)
         for task, part in zip(made[key], parts or _whole(members[key], entries), strict=True):
             exports[task.id] = part.exports
-    tasks = rules.verify_only(_apart_files([task for group in made.values() for task in group]), exports)
+    tasks = phases.lifted(rules.verify_only(_apart_files([task for group in made.values() for task in group]), exports))
     if missing := graph.dangling({task.id: task.depends_on for task in tasks}):
         raise ValueError(f"{prd.path}: {missing[0][0]} depends on {missing[0][1]}, which is not in the plan")
     by = tuple(dict.fromkeys(entry.by for entry in entries.values() if entry.by))
@@ -173,6 +173,7 @@ def _task(
         complexity=next((task.complexity for task in said if task.complexity), "") or complexity.of(requirements, len(components)),
         inferred=any(requirement.inferred or requirement.added for requirement in requirements),
         hints="\n\n".join(task.hints for task in said if task.hints),
+        phase=max((requirement.phase for requirement in requirements if requirement.phase is not None), default=None),
     )
 
 

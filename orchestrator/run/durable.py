@@ -29,6 +29,7 @@ STEPS: dict[str, str] = {
     "evidence written": "the evidence bundle, and its commit on refs/orchestrator/evidence",
     "held-out committed": "the held-out examples of a complete PRD are committed as regression tests",
     "held-out kept": "the database knows of that commit",
+    "branch checked": "what was found at a phase gate, or when a complete PRD was validated; tasks that no longer hold were made ready before",
     "run report written": "the run's report and its JUnit XML",
     "project report written": "the project's report",
     "run ended": "the run's outcome and figures",

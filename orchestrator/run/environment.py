@@ -20,11 +20,15 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from orchestrator.errors import SetupError
+from orchestrator.model import Prd
+from orchestrator.run import dependencies
 from orchestrator.run.dependencies import Requirement
-from orchestrator.run.layout import Layout, fits
+from orchestrator.run.git import Repository
+from orchestrator.run.layout import Layout, detect, fits
 from orchestrator.run.project import ini, normal
 
 OURS = (Requirement("pytest>=7,<10", "the orchestrator"), Requirement("pluggy>=1.2", "the orchestrator"))
@@ -73,6 +77,15 @@ def prepare(folder: Path, requirements: tuple[Requirement, ...], *, pins: tuple[
     found = of(place / "bin" / "python")
     assert found is not None, "it was built or found just now"
     return found
+
+
+def of_tree(repository: Repository, tree: str, prd: Prd, folder: Path) -> Environment:
+    """The prepared environment that a tree and a PRD declare. `folder`: where environments are cached. Raises SetupError for what cannot be had."""
+    read = cache(lambda path: repository.read(tree, path))
+    paths = repository.paths(tree) if prd.target.repo else ()
+    own, declared = detect(paths, read), dependencies.declared(paths, read)
+    asked = tuple(Requirement(text, f"{prd.path}, dependencies") for text in prd.dependencies)
+    return prepare(folder, (*declared.requirements, *asked), pins=declared.pins, project=own if prd.target.repo else None)
 
 
 def of(python: Path) -> Environment | None:

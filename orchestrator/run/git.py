@@ -152,6 +152,10 @@ class Repository:
         listed = self.git("for-each-ref", "--format=%(objectname) %(refname)", *patterns).decode("utf-8", "replace")
         return {name: found for found, _, name in (line.partition(" ") for line in listed.splitlines())}
 
+    def merge_base(self, one: str, other: str) -> str:
+        """The newest commit that both hold, '' when they share none or one of them does not exist."""
+        return self.git("merge-base", one, other, ok=(0, 1, 128)).decode().strip()
+
     def log(self, *revisions: str, first_parent: bool = False) -> tuple[str, ...]:
         """Commits, oldest first, for revisions as `git rev-list` takes them."""
         options = ("--first-parent",) if first_parent else ()

@@ -257,7 +257,7 @@ def _itself(path: Path, found: RunReport) -> Iterator[Flaw]:
     made = {
         "id": path.stem,
         "project": path.parent.parent.name,
-        "prds": sorted({*(task.prd for task in found.tasks), *(each.prd for each in found.planning)}),
+        "prds": sorted({prd for parts in _parts(found) for prd in parts}),
         "turns": len(turns),
         "input_tokens": _sum([turn.input_tokens for turn in turns]),
         "output_tokens": _sum([turn.output_tokens for turn in turns]),
@@ -273,6 +273,12 @@ def _itself(path: Path, found: RunReport) -> Iterator[Flaw]:
                 yield Flaw("changed-report", "the JUnit form says something else than the JSON report", f"reports/{xml.name}")
         except StoreError as error:
             yield Flaw("missing-report", f"the JUnit form of the run: {error.message}", f"reports/{xml.name}")
+
+
+def _parts(found: RunReport) -> Iterator[set[str]]:
+    """PRDs of the parts of a run's report that name one."""
+    for parts in (found.tasks, found.planning, found.gates, found.validations):
+        yield {each.prd for each in parts}
 
 
 def _turns(task: TaskRunReport) -> list[TurnReport]:

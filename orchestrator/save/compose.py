@@ -26,7 +26,7 @@ from orchestrator.model import (
 from orchestrator.plan.saved import is_added
 from orchestrator.run.git import Repository
 from orchestrator.run.mutants import score, share
-from orchestrator.save import compose_edits, compose_measures, edits, light, plan_report
+from orchestrator.save import checked, compose_edits, compose_measures, edits, light, phasing, plan_report, took
 from orchestrator.save.evidence import path_of
 from orchestrator.save.files import keep
 from orchestrator.save.ledger import Ledger
@@ -80,7 +80,10 @@ def run_report(store: Store, run: str) -> RunReport:
     return RunReport(
         id=run,
         project=store.folder.name,
-        prds=sorted({*light.prds_of(store, run), *(store.task(name).prd for name in _unworked_tasks(store, run)), *(each.prd for each in planned)}),
+        prds=sorted(
+            {*light.prds_of(store, run), *(store.task(name).prd for name in _unworked_tasks(store, run)), *(each.prd for each in planned)}
+            | checked.prds(store, run)
+        ),
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         outcome=row["outcome"],
@@ -98,6 +101,10 @@ def run_report(store: Store, run: str) -> RunReport:
         scripted=any(kind == "scripted" for kind, _, _, _ in turns),
         agents=agents(store, run),
         planning=planned,
+        forecasts=took.forecasts(store, run, facts.get("forecasts", {})),
+        gates=checked.gates(store, run),
+        gates_skipped=facts.get("gates_skipped", False),
+        validations=checked.validations(store, run),
     )
 
 
@@ -328,6 +335,9 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
                 retired=[row.id for row in rows if row.state == "retired"],
                 plan=plan_report.plan(store, name),
                 edits=compose_edits.told(store, name, requirements),
+                phases=phasing.reports(store, prd, rows),
+                validation=checked.validation(store, prd.id),
+                forecast=took.last(store, prd.id),
             )
         )
         tasks += [_task(row, paths, measured.get(row.id)) for row in rows]
@@ -444,6 +454,7 @@ def _task(row: TaskRow, paths: dict[str, str], measured: Mutation | None) -> Tas
         requirements=[requirement.id for requirement in task.requirements],
         attempts=row.attempts,
         last_run=row.last_run,
+        phase=task.phase,
         question=_question(row.question if row.state == "unclear" else None, paths.get(row.prd, "")),
         mutation=compose_measures.percent(score(measured)) if measured else None,
         parked_until=row.parked_until,

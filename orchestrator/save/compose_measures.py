@@ -12,7 +12,7 @@ from orchestrator.run.gates import covered
 from orchestrator.run.mutants import score
 from orchestrator.save import mutation_report
 from orchestrator.save.files import write_atomically
-from orchestrator.save.reports import CoverageReport, MutantReport, MutationReport, UnrunReport
+from orchestrator.save.measure_reports import CoverageReport, MutantReport, MutationReport, UnrunReport
 
 
 def mutation(item: Mutation, result: CycleResult, folder: Path, cycle: int) -> MutationReport:

@@ -167,6 +167,20 @@ def m007_edits(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m008_checked(db: sqlite3.Connection) -> None:
+    """What was found when a branch was looked at as a whole: phase gates, validations. How many tasks of a phase are in which state is an index."""
+    for statement in (
+        """CREATE TABLE checked (
+            id INTEGER PRIMARY KEY, prd TEXT NOT NULL, what TEXT NOT NULL, head TEXT NOT NULL, tree TEXT NOT NULL, key TEXT NOT NULL,
+            run TEXT NOT NULL, at TEXT NOT NULL, passed INTEGER NOT NULL, report TEXT NOT NULL
+        ) STRICT""",
+        "CREATE INDEX checked_by_prd ON checked (prd, what, id)",
+        "CREATE INDEX checked_by_run ON checked (run)",
+        "CREATE INDEX tasks_by_phase ON tasks (prd, json_extract(task, '$.phase'), state) WHERE json_extract(task, '$.phase') IS NOT NULL",
+    ):
+        db.execute(statement)
+
+
 def l001_first(db: sqlite3.Connection) -> None:
     """The ledger: turns and what they cost, what breakers look at, runs under way, what was warned of."""
     for statement in (
@@ -203,7 +217,7 @@ def l001_first(db: sqlite3.Connection) -> None:
 
 
 Migration = Callable[[sqlite3.Connection], None]
-PROJECT: tuple[Migration, ...] = (m001_first, m002_evidence, m003_waiting, m004_pruned, m005_many_tasks, m006_verdicts, m007_edits)
+PROJECT: tuple[Migration, ...] = (m001_first, m002_evidence, m003_waiting, m004_pruned, m005_many_tasks, m006_verdicts, m007_edits, m008_checked)
 LEDGER: tuple[Migration, ...] = (l001_first,)
 
 

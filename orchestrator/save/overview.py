@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from orchestrator.run import limits
 from orchestrator.run.breakers import Breaker
 from orchestrator.run.git import Repository
 from orchestrator.run.limits import Measure, Spent
-from orchestrator.save import compose_edits, edits
+from orchestrator.save import checked, compose_edits, edits, light
 from orchestrator.save.health import FILE
 from orchestrator.save.ledger import Ledger
 from orchestrator.save.lock import FILE as LOCK
@@ -56,6 +56,19 @@ class OrphanStanding:
 
 
 @dataclass(frozen=True)
+class PhaseCount:
+    """How far a phase of a PRD is."""
+
+    prd: str
+    number: int
+    title: str
+    done: int
+    tasks: int
+    gate: str
+    """What the last look at its gate said: `passed`, `not passed`; '' where there was none."""
+
+
+@dataclass(frozen=True)
 class ProjectStanding:
     project: str
     states: dict[str, int]
@@ -76,6 +89,10 @@ class ProjectStanding:
     """What requirements that left their PRD have left in the repository."""
     damage: str = ""
     """Why its database cannot be read; everything else is empty then."""
+    phases: tuple[PhaseCount, ...] = ()
+    """Of the PRDs that have any, in order."""
+    complaining: tuple[str, ...] = ()
+    """PRDs whose last validation has a complaint."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +179,7 @@ def _standing(store: Store) -> ProjectStanding:
         TOLD,
     ).fetchall()
     run = db.execute("SELECT id, outcome FROM runs ORDER BY id DESC LIMIT 1").fetchone() or ("", "")
-    return ProjectStanding(
+    standing = ProjectStanding(
         store.folder.name,
         states,
         int(criteria),
@@ -174,6 +191,21 @@ def _standing(store: Store) -> ProjectStanding:
         last_outcome=run[1],
         orphans=_orphans(store),
     )
+    return replace(standing, phases=_phases(store), complaining=tuple(checked.failed(store))) if checked.known(store) else standing
+
+
+def _phases(store: Store) -> tuple[PhaseCount, ...]:
+    found: dict[tuple[str, int], dict[str, int]] = {}
+    for prd, number, state, count in checked.by_phase(store):
+        found.setdefault((prd, number), {})[state] = count
+    headings = {prd: light.prd(store, prd).phases for prd, _ in found}
+    counts = []
+    for (prd, number), states in sorted(found.items()):
+        gate = checked.last(store, prd, checked.phase(number))
+        said = "" if gate is None else "passed" if gate.passed else "not passed"
+        title = next((phase.title for phase in headings[prd] if phase.number == number), "")
+        counts.append(PhaseCount(prd, number, title, states.get("done", 0), sum(states.values()), said))
+    return tuple(counts)
 
 
 def _orphans(store: Store) -> tuple[OrphanStanding, ...]:

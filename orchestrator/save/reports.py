@@ -5,6 +5,8 @@ Three files a site is made from:
     runs/<project>/reports/project.json  ProjectReport: where the project stands now (matrix, tasks, plan)
     runs/<project>/reports/<run>.json    RunReport: what one run did, with all evidence
 
+What is found when a branch is looked at as a whole, and forecasts, are in wholes.py.
+
 Large texts (diffs, transcripts, outputs over 4 KB) are content-addressed files under runs/<project>/artifacts/; a `Text` holds
 either the text itself or its artifact's name.
 """
@@ -24,6 +26,7 @@ from orchestrator.save.measure_reports import CoverageReport as CoverageReport
 from orchestrator.save.measure_reports import MutantReport as MutantReport
 from orchestrator.save.measure_reports import MutationReport as MutationReport
 from orchestrator.save.measure_reports import UnrunReport as UnrunReport
+from orchestrator.save.wholes import ForecastReport, GateReport, PhaseReport, ValidationReport
 
 VERSION = 2
 
@@ -318,6 +321,14 @@ class RunReport(Report):
     """What each agent did in it, by role."""
     planning: list[PlanningReport] = []
     """What the planning agent was asked and answered."""
+    forecasts: list[ForecastReport] = []
+    """What each PRD was expected to take when the run began its work on it, beside what it took."""
+    gates: list[GateReport] = []
+    """Phase gates that it came to."""
+    gates_skipped: bool = False
+    """It was told to pass phase gates without looking."""
+    validations: list[ValidationReport] = []
+    """Of the PRDs that were complete at its end and had not been validated as they stand."""
 
 
 class CriterionReport(Report):
@@ -389,6 +400,12 @@ class PrdReport(Report):
     plan: PlanReport | None = None
     edits: list[EditReport] = []
     """What edits of the file changed in what it asks for, the newest first."""
+    phases: list[PhaseReport] = []
+    """In order; none where the PRD has none."""
+    validation: ValidationReport | None = None
+    """The last one; it speaks of the head that it names."""
+    forecast: ForecastReport | None = None
+    """Of the last run that worked on it, beside what it took."""
 
 
 class TaskReport(Report):
@@ -402,6 +419,7 @@ class TaskReport(Report):
     attempts: int
     last_run: str
     """Run id of the last run that worked on it, '' if none."""
+    phase: int | None = None
     question: QuestionReport | None
     mutation: float | None = None
     """Percent of the mutants of what it changed that its tests noticed; None where there was none."""
@@ -464,4 +482,4 @@ class ProjectReport(Report):
     """What the repository still holds of requirements that left their PRD."""
 
 
-SCHEMAS: dict[str, type[Report]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport}
+SCHEMAS: dict[str, type[BaseModel]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport, "validation": ValidationReport}

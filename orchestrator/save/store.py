@@ -307,10 +307,10 @@ class Store:
             self._move(task, "retried", "", "asked for by a person")
             self.db.execute("UPDATE tasks SET attempts = 0 WHERE id = ?", (task,))
 
-    def regress(self, task: str, reason: str) -> None:
+    def regress(self, task: str, reason: str, run: str = "") -> None:
         """A done task no longer holds: it is done again, with all its attempts."""
         with self.transaction():
-            self._again(task, "regressed", "", reason)
+            self._again(task, "regressed", run, reason)
 
     def merged(self, prd: str, run: str, reason: str) -> None:
         """What a PRD builds on is merged in: all that is done is judged again, in one transaction."""

@@ -14,12 +14,26 @@ from typing import Any
 
 from orchestrator.model import Problem
 from orchestrator.run.git import Repository
-from orchestrator.save import compose, compose_edits, compose_measures, edit_reports, edits, junit, light, record, reports
+from orchestrator.save import (
+    compose,
+    compose_edits,
+    compose_measures,
+    edit_reports,
+    edits,
+    junit,
+    light,
+    measure_reports,
+    phasing,
+    record,
+    reports,
+    took,
+    wholes,
+)
 from orchestrator.save.files import encoded, write_atomically, writing
 from orchestrator.save.reports import TaskRunReport
 from orchestrator.save.store import Store
 
-MADE_BY = (compose, compose_edits, compose_measures, edits, edit_reports, record, reports)
+MADE_BY = (compose, compose_edits, compose_measures, edits, edit_reports, measure_reports, phasing, record, reports, took, wholes)
 """Modules whose change makes another report of the same database."""
 
 TASKS = '\n "tasks": [],\n'
@@ -61,6 +75,15 @@ def project(store: Store, root: Path, notes: dict[str, tuple[Problem, ...]]) -> 
     write_atomically(mark, _mark(store, made_from))
 
 
+def whole(store: Store, root: Path) -> None:
+    """The project's report anew, with the notes about its PRDs that it has already."""
+    try:
+        told = reports.ProjectReport.model_validate_json((store.folder / "reports" / "project.json").read_bytes())
+    except (OSError, ValueError):
+        return  # the next run writes it
+    project(store, root, {prd.id: tuple(Problem(**note.model_dump()) for note in prd.notes) for prd in told.prds})
+
+
 def _mark(store: Store, made_from: str) -> str:
     """What says that the report and the record are as they were written, from that."""
     return " ".join([made_from, *(_digest(store.folder / name) for name in ("reports/project.json", record.STANDING))]) + "\n"
@@ -68,10 +91,7 @@ def _mark(store: Store, made_from: str) -> str:
 
 def _key(store: Store, root: Path, repository: Repository | None, notes: dict[str, tuple[Problem, ...]]) -> str:
     """A hash of all that the project's report is made from, the code included."""
-    code = [
-        _digest(Path(module.__file__ or ""))
-        for module in (compose, compose_edits, compose_measures, edits, edit_reports, record, reports, sys.modules[__name__])
-    ]
+    code = [_digest(Path(module.__file__ or "")) for module in (*MADE_BY, sys.modules[__name__])]
     heads = repository.refs("refs/heads/prd") if repository else None
     said = {prd: [asdict(note) for note in found] for prd, found in notes.items()}
     spent = compose.spending(store)

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup
 
+from orchestrator.plan.forecast import KINDS
 from orchestrator.run.search import WAYS
 from orchestrator.save.edit_reports import WAYS_OUT
 from orchestrator.show import addresses, svg, words
+from orchestrator.show.forecasts import beside
 from orchestrator.show.gather import Shown, Unreadable
 from orchestrator.show.history import REPLAYED, RunRow, answers, between, digest, general, run_rows, task_spot
 from orchestrator.show.text import clean, code, diff, inline, prose
@@ -62,6 +64,7 @@ def environment(sources: Mapping[str, str]) -> Environment:
         worded=lambda part: worded(part.before, part.after),
     )
     env.globals.update(chip=chip, LEVELS=words.LEVELS, WAYS=WAYS, anchor=addresses.anchor, bar=svg.bar, strip=svg.strip)
+    env.globals.update(KINDS=KINDS, beside=beside)
     return env
 
 

@@ -23,6 +23,7 @@ def text(found: Overview) -> str:
     parts = [_table(found.projects)]
     for project in found.projects:
         parts += _told(project)
+        parts += ["\n".join(_wholes(project))] if project.phases or project.complaining else []
     parts.append("\n".join(_spending(found)))
     if any(breaker.state != "closed" or breaker.flapping for breaker in found.breakers):
         parts.append("\n".join(breakers.lines(found.breakers, found.at)))
@@ -77,6 +78,16 @@ def _told(project: ProjectStanding) -> list[str]:
 def _orphan(orphan: OrphanStanding) -> str:
     left = f"{', '.join(orphan.files)} on {orphan.branch}"
     return f"{orphan.task} is orphaned: {orphan.path} asks for it no more since {orphan.since}, and it left {left}\n  → {WAYS_OUT}"
+
+
+def _wholes(project: ProjectStanding) -> list[str]:
+    """Phases in order, then what a validation complains of."""
+    lines = []
+    for phase in project.phases:
+        gate = f"; its gate was {phase.gate}" if phase.gate else ""
+        title = f" ({phase.title})" if phase.title else ""
+        lines.append(f"{phase.prd} phase {phase.number}{title}: {phase.done} of {phase.tasks} task{'s' * (phase.tasks != 1)} done{gate}")
+    return [*lines, *(f"{prd}: its last validation has complaints; `orchestrator validate {prd}` says which" for prd in project.complaining)]
 
 
 def _line(task: TaskStanding, project: ProjectStanding) -> str:

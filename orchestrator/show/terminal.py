@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from orchestrator.model import Plan, Prd, Problem, Task
+from orchestrator.model import Problem, Task
 from orchestrator.plan.delta import reasons
 from orchestrator.plan.readiness import WEIGHTS, Readiness
 
@@ -64,8 +64,10 @@ def table(projects: Iterable[ProjectReport]) -> str:
 
 def state_words(states: Counter[str]) -> str:
     """What is not done yet, most pressing first; `done` when all is."""
+    counts = Counter(states)
+    counts["ready"] += counts["pending"]
     words = (("failed", "failed"), ("unclear", "needs a person"), ("parked", "parked"), ("skipped", "skipped"), ("ready", "waiting"))
-    parts = [f"{states[state]} {word}" if states[state] > 1 else word for state, word in words if states[state]]
+    parts = [f"{counts[state]} {word}" if counts[state] > 1 else word for state, word in words if counts[state]]
     return ", ".join(parts) or "done"
 
 
@@ -85,6 +87,8 @@ def questions(projects: Iterable[ProjectReport]) -> str:
                 lines.append(f"{task.id} needs a person: {task.question.text} ({places})")
             elif task.state == "failed":
                 lines.append(f"{task.id} failed: {task.reason}")
+        for prd in project.prds:
+            lines += [f"{prd.id} phase {phase.number} {phase.reason}" for phase in prd.phases if phase.state == "waits"]
     return safe("\n".join(lines))
 
 
@@ -119,28 +123,8 @@ def trace(found: Trace) -> str:
     return safe("\n\n".join(paragraphs)) if paragraphs else "nothing has been planned yet"
 
 
-def plan_tree(plans: Iterable[tuple[Prd, Plan]], states: dict[str, tuple[str, str]], before: Mapping[str, Task] = {}) -> str:
-    """A tree per PRD: tasks in order, files, examples, what they wait for, and what would run. `states`: task → (state, fingerprint);
-    `before`: tasks that are worded otherwise now, as they were."""
-    lines = []
-    for prd, plan in plans:
-        lines.append(f"{prd.id}  {prd.title}  ({prd.path}, project {prd.project}, {len(plan.tasks)} tasks, decomposer {plan.decomposer})")
-        for number, task in enumerate(plan.tasks, 1):
-            last = number == len(plan.tasks)
-            lines.append(f"{'└' if last else '├'}─ {number}. {task.id}  {task.goal}  [{would(task, states, before)}]")
-            bar = "   " if last else "│  "
-            held = sum(example.held_out for example in task.examples)
-            examples = f"{len(task.examples)} examples" + (f", {held} of them held out" if held else "")
-            lines.append(f"{bar}   {', '.join(task.files) or 'no module'} ← {task.test_file}; {len(task.criteria)} criteria, {examples}")
-            if task.depends_on:
-                lines.append(f"{bar}   after {', '.join(task.depends_on)}")
-            if task.question:
-                lines.append(f"{bar}   needs a person: {task.question.text}")
-    return safe("\n".join(lines)) if lines else "nothing to plan: no PRD in the folder is ready"
-
-
-def would(task: Task, states: dict[str, tuple[str, str]], before: Mapping[str, Task] = {}) -> str:
-    """What `run` would do with a task now, and why it would do it again."""
+def would(task: Task, states: Mapping[str, tuple[str, str]], before: Mapping[str, Task] = {}) -> str:
+    """What `run` would do with a task now, and why it would do it again. `before`: tasks that are worded otherwise now, as they were."""
     state, fingerprint = states.get(task.id, ("", ""))
     if task.question and (not state or fingerprint != task.fingerprint or state == "unclear"):
         return "needs a person"

@@ -98,6 +98,24 @@ TIDYING: dict[str, Word] = {
     "dropped": Word("–", "quiet", "the code stays as it passed"),
 }
 
+PHASES: dict[str, Word] = {
+    "done": Word("✓", "good", "all its tasks are done"),
+    "open": Word("▶", "live", "its tasks can be worked on"),
+    "waits": Word("○", "quiet", "its tasks do not begin yet"),
+}
+
+GATES: dict[str, Word] = {
+    "passed": Word("✓", "good", "the whole suite and everything finished held at this head"),
+    "not passed": Word("✗", "bad", "something did not hold at this head"),
+}
+
+VALIDATIONS: dict[str, Word] = {
+    "holds": Word("✓", "good", "nothing new is wrong"),
+    "complaints": Word("✗", "bad", "something is wrong that was not before our work"),
+    "noted": Word("!", "wait", "nothing is wrong; a person should know it"),
+    "not run": Word("–", "quiet", "it was not looked at"),
+}
+
 LEVELS: dict[str, Word] = {
     "held-out": Word("4", "level-4", "the expected answers were compared in the trusted process, on examples the agent had never seen as well"),
     "oracle": Word("3", "level-3", "the expected answers were compared in the trusted process, where the agent's code cannot reach"),
@@ -119,6 +137,9 @@ ALL: dict[str, dict[str, Word]] = {
     "incident": INCIDENTS,
     "mutant": MUTANTS,
     "tidying": TIDYING,
+    "phase": PHASES,
+    "gate": GATES,
+    "validation": VALIDATIONS,
 }
 
 

@@ -486,6 +486,7 @@ ERRORS = {
     "module in a standard package": (NATIVE.replace("a.py", "src/email/a.py"), 4, "shadowing-module"),
     "module like pytest": (NATIVE.replace("a.py", "pytest.py"), 4, "shadowing-module"),
     "module among the tests": (NATIVE.replace("a.py", "tests/a.py"), 4, "shadowing-module"),
+    "phase without a number": (NATIVE.replace("Module: a.py", "Module: a.py\nPhase: soon"), 5, "no-phase-number"),
     "input file that climbs": (NATIVE + "\n  ```csv ../a.csv\n  1\n  ```\n", 8, "bad-file-name"),
     "input file given twice": (NATIVE + "\n  ```csv a.csv\n  1\n  ```\n\n  ```csv a.csv\n  2\n  ```\n", 12, "duplicate-file"),
 }

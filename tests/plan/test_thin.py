@@ -110,4 +110,4 @@ def test_check_says_it_and_a_run_does_not(place: Workplace) -> None:
     assert [problem["code"] for problem in problems] == ["thin-criterion"]
     done = place.run()
     assert done.returncode == 0
-    assert "thin" not in done.stdout
+    assert "is thin" not in done.stdout

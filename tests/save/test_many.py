@@ -18,8 +18,9 @@ from benchmarks import inputs
 from orchestrator.config import Config
 from orchestrator.errors import StoreError
 from orchestrator.inbox import folder
-from orchestrator.job import Job, Outcome, settle
+from orchestrator.job import Job, settle
 from orchestrator.model import CycleResult, Plan, Prd, Question
+from orchestrator.outcome import Outcome
 from orchestrator.plan import outline
 from orchestrator.run import lifecycle
 from orchestrator.run.integrate import Commit

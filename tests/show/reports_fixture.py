@@ -9,6 +9,7 @@ from typing import Any, Literal
 from orchestrator.save import reports as r
 
 from .run_fixture import QUESTION, TEST_NAMES, lend_task, run_report
+from .wholes_fixture import FORECAST, PHASES, VALIDATION
 
 LIST = [
     (
@@ -114,6 +115,9 @@ def project_report(project: str = "library", runs: list[r.RunSummary] | None = N
                 requirements=requirements,
                 notes=[NO_EXAMPLE],
                 retired=["loans#R9"],
+                phases=PHASES,
+                validation=VALIDATION,
+                forecast=FORECAST,
             )
         ],
         tasks=[

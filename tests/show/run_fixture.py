@@ -7,6 +7,8 @@ from pathlib import Path
 
 from orchestrator.save import reports as r
 
+from .wholes_fixture import FORECAST, GATE, VALIDATION
+
 MODEL = "local (qwen2.5-coder-1.5b)"
 
 DIFF = '''\
@@ -320,4 +322,8 @@ def run_report(
         usd=0.0 if turns else None,
         replayed=any(one.kind == "recorded" for one in turns),
         scripted=any(one.kind == "scripted" for one in turns),
+        forecasts=[FORECAST] if found else [],
+        gates=[GATE] if found else [],
+        gates_skipped=not found,
+        validations=[VALIDATION] if found else [],
     )

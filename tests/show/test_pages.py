@@ -95,6 +95,27 @@ def test_unknown_spend_is_never_shown_as_zero(folder: Path) -> None:
     assert "$0.00" not in words
 
 
+@pytest.mark.parametrize("page", ["projects/library/index.html", f"projects/library/{RUN}/index.html"])
+def test_gates_validations_and_forecasts_stand_on_the_pages_of_project_and_run(library_site: Path, page: str) -> None:
+    shown = visible(library_site / page)
+    assert "✗ not passed 12 tests and 7 examples of 2 finished tasks, at c3d1e0ab77" in shown
+    assert "loans#R1 loans#R1.AC1/1 `Shelf([]).titles` gave None, expected []" in shown
+    assert "tests/test_own.py::test_of_a_person assert 1 == 2" in shown
+    assert "library/loans.py:3 F401 `os` imported but unused" in shown
+    assert "– not run mypy is not installed in the project" in shown
+    assert "loans#N1 non-functional, and no executable example and 2 more" in shown
+    assert "median to 80th percentile of 7 tasks" in shown
+    assert "forecast 4 to 9, took 6" in shown
+    assert "forecast unknown, took unknown" in shown, "of the price: never zero"
+
+
+def test_the_phases_of_a_prd_stand_with_what_they_wait_for(library_site: Path) -> None:
+    shown = visible(library_site / "projects" / "library" / "index.html")
+    assert "1 Lending line 20 ✓ done 2 of 2" in shown
+    assert "2 Fines &amp; letters line 50 ○ waits waits for phase 1: its gate did not pass: loans#R1.AC1/1" in shown
+    assert "The branch has moved on since." in shown, "the validation speaks of another head"
+
+
 def test_the_task_page_shows_red_on_every_variant_and_green_and_the_oracle(library_site: Path) -> None:
     words = visible(library_site / "projects" / "library" / RUN / "loans-R2.html")
     evidence = words[words.index("Evidence") : words.index("Attempt 1")]
