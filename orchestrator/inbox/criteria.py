@@ -15,12 +15,18 @@ from orchestrator.inbox.outline import ACCEPTANCE, Section
 
 ATTRIBUTES = ("Depends on", "Module", "Priority", "Complexity", "Type")
 
-_ATTRIBUTE = re.compile(r"[*_]*(?P<name>depends[ _-]*on|module|priority|complexity|type)[*_]*\s*:[*_]*\s*(?P<value>.*)", re.IGNORECASE)
+_ATTRIBUTE = re.compile(
+    r"[*_]*(?:(?P<name>depends[ _-]*on|module(?:[ _]hint)?|priority|complexity|type)[*_]*\s*:[*_]*\s*(?P<value>.*)"
+    r"|(?P<also>dependenc(?:y|ies))[*_]*\s*:[*_]*\s*(?P<keys>(?:[A-Z]{1,8}-?\d+(?:\.\d+)*(?:\s*(?:,|;|\band\b|&)\s*)?)+|none\.?|nothing|n/a|[-–—]))",
+    re.IGNORECASE,
+)
+"""`Dependencies:` only with identifiers of requirements: people list packages and teams there too."""
 _LIKE_ATTRIBUTE = re.compile(r"[*_]*(?P<name>[A-Z][a-z]+(?: [a-z]+)?)[*_]*:[*_]*\s+\S+\s*")
 _LATE = re.compile(r"[*_]*(?:depends[ _-]*on[*_]*\s*:.*\d|module[*_]*\s*:.*\.py)", re.IGNORECASE)
 _KEY = r"[*_`\[(]*(?P<key>AC[- ]?\d+(?:\.\d+)*)[*_`\])]*"
 _ITEM_KEY = re.compile(_KEY + r"(?:\s*[:)][*_]*|\.(?!\d)[*_]*|\s+[-–—](?=\s)|(?=\s)|$)\s*", re.IGNORECASE)
 _LINE_KEY = re.compile(_KEY + r"(?:\s*[:)][*_]*|\.(?=\s|$)[*_]*|\s+[-–—](?=\s))\s*", re.IGNORECASE)
+_PART = r"[*_`\[(]*(?P<key>{key}\.\d+(?:\.\d+)*)[*_`\])]*(?:\s*[:)][*_]*|\.(?!\d)[*_]*|\s+[-–—](?=\s)|(?=\s)|$)[*_]*\s*"
 _TASK = re.compile(r"\[[ xX]?\](?:\s+|$)")
 _GIVEN = re.compile(r"[*_]*given\b", re.IGNORECASE)
 _GOES_ON = re.compile(r"[*_]*(?:when|then|and|but)\b", re.IGNORECASE)
@@ -94,6 +100,8 @@ class _Reader:
         self.given = False
         self.acceptance = section.acceptance
         self.leading = True
+        self.part = re.compile(_PART.format(key=re.escape(section.key)))
+        """Begins a part of the requirement: `FR-1.2` of `FR-1`."""
 
     def blocks(self, blocks: Sequence[Block], nested: bool = False) -> None:
         for block in blocks:
@@ -170,8 +178,10 @@ class _Reader:
                 if like and (guess := did_you_mean(like["name"], ATTRIBUTES)):
                     self.remark(number, "unknown-attribute", f"`{like['name']}:` is no attribute{guess}", "it was read as prose")
                 break
-            name = "depends_on" if match["name"].lower().startswith("depends") else match["name"].lower()
-            self.body.attributes.append((name, match["value"].strip().strip("`").strip(), number))
+            said = (match["name"] or match["also"]).lower()
+            name = "depends_on" if said.startswith("depend") else said.replace(" ", "_")
+            value = match["keys"] if match["also"] else match["value"]
+            self.body.attributes.append((name, value.strip().strip("`*_").strip(), number))
             count += 1
         return count
 
@@ -188,7 +198,7 @@ class _Reader:
             outer = self.open = None
         given: Draft | None = None
         for item, text in zip(block.children, first_texts, strict=True):
-            key, rest = _item(text, self.acceptance and not outer)
+            key, rest = self.key(text, self.acceptance and not outer)
             if key is not None:
                 self.item(item, key, rest)
                 given = self.body.drafts[-1] if _GIVEN.match(rest) and not _SENTENCE.match(rest) else None
@@ -205,6 +215,11 @@ class _Reader:
                 self.blocks(item.children, nested=True)
         self.open = outer
 
+    def key(self, text: str, acceptance: bool) -> tuple[str | None, str]:
+        """As `_item`; a part of the requirement is a criterion too."""
+        part = self.part.match(text)
+        return (part["key"], text[part.end() :]) if part else _item(text, acceptance)
+
     def item(self, item: Block, key: str, rest: str) -> None:
         """A list item that is a criterion."""
         first = item.children[0] if item.children and item.children[0].kind == "paragraph" else None
@@ -220,7 +235,7 @@ class _Reader:
                 draft.text.append(_line(block.text) if children is not None else f"- {_line(block.text)}")
             elif block.kind == "list":
                 for inner in block.children:
-                    key, rest = _item(_first(inner), False)
+                    key, rest = self.key(_first(inner), False)
                     if key:
                         self.item(inner, key, rest)
                     else:
@@ -297,6 +312,7 @@ class _Reader:
 
     def finish(self) -> Body:
         body = self.body
+        hint = "begin each with `AC1:`, `AC2:`, …"
         if not body.drafts and self.bare:
             for item in self.bare:
                 self.item(item, "", _first(item))
@@ -304,7 +320,14 @@ class _Reader:
             body.drafts[:] = [draft for draft in body.drafts if "".join(draft.text).strip()]
             count = len(body.drafts)
             message = f"{count} list item{'s were' if count > 1 else ' was'} taken for criteria, as nothing is marked as one"
-            self.remark(self.section.line, "inferred-criteria", message, "begin each with `AC1:`, `AC2:`, …")
+            self.remark(self.section.line, "inferred-criteria", message, hint)
+        if not body.drafts and self.section.prose:
+            prose = [block for block in self.section.body if block.kind == "paragraph" and block.start not in self.taken]
+            if prose:
+                body.drafts.append(Draft("", prose[0].start, [_line(block.text) for block in prose], inferred=True))
+                for block in prose:
+                    self.take(block)
+                self.remark(self.section.line, "inferred-criteria", "its prose was taken for its criterion, as nothing is marked as one", hint)
         pieces = []
         for block in self.section.body:
             kept = [self.lines[number - 1] for number in range(block.start, block.end + 1) if number not in self.taken]

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from orchestrator.inbox import headings
 from orchestrator.inbox.blocks import Block, walk
 from orchestrator.inbox.doctests import Remark
+from orchestrator.inbox.identifiers import identifier as identifier
+from orchestrator.inbox.identifiers import plain
 from orchestrator.inbox.names import slug
 
-_PREFIXES = "R|FR|NFR|REQ|RQ|US|N|NF|F|FEAT|UC|BR|SR|TR|IR|UR|DR|QR|PR|SYS|ST|STORY"
-"""Letters that make an identifier anywhere; under a requirements section any capitals followed by a colon do."""
-
-_KNOWN = re.compile(rf"[*_`\[(]*(?P<key>(?:{_PREFIXES})-?\d+(?:\.\d+)*)(?P<rest>(?![\w-]).*)", re.DOTALL)
-_ANY = re.compile(r"[*_`\[(]*(?P<key>(?!AC|TC|P\d)[A-Z]{1,8}-?\d+(?:\.\d+)*)(?P<rest>[*_`\])]*:.*)", re.DOTALL)
-_NUMBERED = re.compile(r"Requirement\s+(?P<number>\d+(?:\.\d+)*)(?P<rest>(?![\w.]).*)", re.DOTALL)
-_SEPARATOR = re.compile(r"^[*_`\])]*\s*(?:[:.)]|[-–—](?=\s))?[*_`\])]*\s*")
 _NUMBERING = re.compile(r"^\s*(?:\d+(?:\.\d+)*[.)、]?|[IVXLC]+[.)]|[A-Z][.)])\s+")
 
 _REQUIREMENTS = re.compile(r"\brequirements?\b", re.IGNORECASE)
@@ -35,6 +31,10 @@ _NON_FUNCTIONAL = re.compile(r"\bnon[- ]?functional\b|\bquality (?:requirements|
 ACCEPTANCE = re.compile(r"[*_]*acceptance (?:criteria|criterion|tests?)[*_]*:?[*_]*", re.IGNORECASE)
 
 
+ACCEPTANCE_KEY = "ACCEPTANCE"
+"""The key of the requirement that the acceptance criteria of the whole PRD make."""
+
+
 @dataclass(frozen=True)
 class Section:
     """One requirement as a stretch of the file."""
@@ -47,6 +47,8 @@ class Section:
     type: str = ""
     acceptance: bool = False
     """Its bare list items are criteria, because its section is called so."""
+    prose: bool = False
+    """Its prose is its criterion where it has no other."""
 
 
 @dataclass
@@ -74,7 +76,7 @@ class _Node:
     @property
     def name(self) -> str:
         """The heading without its numbering."""
-        return _NUMBERING.sub("", _plain(self.text))
+        return _NUMBERING.sub("", plain(self.text))
 
 
 def read(blocks: Sequence[Block]) -> Outline:
@@ -88,39 +90,23 @@ def read(blocks: Sequence[Block]) -> Outline:
     reader = _Reader(outline, root.identified, title)
     for child in root.children:
         reader.outside(child, under_context=False)
+    reader.accept()
+    outline.sections.sort(key=lambda section: section.line)
     outline.context.sort(key=lambda block: block.start)
     return outline
 
 
-def identifier(text: str, in_section: bool = False) -> tuple[str, str] | None:
-    """(identifier, title) of a heading that begins with one."""
-    match = _KNOWN.match(text) or (_ANY.match(text) if in_section else None)
-    if match:
-        return match["key"], _plain(_SEPARATOR.sub("", match["rest"], count=1)) or match["key"]
-    numbered = _NUMBERED.match(text) if in_section else None
-    if numbered:
-        key = f"R{numbered['number']}"
-        return key, _plain(_SEPARATOR.sub("", numbered["rest"], count=1)) or key
-    return None
-
-
-def _plain(text: str) -> str:
-    """Heading text on one line, without emphasis around it."""
-    text = " ".join(text.split())
-    return re.sub(r"^[*_]+\s*(?=\S)|(?<=\S)\s*[*]+$", "", text).strip()
-
-
 def _title(root: _Node, title: Block | None) -> str:
     """The heading above all others, else a line that stands alone before any heading, else the first heading that names no section."""
-    if title and not _EXACT.fullmatch(_plain(title.text)):
+    if title and not _EXACT.fullmatch(plain(title.text)):
         known = identifier(title.text)
-        return known[1] if known else _plain(title.text)
+        return known[1] if known else plain(title.text)
     before = root.blocks[0] if root.blocks else None
     if before and before.kind == "paragraph" and "\n" not in before.text and len(before.text) <= 100:
-        return _plain(before.text)
+        return plain(before.text)
     first = root.children[0] if root.children else None
     section = first is None or identifier(first.text) or _REQUIREMENTS.search(first.name) or _CONTEXT.search(first.name)
-    return "" if first is None or section else _plain(first.text)
+    return "" if first is None or section else plain(first.text)
 
 
 def _tree(blocks: Sequence[Block]) -> _Node:
@@ -151,11 +137,19 @@ class _Reader:
         self.title = title
         self.keys: dict[str, int] = {}
         """How often each key was made, in lower case."""
+        self.acceptance: list[_Node] = []
+        """Sections with the acceptance criteria of the whole PRD."""
 
     def outside(self, node: _Node, under_context: bool) -> None:
         """A heading that is in no requirements section."""
         if identifier(node.text):
             self.requirement(node, "")
+        elif _acceptance(node.name) and node.heading is not self.title:
+            self.acceptance.append(node)
+        elif headings.kind_of(node.text) in headings.STRUCTURE:
+            self._context(node)
+            for child in node.children:
+                self.outside(child, under_context)
         elif self._is_section(node, under_context):
             self.section(node, _NON_FUNCTIONAL.search(node.name) is not None, _acceptance(node.name))
         else:
@@ -172,6 +166,11 @@ class _Reader:
             last = self.outline.sections[-1] if len(self.outline.sections) > before else None
             if identifier(child.text, in_section=True):
                 self.requirement(child, kind)
+            elif (what := headings.kind_of(child.text)) in headings.STRUCTURE:
+                if what == "phase" and (child.children or _provable(child)):
+                    self.section(child, non_functional, acceptance)
+                else:
+                    self.outside(child, under_context=False)
             elif child.children and _REQUIREMENTS.search(child.name) and not _CONTEXT.search(child.name):
                 self.section(child, non_functional or _NON_FUNCTIONAL.search(child.name) is not None, acceptance)
             elif child.identified:
@@ -190,6 +189,38 @@ class _Reader:
             self.outline.context = [block for block in self.outline.context if id(block) not in drop]
             self.outline.shared = [block for block in self.outline.shared if id(block) not in drop]
             self._inferred(node, kind, acceptance, node.blocks)
+
+    def accept(self) -> None:
+        """The acceptance criteria of the whole PRD: those under the name of a requirement go to it, the others make one of their own."""
+        if not self.outline.sections:
+            for node in self.acceptance:
+                self.section(node, False, True)
+            return
+        own: list[Block] = []
+        places: dict[str, int] = {}
+        for at, section in enumerate(self.outline.sections):
+            places.setdefault(section.key, at)
+            places.setdefault(section.title.lower(), at)
+        for node in self.acceptance:
+            assert node.heading
+            own += [node.heading, *node.blocks]
+            for child in node.children:
+                known = identifier(child.text)
+                place = places.get(known[0] if known else child.name.lower().strip(" :"))
+                if place is not None:
+                    self.outline.sections[place] = _with(self.outline.sections[place], _acceptance_of(child))
+                elif identifier(child.text):
+                    self.requirement(child, "")
+                else:
+                    own += _flat(child)
+        if any(block.kind != "heading" for block in own):
+            line = own[0].start
+            body = tuple(own[1:])
+            self.outline.sections.append(Section(ACCEPTANCE_KEY, "Acceptance criteria", line, body, inferred=True, acceptance=True, prose=True))
+            message = f"the acceptance criteria of the whole PRD became the requirement `{ACCEPTANCE_KEY}`, which comes after all others"
+            self.outline.remarks.append(Remark(line, "acceptance-criteria", message, "`AC-3 (R2): …` gives one to a requirement", error=False))
+        else:
+            self.outline.context.extend(own)
 
     def requirement(self, node: _Node, kind: str) -> None:
         found = identifier(node.text, in_section=True)
@@ -236,7 +267,7 @@ class _Reader:
             return False
         if self.native and not node.identified:
             return not under_context and _REQUIREMENTS.search(name) is not None
-        return any((_REQUIREMENTS.search(name), _FEATURES.fullmatch(name), _acceptance(name) and not self.native))
+        return any((_REQUIREMENTS.search(name), _FEATURES.fullmatch(name)))
 
     def _context(self, node: _Node, whole: bool = False) -> None:
         blocks = _flat(node) if whole else [*([node.heading] if node.heading else []), *node.blocks]
@@ -251,6 +282,12 @@ def _acceptance(name: str) -> bool:
     return ACCEPTANCE.fullmatch(name) is not None
 
 
+def _acceptance_of(node: _Node) -> list[Block]:
+    """What stands under a heading, below the words that make its list items criteria."""
+    assert node.heading
+    return [Block("heading", node.heading.start, node.heading.end, "Acceptance criteria", level=node.heading.level), *_flat(node)[1:]]
+
+
 def _flat(node: _Node) -> list[Block]:
     found = [*([node.heading] if node.heading else []), *node.blocks]
     for child in node.children:
@@ -260,7 +297,7 @@ def _flat(node: _Node) -> list[Block]:
 
 def _with(section: Section, blocks: Sequence[Block]) -> Section:
     body = (*section.body, *blocks)
-    return Section(section.key, section.title, section.line, body, section.inferred, section.type, section.acceptance)
+    return replace(section, body=body)
 
 
 def _provable(node: _Node) -> bool:
