@@ -31,6 +31,7 @@ _LISTS = {
     "types": "type",
     "models": "class",
 }  # fmt: skip
+_OTHER = ("import pattern", "test import", "imports", "dependencies", "depends on", "tests", "notes")
 _TEXTS = ("description", "purpose", "summary", "responsibility", "about")
 _KINDS = (
     r"(?:async |abstract |frozen |public |pydantic |pure |context )*(?:function|class|dataclass|method|constant|const|enum|exception|error|protocol"
@@ -70,12 +71,12 @@ def read(lines: Sequence[str], first: int, last: int) -> list[Module]:
         elif key and name in _TEXTS:
             found[-1] = replace(found[-1], text=key["value"].strip())
             mode = None
+        elif key and ("_" in name or name in _OTHER):
+            mode = None
         elif mode is not None and (typed := _TYPED.fullmatch(line)):
             exports.append(Export(typed["name"], typed["kind"], line=number))
         elif mode is not None and _ITEM.match(line):
             exports.append(_export(line, number, mode))
-        elif (key and "_" in name) or name in ("import pattern", "test import", "imports", "dependencies", "depends on", "tests", "notes"):
-            mode = None
         elif exports and mode is not None and line[:1] in " \t":
             exports[-1] = replace(exports[-1], text=f"{exports[-1].text} {line.strip()}".strip())
     if found:
@@ -112,6 +113,6 @@ def _export(line: str, number: int, kind: str) -> Export:
         kind = kind or "function"
         closing = rest.find(")")
         signature, rest = rest[: closing + 1], rest[closing + 1 :]
-        text = re.sub(r"^[`*_]*[ \t]*", "", rest)
+        text = re.sub(r"`[ \t]*(?:[:–—-]+[ \t]*)?", ": " if "`" in rest and not rest.startswith("`") else " ", rest, count=1).strip()
         return Export(match["name"], kind, f"{signature} {text}".strip().strip("`"), number)
     return Export(match["name"], kind, re.sub(r"^[`*_]*[ \t]*(?:[:–—-]+(?!>)[ \t]*)?", "", rest).strip(), number)

@@ -175,6 +175,8 @@ def _ended(found: list[Heading], count: int) -> list[Heading]:
 def _closes(heading: Heading, other: Heading) -> bool:
     if other.kind == "phase" and heading.kind in ("cycle", "requirement"):
         return heading.kind == "requirement" and heading.level < other.level
+    if other.kind == "requirement" and heading.kind == "cycle":
+        return heading.level <= other.level
     if other.kind == "phases" and heading.kind in ("phase", "cycle"):
         return False
     return heading.level <= other.level or heading.kind in STRUCTURE

@@ -100,7 +100,8 @@ def _body(prd: Prd, lines: list[str], values: Mapping[str, Any], remarks: list[R
     found = outline.read(tree)
     remarks += found.remarks
     shared = _files([block for block in found.shared if criteria.role(block, lines) == "file"], remarks)
-    parts = [_part(replace(section, prose=section.prose or is_plain), lines, remarks) for section in found.sections]
+    sections = [replace(section, prose=section.prose or is_plain, body=stated.without_cycles(section.body)) for section in found.sections]
+    parts = [_part(section, lines, remarks) for section in sections]
     planned.give(parts)
     dependencies = tuple(dict.fromkeys((*prd.dependencies, *stated.dependencies)))
     _modules(parts, dependencies, remarks)

@@ -24,6 +24,7 @@ _LIKE_CODE = re.compile(r"\w_\w|_\w|[a-z0-9][A-Z]|[A-Z]{2,}[a-z]")
 _CALLED = re.compile(r"([A-Za-z_]\w*)\(")
 _ENDPOINT = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD)\s+(/[\w/{}.:-]*)")
 _PLACE = re.compile(r"(?<![\w/.])/[a-z][\w-]*")
+_TICKED = re.compile(r"`([A-Za-z_]\w*)[(`]")
 _FILE = re.compile(r"[\w./-]*\w\.py\b")
 _STOP = frozenset(
     _WORD.findall(
@@ -90,7 +91,7 @@ def _stem(word: str) -> str:
 def identifiers(text: str) -> set[str]:
     """Identifiers, endpoints and paths that a text names."""
     found = {name.lower() for name in _IDENTIFIER.findall(text) if len(name) > 2 and _LIKE_CODE.search(name)}
-    found |= {name.lower() for name in _CALLED.findall(text) if len(name) > 2}
+    found |= {name.lower() for name in (*_CALLED.findall(text), *_TICKED.findall(text)) if len(name) > 2}
     found |= {f"{verb} {path.rstrip('/.:') or '/'}".lower() for verb, path in _ENDPOINT.findall(text)}
     return found | {place.lower() for place in _PLACE.findall(text)}
 
@@ -125,6 +126,7 @@ class Files:
         self.modules = [module for module in code if not module.path.endswith("__init__.py")] or code
         self.below: dict[str, set[int]] = {}
         """Folder → places of the files in it."""
+        self.exports = {export.name for module in self.modules for export in module.exports}
         self.index = _Index()
         for place, module in enumerate(self.modules):
             stem = module.path.rpartition("/")[2].removesuffix(".py")
@@ -145,7 +147,8 @@ class Files:
         if hint and not inside:
             return ("", "") if is_test(hint) else (f"{hint}__init__.py", "the folder that its cycle hints at, as a package")
         text = f"{each.title}\n{each.text}"
-        names = identifiers(text) | words(each.title) | {path.lower().removeprefix("./") for path in _FILE.findall(text)}
+        exported = {name.lower() for name in _IDENTIFIER.findall(text) if name in self.exports}
+        names = identifiers(text) | exported | words(each.title) | {path.lower().removeprefix("./") for path in _FILE.findall(text)}
         scores = {place: score for place, score in self.index.scores(names, identifiers(each.heads)).items() if place in inside}
         best = min(scores, key=lambda place: (-scores[place][0], place), default=None)
         if best is not None and scores[best][0] >= ENOUGH:

@@ -27,7 +27,7 @@ _NONE = re.compile(
     r"[ \t]*(?:[-*+•][ \t]+)?[*_]*(?:none|nothing|n/?a|no (?:new|changes?|additional)\b.*|standard library.*|stdlib.*|python\b.*)[*_.]*[ \t]*$",
     re.IGNORECASE,
 )
-_NOT = frozenset({"python", "pip", "none", "name", "version", "requires-python", "the", "no", "a", "all", "any", "new", "add"})
+_NOT = frozenset({"python", "pip", "none", "name", "version", "requires-python", "new", "add"})
 
 
 def read(lines: Sequence[str], first: int, last: int, *, loose: bool) -> tuple[list[tuple[str, int]], list[Remark]]:

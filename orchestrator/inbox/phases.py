@@ -23,6 +23,8 @@ ROMAN = {"I": 1, "V": 5, "X": 10}
 
 _KEY = re.compile(r"[ \t]*(?:[-*+•][ \t]+)?[*_]*(?P<name>[A-Za-z][A-Za-z /-]{2,24}?)[*_]*[ \t]*:[*_]*[ \t]*(?P<value>.*)$")
 _BULLET = re.compile(r"(?P<indent>[ \t]*)(?:[-*+•]|\d{1,3}[.)])[ \t]+(?:\[[ xX]?\][ \t]+)?(?P<text>\S.*)$")
+_CRITERION = re.compile(r"[ \t]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+)?(?:\[[ xX]?\][ \t]+)?[*_`(]*AC[- ]?\d", re.IGNORECASE)
+"""Ends a cycle: a criterion of what it stands in."""
 _RANGE = re.compile(r"(\d+)[ \t]*(?:-|–|—|to|\.\.+)[ \t]*(\d+)", re.IGNORECASE)
 _CYCLES = re.compile(r"\d+(?:\.\d+)*[a-z]?\b", re.IGNORECASE)
 _NAMES = re.compile(r"\b[A-Z]{1,8}-?\d+(?:\.\d+)*\b")
@@ -50,6 +52,8 @@ class Stated:
     """For each cycle, the identifiers of requirements that it names itself."""
     places: tuple[tuple[int, ...], ...] = ()
     """For each cycle, the lines of its components."""
+    spans: tuple[tuple[int, int], ...] = ()
+    """(first line, last line) of each cycle."""
     remarks: tuple[Remark, ...] = ()
     items: tuple[tuple[int, str], ...] = ()
     """(line, text) of the items of a plain list of phases: (number of the phase is the place + 1)."""
@@ -65,6 +69,7 @@ class _Cycle:
     line: int = 0
     """Where that is said."""
     places: list[int] = field(default_factory=list)
+    end: int = 0
 
 
 def read(lines: Sequence[str], found: Sequence[Heading], inside: Sequence[bool]) -> Stated:
@@ -95,6 +100,7 @@ def read(lines: Sequence[str], found: Sequence[Heading], inside: Sequence[bool])
         cycles_,
         tuple(tuple(each.names) for each in cycles),
         tuple(tuple(each.places) for each in cycles),
+        tuple((each.cycle.line, each.end) for each in cycles),
         tuple(remarks),
         items,
     )
@@ -131,6 +137,7 @@ def _cycle(lines: Sequence[str], heading: Heading, named: tuple[str, str], phase
     cycle.names += _NAMES.findall(title)
     components: list[str] = []
     module, tests, indent = "", None, -1
+    cycle.end = heading.end
     for place in range(heading.first, heading.end + 1):
         line = lines[place - 1]
         if inside[place - 1] or not line.strip():
@@ -153,6 +160,9 @@ def _cycle(lines: Sequence[str], heading: Heading, named: tuple[str, str], phase
             elif value:
                 components += [each.strip() for each in re.split(r"[,;](?![^(]*\))", value) if each.strip()]
                 cycle.places += [place] * (len(components) - len(cycle.places))
+        elif _CRITERION.match(line):
+            cycle.end = place - 1
+            break
         elif bullet := _BULLET.match(line):
             components.append(bullet["text"].strip())
             cycle.places.append(place)

@@ -6,12 +6,16 @@ from them is said in a note.
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from orchestrator.inbox import exports, headings, matching, packages, phases, tree
+from orchestrator.inbox.blocks import Block
 from orchestrator.inbox.doctests import Remark
+from orchestrator.inbox.headings import Heading
+from orchestrator.inbox.identifiers import identifier
 from orchestrator.inbox.matching import Asked
 from orchestrator.inbox.modules import wrong_path
 from orchestrator.inbox.outline import ACCEPTANCE_KEY
@@ -28,11 +32,25 @@ class Statements:
     dependencies: tuple[str, ...] = ()
     named: Mapping[str, int] = field(default_factory=dict)
     """Identifier → the phase whose lines name it first."""
+    around: tuple[tuple[str, ...], ...] = ()
+    """For each cycle, the requirement it stands in, when it is the only cycle there."""
     remarks: tuple[Remark, ...] = ()
 
     def phase(self, key: str, line: int) -> int | None:
         """The phase of a requirement: the one it stands under, else the one that names it."""
         return next((number for first, last, number in self.stated.stretches if first <= line <= last), self.named.get(key))
+
+    def without_cycles(self, blocks: Sequence[Block]) -> tuple[Block, ...]:
+        """The blocks of a requirement without the cycles that stand in it: what they plan is no criterion."""
+        if not self.stated.spans:
+            return tuple(blocks)
+        starts = [first for first, _ in self.stated.spans]
+        kept = []
+        for block in blocks:
+            place = bisect.bisect_right(starts, block.start) - 1
+            if place < 0 or block.start > self.stated.spans[place][1]:
+                kept.append(block)
+        return tuple(kept)
 
 
 @dataclass(frozen=True)
@@ -73,7 +91,9 @@ def read(lines: Sequence[str]) -> Statements:
         if heading.kind == "modules":
             listed += tree.read(lines, heading.first, heading.end)
         if heading.kind in ("modules", "api"):
-            described += [module for module in exports.read(lines, heading.first, heading.end) if module.exports or heading.kind == "api"]
+            paths = {module.path for module in listed}
+            some_files = exports.read(lines, heading.first, heading.end)
+            described += [module for module in some_files if heading.kind == "api" or (module.exports and module.path in paths)]
         if heading.kind in ("dependencies", "packages"):
             some, said = packages.read(lines, heading.first, heading.end, loose=heading.kind == "dependencies")
             remarks += said if heading.kind == "dependencies" else []
@@ -90,7 +110,25 @@ def read(lines: Sequence[str]) -> Statements:
     for place, (_, text) in enumerate(stated.items, 1):
         for name in _NAMES.findall(text):
             named.setdefault(name, place)
-    return Statements(stated, matching.merged([*listed, *described]), tuple(dict.fromkeys(name for name, _ in wanted)), named, tuple(remarks))
+    return Statements(
+        stated,
+        matching.merged([*listed, *described]),
+        tuple(dict.fromkeys(name for name, _ in wanted)),
+        named,
+        _around(stated, found),
+        tuple(remarks),
+    )
+
+
+def _around(stated: Stated, found: Sequence[Heading]) -> tuple[tuple[str, ...], ...]:
+    firsts = [first for first, _ in stated.spans]
+    within: dict[int, str] = {}
+    for heading in found if firsts else ():
+        known = identifier(headings.words(heading.text)) if heading.kind == "requirement" else None
+        inside = firsts[bisect.bisect_right(firsts, heading.line) : bisect.bisect_right(firsts, heading.end)] if known else []
+        if known and len(inside) == 1:
+            within[inside[0]] = known[0]
+    return tuple((within[first],) if first in within else () for first in firsts)
 
 
 def matched(statements: Statements, known: Sequence[Known]) -> tuple[dict[str, Told], tuple[PlannedCycle, ...], list[Remark]]:
@@ -100,7 +138,8 @@ def matched(statements: Statements, known: Sequence[Known]) -> tuple[dict[str, T
     """
     planned = statements.stated.cycles
     work = [each for each in known if each.functional and each.asked.key != ACCEPTANCE_KEY]
-    found = matching.cycles([each.asked for each in work], planned, statements.stated.names)
+    names = [(*given, *inside) for given, inside in zip(statements.stated.names, statements.around, strict=True)]
+    found = matching.cycles([each.asked for each in work], planned, names)
     remarks: list[Remark] = []
     covered: dict[int, list[Known]] = {}
     for each in work:
@@ -167,6 +206,11 @@ def _said(
     return remarks
 
 
+def _with(asked: Asked, cycle: PlannedCycle | None) -> Asked:
+    """Together with what its cycle plans, when it says little itself."""
+    return asked if cycle is None or len(asked.text) > 200 else replace(asked, text="\n".join((asked.text, *cycle.components)))
+
+
 def _files(statements: Statements, known: Sequence[Known], told: dict[str, Told], remarks: list[Remark]) -> None:
     """The file of each requirement that names none, where the module structure or its cycle tells."""
     if not statements.modules and not any(cycle.module for cycle in statements.stated.cycles):
@@ -181,7 +225,7 @@ def _files(statements: Statements, known: Sequence[Known], told: dict[str, Told]
         path = each.module
         if not path and each.functional:
             overall = each.asked.key == ACCEPTANCE_KEY or matching.is_test(hint)
-            path, why = (whole[1], "the file of what builds on most others") if overall else files.of(each.asked, hint)
+            path, why = (whole[1], "the file of what builds on most others") if overall else files.of(_with(each.asked, cycle), hint)
             if path and wrong_path(path) is None:
                 one.module = path
                 message = f"`{each.asked.key}` is taken to be about `{path}`: {why}"

@@ -61,6 +61,8 @@ def _entries(lines: Sequence[str], first: int, last: int) -> list[_Entry]:
     plain: list[tuple[int, str, str, int]] = []
     for number in range(first, last + 1):
         line = lines[number - 1].expandtabs(4).rstrip()
+        if line.lstrip().startswith(("```", "~~~")):
+            continue
         lead = _LEAD.match(line)
         column = lead.end() if lead else 0
         match = _ENTRY.fullmatch(line, column) if column < len(line) <= 1000 else None
