@@ -122,6 +122,8 @@ class Requirement:
     """Number of the phase it belongs to; None where the PRD has no phases."""
     added: tuple[str, ...] = ()
     """What the plan added to the PRD's words: `module`, `depends_on`, `criteria`."""
+    unclear: tuple[str, ...] = ()
+    """What its author marked as open, `[NEEDS CLARIFICATION: …]`, each in his words: a person must answer before it is worked on."""
 
 
 @dataclass(frozen=True)

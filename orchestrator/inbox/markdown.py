@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from orchestrator.inbox import blocks, console, criteria, doctests, frontmatter, modules, names, outline, plain, planned, statements, tables
@@ -18,6 +17,8 @@ from orchestrator.inbox.planned import Part
 from orchestrator.model import Budget, Criterion, Example, Gates, InputFile, Prd, Problem, Requirement, Target
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*(?:/[A-Za-z0-9_][\w.-]*)*")
+
+_UNCLEAR = re.compile(r"\[NEEDS[ _-]CLARIFICATION\b[: \t]*([^\]]*)\]?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def read(text: str, path: str, name: str = "", *, is_plain: bool = False) -> Rea
     front, found = frontmatter.read(lines)
     remarks += found
     values = front.values
-    prd = _prd(values, path, name or PurePosixPath(path).stem, hashlib.sha256(raw).hexdigest())
+    prd = _prd(values, path, name or names.of_path(path), hashlib.sha256(raw).hexdigest())
     if not "".join(lines).strip():
         remarks.append(Remark(0, "empty-file", "the file is empty", "write a PRD, or `orchestrator init` writes one to start from"))
     else:
@@ -101,7 +102,8 @@ def _body(prd: Prd, lines: list[str], values: Mapping[str, Any], remarks: list[R
     remarks += found.remarks
     shared = _files([block for block in found.shared if criteria.role(block, lines) == "file"], remarks)
     sections = [replace(section, prose=section.prose or is_plain, body=stated.without_cycles(section.body)) for section in found.sections]
-    parts = [_part(section, lines, remarks) for section in sections]
+    known = {section.key for section in sections}
+    parts = [_part(section, known, lines, remarks) for section in sections]
     planned.give(parts)
     dependencies = tuple(dict.fromkeys((*prd.dependencies, *stated.dependencies)))
     _modules(parts, dependencies, remarks)
@@ -118,8 +120,8 @@ def _body(prd: Prd, lines: list[str], values: Mapping[str, Any], remarks: list[R
     return replace(prd, dependencies=dependencies, phases=stated.stated.phases, cycles=cycles, modules=stated.modules)
 
 
-def _part(section: Section, lines: list[str], remarks: list[Remark]) -> Part:
-    body = criteria.read(section, lines)
+def _part(section: Section, known: Collection[str], lines: list[str], remarks: list[Remark]) -> Part:
+    body = criteria.read(section, lines, known)
     remarks += body.remarks
     found: list[list[Found]] = []
     own_files: list[tuple[InputFile, ...]] = []
@@ -142,6 +144,7 @@ def _part(section: Section, lines: list[str], remarks: list[Remark]) -> Part:
     for name, value, line in body.attributes:
         part.attributes[name] = f"{part.attributes[name]}, {value}" if name == "depends_on" and name in part.attributes else value
         part.lines[name] = line
+    part.attributes.setdefault("priority", section.priority)
     implicit = [key for key, draft in zip(part.keys, body.drafts, strict=True) if draft.implicit]
     if implicit:
         message = f"`{section.key}` has examples outside any criterion: they became {', '.join(implicit)}"
@@ -228,6 +231,11 @@ def _requirement(prd: str, part: Part, shared: tuple[InputFile, ...], lines: lis
         from_tables = _table_examples(part, draft, lines, remarks)
         files = {file.name: file for file in (*shared, *part.files, *own)}
         written.append(_criterion(f"{whole}.{key}", key, draft, [*found, *from_tables], tuple(files.values()), remarks))
+    unclear = _unclear(part)
+    remarks += [
+        Remark(line, "needs-clarification", f"`{section.key}` is not clear: {text[:120]}", "answer it, and take the mark out", error=False)
+        for text, line in unclear
+    ]
     requirement = Requirement(
         id=whole,
         key=section.key,
@@ -242,9 +250,22 @@ def _requirement(prd: str, part: Part, shared: tuple[InputFile, ...], lines: lis
         criteria=tuple(written),
         inferred=section.inferred,
         phase=part.phase,
+        unclear=tuple(dict.fromkeys(text for text, _ in unclear)),
     )
     remarks += _missing(requirement)
     return requirement
+
+
+def _unclear(part: Part) -> list[tuple[str, int]]:
+    """(text, line) of what is marked as open in a requirement."""
+    said = [(part.section.title, part.section.line), (part.body.text, part.section.line)]
+    said += [("\n".join(draft.text), draft.line) for draft in part.body.drafts]
+    found: dict[str, int] = {}
+    for text, line in said:
+        for match in _UNCLEAR.finditer(text):
+            question = " ".join(match[1].split()) or " ".join(text.split())[:200]
+            found[question] = max(found.get(question, 0), line)
+    return list(found.items())
 
 
 def _table_examples(part: Part, draft: Draft, lines: list[str], remarks: list[Remark]) -> list[Found]:

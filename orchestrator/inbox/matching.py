@@ -133,7 +133,7 @@ class Files:
             self.index.add({export.name.lower() for export in module.exports if len(export.name) > 2}, place, 3.0)
             self.index.add(identifiers("\n".join((module.text, *(export.text for export in module.exports)))), place, 1.5)
             self.index.add(words(stem), place, 2.0)
-            self.index.add(words(module.text), place, 0.5)
+            self.index.add(words(module.text), place, 1.0)
             parts = module.path.split("/")
             self.index.add({"/".join(parts[size:]).lower() for size in range(len(parts))}, place, 4.0)
 

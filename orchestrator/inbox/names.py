@@ -7,6 +7,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 RESERVED = frozenset({"environments", "orchestrator.sqlite", "orchestrator.lock", "inbox.json"})
 """What the folder of runs holds besides projects."""
@@ -21,6 +22,18 @@ def unsafe(name: str) -> str:
     if ".." in name or name.endswith((".", ".lock")):
         return "git refuses `..`, and `.` or `.lock` at the end, in a branch name"
     return ""
+
+
+USUAL = frozenset({"spec", "requirements", "prd", "tasks", "specification", "product-requirements"})
+"""Names of files that say nothing, because other tools give them to every one; the folder they lie in tells which it is."""
+
+
+def of_path(path: str) -> str:
+    """The id that a file's path makes: its name without the suffix, or that of its folder when the name is a usual one."""
+    place = PurePosixPath(path)
+    folder = place.parent.name
+    inside = len(place.parts) > 2 and folder.lower() not in USUAL | {"prds", "specs", "docs", ".kiro", ".specify"}
+    return folder if inside and place.stem.lower() in USUAL else place.stem
 
 
 def slug(text: str, fallback: str = "x") -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from orchestrator.inbox import headings
 from orchestrator.inbox.doctests import Remark
 from orchestrator.inbox.headings import Heading
+from orchestrator.inbox.identifiers import NAMES
 from orchestrator.structure import Phase, PlannedCycle
 
 ROMAN = {"I": 1, "V": 5, "X": 10}
@@ -27,9 +28,8 @@ _CRITERION = re.compile(r"[ \t]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+)?(?:\[[ xX]?\]
 """Ends a cycle: a criterion of what it stands in."""
 _RANGE = re.compile(r"(\d+)[ \t]*(?:-|–|—|to|\.\.+)[ \t]*(\d+)", re.IGNORECASE)
 _CYCLES = re.compile(r"\d+(?:\.\d+)*[a-z]?\b", re.IGNORECASE)
-_NAMES = re.compile(r"\b[A-Z]{1,8}-?\d+(?:\.\d+)*\b")
 
-NAMES = {
+KEYS = {
     **dict.fromkeys(("tests", "test count", "expected tests", "estimated tests", "test estimate"), "tests"),
     **dict.fromkeys(("module hint", "module", "modules", "module hints", "file", "files", "location"), "module"),
     **dict.fromkeys(("dependencies", "depends on", "dependency", "requires", "blocked by", "prerequisites"), "depends_on"),
@@ -134,7 +134,7 @@ def _items(lines: Sequence[str], found: Sequence[Heading], inside: Sequence[bool
 def _cycle(lines: Sequence[str], heading: Heading, named: tuple[str, str], phase: int | None, inside: Sequence[bool]) -> _Cycle:
     number, title = named
     cycle = _Cycle(number, PlannedCycle(f"Cycle {number}", title or f"Cycle {number}", heading.line, phase))
-    cycle.names += _NAMES.findall(title)
+    cycle.names += NAMES.findall(title)
     components: list[str] = []
     module, tests, indent = "", None, -1
     cycle.end = heading.end
@@ -144,7 +144,7 @@ def _cycle(lines: Sequence[str], heading: Heading, named: tuple[str, str], phase
             indent = -1 if not line.strip() else indent
             continue
         key = _KEY.match(line)
-        what = NAMES.get(key["name"].strip().lower(), "") if key else ""
+        what = KEYS.get(key["name"].strip().lower(), "") if key else ""
         if key and what:
             indent = -1
             value = key["value"].strip().strip("`*_ ")
@@ -156,7 +156,7 @@ def _cycle(lines: Sequence[str], heading: Heading, named: tuple[str, str], phase
                 cycle.wanted += _wanted(value)
                 cycle.line = place
             elif what == "requirements":
-                cycle.names += _NAMES.findall(value)
+                cycle.names += NAMES.findall(value)
             elif value:
                 components += [each.strip() for each in re.split(r"[,;](?![^(]*\))", value) if each.strip()]
                 cycle.places += [place] * (len(components) - len(cycle.places))

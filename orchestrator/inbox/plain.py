@@ -23,21 +23,17 @@ from collections.abc import Callable, Sequence
 from orchestrator.inbox import headings
 from orchestrator.inbox.blocks import Block
 from orchestrator.inbox.headings import Heading
-from orchestrator.inbox.identifiers import identifier
+from orchestrator.inbox.identifiers import ATTRIBUTE, identifier
 
+_KEY = r"(?P<key>[A-Z]{1,8}(?:-[A-Z]{1,8}(?=-?\d))?[- ]?\d+(?:\.\d+)*[a-z]?)(?![\w-])"
 _NAMED = re.compile(
-    r"(?P<indent>[ \t]*)(?P<mark>(?:[-*+•]|#{1,6})[ \t]+)?(?P<bold>[*_]{0,3})(?P<key>[A-Z]{1,8}[- ]?\d+(?:\.\d+)*)(?![\w-])"
-    r"(?P<about>[ \t]*\([^)\n]{1,40}\))?[*_]*[ \t]*(?P<separator>[:)]|\.(?=[ \t]|$)|[-–—](?=[ \t])|$)[*_]*[ \t]*(?P<rest>.*)$"
+    rf"(?P<indent>[ \t]*)(?P<mark>(?:[-*+•]|#{{1,6}})[ \t]+)?(?P<bold>[*_]{{0,3}}){_KEY}(?P<about>[ \t]*\([^)\n]{{1,40}}\))?[*_]*[ \t]*"
+    r"(?P<separator>[:)]|\.(?=[ \t]|$)|[-–—](?=[ \t])|$)[*_]*[ \t]*(?P<rest>.*)$"
 )
-_UNPARTED = re.compile(
-    r"(?P<indent>[ \t]*)(?P<mark>)(?P<bold>)(?P<key>[A-Z]{1,8}-?\d+(?:\.\d+)*)(?P<about>)[ \t]+(?P<separator>)(?P<rest>[A-Z`\"][^.;]{0,80})$"
-)
+_UNPARTED = re.compile(rf"(?P<indent>[ \t]*)(?P<mark>)(?P<bold>){_KEY}(?P<about>)[ \t]+(?P<separator>)(?P<rest>[A-Z`\"][^.;]{{0,80}})$")
 """An identifier and a title with nothing between them: only after an empty line, and not when it goes on as a sentence."""
 
 _MARKDOWN = re.compile(r" {0,3}#{1,6}[ \t]+\S")
-_ATTRIBUTE = re.compile(
-    r"[ \t]*[*_]*(?:depends[ _-]*on|module|module hint|priority|complexity|type|dependenc(?:y|ies))[*_]*[ \t]*:[*_]*[ \t]*\S.*$", re.IGNORECASE
-)
 _BULLET = re.compile(r"(?P<indent>[ \t]*)(?:[-*+•]|\d{1,4}[.)]|\([a-z0-9]\))[ \t]+(?P<text>\S.*)$")
 _TITLE, _SECTION, _SUBSECTION, _REQUIREMENT, _CYCLE, _INSIDE = range(1, 7)
 
@@ -122,7 +118,7 @@ class _Reader:
             if self.inside[number] or not line.strip():
                 continue
             heading = self.headings.get(number)
-            if heading and heading.kind != "requirement":
+            if heading and (heading.kind != "requirement" or not _named(line)):
                 found[number] = self._heading
             elif match := _named(line) or self._unparted(number):
                 key = match["key"].replace(" ", "-")
@@ -159,6 +155,8 @@ class _Reader:
     def _level(self, heading: Heading, number: int) -> int:
         if heading.kind == "cycle":
             return _CYCLE
+        if heading.kind == "requirement":
+            return _REQUIREMENT
         if heading.kind not in ("", "known"):
             return _SECTION
         if not any(block.kind == "heading" for block in self.blocks) and heading.kind == "":
@@ -175,7 +173,7 @@ class _Reader:
         assert match
         first = self.headings[number].first - 1 if number in self.headings else number + 1
         self._add("heading", number, number + 1, f"{match['key'].replace(' ', '-')}: {_clean(match)}", _REQUIREMENT)
-        stated = [place for place in range(first, end) if _ATTRIBUTE.match(self.lines[place]) and not self.inside[place]]
+        stated = [place for place in range(first, end) if ATTRIBUTE.fullmatch(self.lines[place].strip()) and not self.inside[place]]
         for place in stated:
             self._add("paragraph", place, place + 1, self.lines[place].strip())
         self._content(first, end, self.blocks, frozenset(stated))
@@ -271,7 +269,7 @@ class _Reader:
         width = len(self.lines[number]) - len(self.lines[number].lstrip())
         self._dedent(number, stop)
         text = "".join(f"{_without(line, width)}\n" for line in self.lines[number:stop])
-        into.append(Block("code", number + 1, stop, text) if kind == "code" else Block("table", number + 1, stop))
+        into.append(Block("code", number + 1, stop, text) if kind == "code" else Block("table", number + 1, stop, text.rstrip("\n")))
         return stop
 
     def _list(self, number: int, end: int, skip: frozenset[int], into: list[Block], depth: int) -> int:

@@ -15,14 +15,12 @@ from orchestrator.inbox import exports, headings, matching, packages, phases, tr
 from orchestrator.inbox.blocks import Block
 from orchestrator.inbox.doctests import Remark
 from orchestrator.inbox.headings import Heading
-from orchestrator.inbox.identifiers import identifier
+from orchestrator.inbox.identifiers import NAMES, identifier
 from orchestrator.inbox.matching import Asked
 from orchestrator.inbox.modules import wrong_path
 from orchestrator.inbox.outline import ACCEPTANCE_KEY
 from orchestrator.inbox.phases import Stated
 from orchestrator.structure import Module, PlannedCycle
-
-_NAMES = re.compile(r"\b[A-Z]{1,8}-?\d+(?:\.\d+)*\b")
 
 
 @dataclass(frozen=True)
@@ -105,10 +103,10 @@ def read(lines: Sequence[str]) -> Statements:
     named: dict[str, int] = {}
     for first, last, number in stated.stretches:
         for line in lines[first - 1 : last]:
-            for name in _NAMES.findall(line):
+            for name in NAMES.findall(line):
                 named.setdefault(name, number)
     for place, (_, text) in enumerate(stated.items, 1):
-        for name in _NAMES.findall(text):
+        for name in NAMES.findall(text):
             named.setdefault(name, place)
     return Statements(
         stated,

@@ -53,7 +53,7 @@ def read(lines: Sequence[str], first: int, last: int) -> list[Module]:
                 stack.append(entry)
                 paths.append("" if entry.name in ("./", "/", ".") else path.rstrip("/") + "/")
         elif ".." not in path.split("/") and len(path) <= 300:
-            found.append(Module(path, entry.line, text=entry.text))
+            found.append(Module(path, entry.line, text=entry.text or (stack[-1].text if stack else "")))
     return _unwrapped(found, tops, entries)
 
 

@@ -228,6 +228,8 @@ def fingerprint(requirements: Iterable[Requirement]) -> str:
 def _essence(value: object) -> object:
     if isinstance(value, dict):
         found = {key: _essence(item) for key, item in value.items() if key not in ("line", "held_out", "priority", "phase", "added")}
+        if not found.get("unclear", True):
+            del found["unclear"]  # as before there was such a field
         if "key" in value:  # a requirement or a criterion: prose
             found |= {key: _prose(value[key]) for key in ("title", "text") if key in value}
         return found
@@ -366,6 +368,9 @@ def _question(
         if not requirement.criteria:
             text = f"{requirement.key} has no acceptance criterion. How would one see that it is done? Add criteria with examples."
             found.append(Question(text, (requirement.line,)))
+        for text in requirement.unclear:
+            lines = [criterion.line for criterion in requirement.criteria if text in " ".join(criterion.text.split())]
+            found.append(Question(f"{requirement.key} is not clear: {text}", tuple(lines[:1]) or (requirement.line,)))
     if not files and not found:
         found.append(
             Question(f"Which module should provide {requirements[0].key}? Add `Module: name.py` under its heading.", (requirements[0].line,))
