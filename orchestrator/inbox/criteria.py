@@ -21,7 +21,7 @@ _LATE = re.compile(r"[*_]*(?:depends[ _-]*on[*_]*\s*:.*\d|module[*_]*\s*:.*\.py)
 _KEY = r"[*_`\[(]*(?P<key>AC[- ]?\d+(?:\.\d+)*)[*_`\])]*"
 _ITEM_KEY = re.compile(_KEY + r"(?:\s*[:)][*_]*|\.(?!\d)[*_]*|\s+[-–—](?=\s)|(?=\s)|$)\s*", re.IGNORECASE)
 _LINE_KEY = re.compile(_KEY + r"(?:\s*[:)][*_]*|\.(?=\s|$)[*_]*|\s+[-–—](?=\s))\s*", re.IGNORECASE)
-_PART = r"[*_`\[(]*(?P<key>{key}\.\d+(?:\.\d+)*)[*_`\])]*(?:\s*[:)][*_]*|\.(?!\d)[*_]*|\s+[-–—](?=\s)|(?=\s)|$)[*_]*\s*"
+_PART = re.compile(r"[*_`\[(]*(?P<key>[A-Za-z][\w-]{0,60}?\d(?:\.\d+)+)[*_`\])]*(?:\s*[:)][*_]*|\.(?!\d)[*_]*|\s+[-–—](?=\s)|(?=\s)|$)[*_]*\s*")
 _SCENARIO = re.compile(r"[*_]*(?:acceptance )?(?:scenario|example)(?: outline)?(?:\s+\d+(?:\.\d+)*)?\s*[*_]*(?::|[-–—](?=\s))[*_]*\s*", re.IGNORECASE)
 _LABEL = re.compile(r"[*_]{2,3}[^*_\n:]{2,60}(?::[*_]{2,3}|[*_]{2,3}:)")
 _TASK = re.compile(r"\[[ xX]?\](?:\s+|$)")
@@ -100,8 +100,6 @@ class _Reader:
         """What is open is a scenario under a heading: everything down to the next one belongs to it."""
         self.acceptance = section.acceptance
         self.leading = True
-        self.part = re.compile(_PART.format(key=re.escape(section.key)))
-        """Begins a part of the requirement: `FR-1.2` of `FR-1`."""
 
     def blocks(self, blocks: Sequence[Block], nested: bool = False) -> None:
         for block in blocks:
@@ -223,7 +221,8 @@ class _Reader:
 
     def key(self, text: str, acceptance: bool) -> tuple[str | None, str]:
         """As `_item`; a part of the requirement is a criterion too."""
-        if part := self.part.match(text):
+        part = _PART.match(text)
+        if part and part["key"].startswith(f"{self.section.key}."):  # `FR-1.2` of `FR-1`
             return part["key"], text[part.end() :]
         other = parted(_TASK.sub("", text, count=1))
         return other if other and other[0] not in self.known else _item(text, acceptance)

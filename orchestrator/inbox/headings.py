@@ -99,6 +99,8 @@ def underlines(lines: Sequence[str], number: int) -> str:
 
 def kind_of(text: str) -> Kind:
     """What a heading announces."""
+    if len(text) > 400:
+        return ""
     plain = words(text)
     if identifier(plain):
         return "requirement"

@@ -25,6 +25,9 @@ _CALLED = re.compile(r"[*_]*Requirement\s*:[*_]*\s*(?P<title>\S.*)", re.DOTALL)
 _SEPARATOR = re.compile(r"^[*_`\])]*\s*(?:[:.)]|[-–—](?=\s))?[*_`\])]*\s*")
 _PARTED = re.compile(r"[*_`\])]*\s*(?:[:)]|\.(?=\s)|[-–—](?=\s))|[*_]{2,3}\s+\S|\]\s+\S")
 
+LONG = 2000
+"""Characters from which on a line is taken as it is: no heading is that long."""
+
 ATTRIBUTE = re.compile(
     r"[*_]*(?:(?P<name>depends[ _-]*on|module(?:[ _]hint)?|priority|complexity|type)[*_]*\s*:[*_]*\s*(?P<value>.*)"
     r"|(?P<also>dependenc(?:y|ies))[*_]*\s*:[*_]*\s*(?P<keys>(?:[A-Z]{1,8}-?\d+(?:\.\d+)*(?:\s*(?:,|;|\band\b|&)\s*)?)+|none\.?|nothing|n/a|[-–—]))",
@@ -59,4 +62,6 @@ def parted(text: str, in_section: bool = False) -> tuple[str, str] | None:
 def plain(text: str) -> str:
     """Heading text on one line, without emphasis around it."""
     text = " ".join(text.split())
+    if len(text) > LONG:
+        return text
     return re.sub(r"^[*_]+\s*(?=\S)|(?<=\S)\s*[*]+$", "", text).strip()

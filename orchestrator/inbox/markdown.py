@@ -212,7 +212,7 @@ def _dependencies(parts: list[Part], remarks: list[Remark]) -> None:
                 remarks.append(Remark(line, "self-dependency", f"`{name}` depends on itself", "take it out of `Depends on:`"))
             elif name not in first:
                 message = f"`{part.section.key}` depends on `{name[:60]}`, which is no requirement here{names.did_you_mean(name, first)}"
-                remarks.append(Remark(line, "unknown-dependency", message, f"requirements: {', '.join(first)}"))
+                remarks.append(Remark(line, "unknown-dependency", message, f"requirements: {names.listed(first)}"))
         part.depends_on = tuple(name for name in found if name in first and name != part.section.key)
     edges: dict[str, tuple[str, ...]] = {}
     for part in parts:

@@ -20,12 +20,12 @@ COMMON = 64
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]+")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
-_LIKE_CODE = re.compile(r"\w_\w|_\w|[a-z0-9][A-Z]|[A-Z]{2,}[a-z]")
-_CALLED = re.compile(r"([A-Za-z_]\w*)\(")
+_LIKE_CODE = re.compile(r"_\w|[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
+_CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w{0,80})\(")
 _ENDPOINT = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD)\s+(/[\w/{}.:-]*)")
 _PLACE = re.compile(r"(?<![\w/.])/[a-z][\w-]*")
-_TICKED = re.compile(r"`([A-Za-z_]\w*)[(`]")
-_FILE = re.compile(r"[\w./-]*\w\.py\b")
+_TICKED = re.compile(r"`([A-Za-z_]\w{0,80})[(`]")
+_FILE = re.compile(r"(?<![\w./-])[\w./-]*\w\.py\b")
 _STOP = frozenset(
     _WORD.findall(
         "the and for with from into that this are all any new add via per use uses using not can must shall should will when then given its "
@@ -90,7 +90,7 @@ def _stem(word: str) -> str:
 
 def identifiers(text: str) -> set[str]:
     """Identifiers, endpoints and paths that a text names."""
-    found = {name.lower() for name in _IDENTIFIER.findall(text) if len(name) > 2 and _LIKE_CODE.search(name)}
+    found = {name.lower() for name in _IDENTIFIER.findall(text) if 2 < len(name) <= 80 and _LIKE_CODE.search(name)}
     found |= {name.lower() for name in (*_CALLED.findall(text), *_TICKED.findall(text)) if len(name) > 2}
     found |= {f"{verb} {path.rstrip('/.:') or '/'}".lower() for verb, path in _ENDPOINT.findall(text)}
     return found | {place.lower() for place in _PLACE.findall(text)}

@@ -43,9 +43,23 @@ def slug(text: str, fallback: str = "x") -> str:
     return found or f"{fallback}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
 
 
+FEW = 200
+"""Names among which a suggestion is looked for; of more, those that begin like the misspelt one and are as long."""
+
+SHOWN = 30
+
+
+def listed(known: Iterable[str]) -> str:
+    """Names for a hint, not too many."""
+    known = list(known)
+    return ", ".join(known[:SHOWN]) + (f", and {len(known) - SHOWN} more" if len(known) > SHOWN else "")
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`, did you mean …?` or ''."""
     known = list(known)
+    if len(known) > FEW:
+        known = [each for each in known if each[:1].lower() == name[:1].lower() and abs(len(each) - len(name)) <= 1][:FEW]
     by_lower = {each.lower(): each for each in known}
     guess = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return f", did you mean `{by_lower[guess[0]]}`?" if guess else ""

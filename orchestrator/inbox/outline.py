@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from orchestrator.inbox import headings, listed
 from orchestrator.inbox.blocks import Block, walk
 from orchestrator.inbox.doctests import Remark
+from orchestrator.inbox.identifiers import LONG, plain
 from orchestrator.inbox.identifiers import identifier as identifier
-from orchestrator.inbox.identifiers import plain
 from orchestrator.inbox.names import slug
 
 _NUMBERING = re.compile(r"^\s*(?:\d+(?:\.\d+)*[.)、]?|[IVXLC]+[.)]|[A-Z][.)])\s+")
@@ -33,6 +33,7 @@ _CONTEXT = re.compile(
 _MANDATORY = re.compile(r"\s*[*_]*\((?:mandatory|optional|required|include\b[^)]*)\)[*_]*$", re.IGNORECASE)
 _EXACT = re.compile(r"(?:(?:non-?)?functional |product |system |added |modified |removed |renamed )?requirements(?: document)?", re.IGNORECASE)
 _SAYS_PRD = re.compile(r"\bPRD\b|\brequirements?\b|\bspecification\b|\bspec\b", re.IGNORECASE)
+_PRIORITY = re.compile(r"[(\[](?:priority\s*:?\s*)?(P\d|critical|high|medium|low|must|should|could)[)\]][^\w]*(?:MVP)?[^\w]*$", re.IGNORECASE)
 _GONE = re.compile(r"^(?:removed|renamed|deprecated) requirements?", re.IGNORECASE)
 _SUCCESS = re.compile(r"\bsuccess criteria\b|\bmeasurable outcomes\b|\bsuccess metrics\b", re.IGNORECASE)
 _NO_WORK = re.compile(
@@ -112,7 +113,8 @@ class _Node:
     @property
     def name(self) -> str:
         """The heading without its numbering."""
-        return _NUMBERING.sub("", _MANDATORY.sub("", plain(self.text)))
+        text = plain(self.text)
+        return text if len(text) > LONG else _NUMBERING.sub("", _MANDATORY.sub("", text))
 
 
 def read(blocks: Sequence[Block]) -> Outline:
@@ -382,10 +384,9 @@ class _Reader:
 
 def _priority(title: str) -> tuple[str, str]:
     """A title without the priority at its end, `(Priority: P1)`, and that."""
-    match = re.search(
-        r"\s*[(\[](?:priority\s*:?\s*)?(P\d|critical|high|medium|low|must|should|could)[)\]][^\w]*(?:MVP)?[^\w]*$", title, re.IGNORECASE
-    )
-    return (title[: match.start()], match[1]) if match and match.start() else (title, "")
+    start = max(0, len(title) - 60)
+    match = _PRIORITY.search(title, start)
+    return (title[: match.start()].rstrip(), match[1]) if match and match.start() > start else (title, "")
 
 
 def _told(body: Sequence[Block]) -> str:

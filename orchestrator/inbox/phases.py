@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from orchestrator.inbox import headings
 from orchestrator.inbox.doctests import Remark
 from orchestrator.inbox.headings import Heading
-from orchestrator.inbox.identifiers import NAMES
+from orchestrator.inbox.identifiers import LONG, NAMES
 from orchestrator.structure import Phase, PlannedCycle
 
 ROMAN = {"I": 1, "V": 5, "X": 10}
@@ -139,7 +139,7 @@ def _cycle(lines: Sequence[str], heading: Heading, named: tuple[str, str], phase
     module, tests, indent = "", None, -1
     cycle.end = heading.end
     for place in range(heading.first, heading.end + 1):
-        line = lines[place - 1]
+        line = lines[place - 1][:LONG]
         if inside[place - 1] or not line.strip():
             indent = -1 if not line.strip() else indent
             continue
@@ -164,7 +164,7 @@ def _cycle(lines: Sequence[str], heading: Heading, named: tuple[str, str], phase
             cycle.end = place - 1
             break
         elif bullet := _BULLET.match(line):
-            components.append(bullet["text"].strip())
+            components.append(bullet["text"].strip() if len(line) < LONG else lines[place - 1].strip())
             cycle.places.append(place)
             indent = len(bullet["indent"].expandtabs(4))
         elif indent >= 0 and len(line) - len(line.lstrip()) > indent:

@@ -26,6 +26,8 @@ from orchestrator.plan.saved import Part, PlannedRequirement
 NAME = "outline"
 DEFAULT = Atomic()
 
+_WORD = re.compile(r"\w+")
+
 
 def plan_of(prd: Prd, held_out: float, entries: Mapping[str, PlannedRequirement] | None = None, atomic: Atomic = DEFAULT) -> Plan:
     """The plan with the share of examples held out that is configured, or the PRD's own where that is larger."""
@@ -334,8 +336,11 @@ def _soft_dependencies(requirements: list[Requirement]) -> dict[str, list[str]]:
         for requirement in requirements
     }
     introduces: dict[tuple[str, str], str] = {}
-    for pair in dict.fromkeys(pair for requirement in requirements for pair in uses[requirement.key]):
-        users = [requirement for requirement in requirements if pair in uses[requirement.key]]
+    used_by: dict[tuple[str, str], list[Requirement]] = {}
+    for requirement in requirements:
+        for pair in uses[requirement.key]:
+            used_by.setdefault(pair, []).append(requirement)
+    for pair, users in used_by.items():
         named = [requirement for requirement in users if _names(requirement.title, pair[1])]
         named = named or [requirement for requirement in users if _names(" ".join(re.findall(r"`([^`]+)`", requirement.text)), pair[1])]
         introduces[pair] = (named or users)[0].key
@@ -343,7 +348,7 @@ def _soft_dependencies(requirements: list[Requirement]) -> dict[str, list[str]]:
 
 
 def _names(text: str, name: str) -> bool:
-    return re.search(rf"(?<![\w]){re.escape(name)}(?![\w])", text) is not None
+    return name in text and name in _WORD.findall(text)
 
 
 # --- what a person must answer -------------------------------------------------------------------------------------------
