@@ -330,22 +330,31 @@ class _Reader:
             message = f"{count} list item{'s were' if count > 1 else ' was'} taken for criteria, as nothing is marked as one"
             self.remark(self.section.line, "inferred-criteria", message, hint)
         if not body.drafts and self.section.prose:
-            said = [block for block in self.section.body if block.kind == "paragraph" and not ATTRIBUTE.fullmatch(block.text.strip())]
-            prose = [block for block in said if self.section.listed or block.start not in self.taken]
-            if not prose and not self.section.inferred and not any(block.kind != "heading" for block in self.section.body):
-                body.drafts.append(Draft("", self.section.line, [self.section.title], inferred=True))
-            if prose:
-                body.drafts += [Draft("", block.start, [_line(block.text)], inferred=True) for block in prose]
-                for block in prose:
-                    self.take(block)
-                if not self.section.listed:
-                    self.remark(self.section.line, "inferred-criteria", "its prose was taken for its criterion, as nothing is marked as one", hint)
+            self.prose(hint)
         pieces = []
         for block in self.section.body:
             kept = [self.lines[number - 1] for number in range(block.start, block.end + 1) if number not in self.taken]
             pieces.append("\n".join(kept).strip("\n"))
         body.text = "\n\n".join(piece for piece in pieces if piece.strip())
         return body
+
+    def prose(self, hint: str) -> None:
+        """Where nothing is a criterion and nothing a list item: paragraphs, else rows of tables, else subheadings, else the title itself."""
+        section, drafts = self.section, self.body.drafts
+        said = [block for block in section.body if block.kind == "paragraph" and not ATTRIBUTE.fullmatch(block.text.strip())]
+        said = [block for block in said if section.listed or block.start not in self.taken]
+        found = [Draft("", block.start, [_line(block.text)], inferred=True) for block in said]
+        for block in said:
+            self.take(block)
+        rows = [row for block in section.body if block.kind == "table" for row in tables.sentences(block.text, block.start)] if not found else []
+        found += [Draft("", line, [text], inferred=True) for text, line in rows]
+        below = [block for block in section.body if block.kind == "heading"] if not found else []
+        found += [Draft("", block.start, [_line(block.text)], inferred=True) for block in below]
+        if not found and not section.inferred:
+            found = [Draft("", section.line, [section.title], inferred=True)]
+        drafts += found
+        if found and not section.listed:
+            self.remark(section.line, "inferred-criteria", "its prose was taken for its criteria, as nothing is marked as one", hint)
 
 
 def keys(drafts: Iterable[Draft]) -> list[str]:

@@ -47,7 +47,11 @@ def read(text: str, path: str, name: str = "") -> Reading:
         )
     out = structured.written(item) if item is not None else structured.Written()
     reading = _brought_back(markdown.read("\n".join(out.lines), path, name), out.source)
-    found = [Problem(path, each.line, each.code, each.message, each.hint, "error" if each.error else "note") for each in (*remarks, *out.remarks)]
+    last = len(_lines(text))  # YAML sees an error at the end on a line after it
+    found = [
+        Problem(path, min(each.line, last), each.code, each.message, each.hint, "error" if each.error else "note")
+        for each in (*remarks, *out.remarks)
+    ]
     told = reading.problems if item is not None and isinstance(item.value, dict) else ()
     problems = tuple(sorted((*found, *told), key=lambda problem: (problem.line, problem.severity)))
     fingerprint = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -46,6 +46,9 @@ _NO_WORK = re.compile(
 )
 """Sections whose list items say nothing that is to be built."""
 
+_INTERFACE = re.compile(r"\b(?:interfaces?|command[- ]line|CLI|API|endpoints?|error handling|validation)\b", re.IGNORECASE)
+"""Headings that say what is to be built wherever they stand."""
+
 _QUALITY = re.compile(
     r"(?:(?!analysis|module|monitoring)\w+ ){0,2}(?:environment|testing|tests|test coverage|documentation|performance|scalability|reliability"
     r"|availability|usability|maintainability|maintenance|compatibility|portability|code quality|deployment|observability|coding standards?"
@@ -209,7 +212,7 @@ class _Reader:
         else:
             if not _ASIDE.search(node.name):
                 self.take(node, "non-functional" if _SUCCESS.search(node.name) else "", in_section=_SUCCESS.search(node.name) is not None)
-            aside = aside or (node.heading is not self.title and _NO_WORK.search(node.name) is not None)
+            aside = node.heading is not self.title and (_NO_WORK.search(node.name) is not None or (aside and not _INTERFACE.search(node.name)))
             if not aside and node.heading and node.heading is not self.title and any(block.kind == "list" for block in node.blocks):
                 self.loose.append(node)
             self._context(node)

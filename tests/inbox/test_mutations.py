@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.inbox import forms
@@ -103,6 +103,7 @@ def test_each_sample_is_a_prd(name: str) -> None:
     assert reading.prd.requirements
 
 
+@example("loans.yaml", [("d", 0, 0)] * 8, 57, False)
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     st.sampled_from(sorted(SAMPLES)),

@@ -146,6 +146,9 @@ It can be saved as text.
 
 #### 5. Architecture
 - A desk and a shelf
+
+##### 5.1 Command-Line Interface
+- `desk lend` lends
 """
 
 
@@ -254,6 +257,7 @@ def test_every_item_of_a_prose_prd_that_says_what_to_build_is_a_criterion() -> N
         "reports": ("Reports", 15, [("AC1", "The desk can print a report of all loans.", 16), ("AC2", "It can be saved as text.", 18)]),
         "result-display": ("Result Display", 20, [("AC1", "Shows results as a table", 21)]),
         "development-environment": ("Development Environment", 25, [("AC1", "Python 3.11", 26)]),
+        "command-line-interface": ("Command-Line Interface", 34, [("AC1", "`desk lend` lends", 35)]),
         "unit-testing": ("Unit Testing", 28, [("AC1", "Runs with pytest", 29)]),
     }
     assert [each.key for each in prd.requirements if each.type == "non-functional"] == ["development-environment", "unit-testing"]
@@ -292,3 +296,10 @@ def test_requirements_are_listed_in_many_ways(listed: str, section: str) -> None
 def test_acceptance_criteria_of_the_whole_prd_are_written_in_many_ways(criteria: str, found: dict[str, list[str]]) -> None:
     prd = read(f"# T\n\n## Requirements\n\n### FR-1: Add\n\nIt adds.\n\n## Acceptance Criteria\n\n{criteria}")
     assert {each.key: [one.text for one in each.criteria] for each in prd.requirements} == found
+
+
+def test_without_list_items_rows_of_a_table_or_subheadings_are_the_criteria() -> None:
+    prd = read(
+        "# T\n\n## Features\n\n### Lending\n\n| Feature | Rule |\n|---|---|\n| Lend | one a day |\n\n### Data\n\n#### Loans\n\n```sql\nCREATE\n```\n"
+    )
+    assert shown(prd) == {"lending": ("Lending", 5, [("AC1", "Lend; Rule: one a day", 9)]), "data": ("Data", 11, [("AC1", "Loans", 13)])}
