@@ -28,6 +28,8 @@ _ATX = re.compile(r" {0,3}(?P<marks>#{1,6})(?:[ \t]+(?P<text>.*?))?(?:[ \t]+#+)?
 _RULE = re.compile(r"[ \t]*(?P<mark>[=~^*_+-])(?P=mark){2,}[ \t]*$")
 _FENCE = re.compile(r"[ \t]*(?:[-*+][ \t]+)?(?P<marks>`{3,}|~{3,})(?P<info>[^`]*)$")
 _BULLET = re.compile(r"[ \t]*(?:[-*+•][ \t]|\d+[.)][ \t])")
+_ITEM = re.compile(r"[ \t]*(?:[-*+•]|\d+[.)])[ \t]+(?:\[[ xX]?\][ \t]+)?(?P<text>[*_]{2}\S.*)$")
+"""A list item in bold: a cycle may be one."""
 _NUMBERING = re.compile(r"^(?:(?:section[ \t]+)?\d+(?:\.\d+)*[.):]?|[IVX]+[.)]|[A-Z][.)])[ \t]+", re.IGNORECASE)
 
 _PHASE = re.compile(
@@ -113,7 +115,9 @@ def kind_of(text: str) -> Kind:
 
 
 def words(text: str) -> str:
-    """The heading without its numbering and emphasis."""
+    """The heading without its numbering and emphasis, nor what makes it a list item."""
+    item = _ITEM.match(text)
+    text = item["text"] if item else text
     return _NUMBERING.sub("", re.sub(r"^[*_`]+|[*_`]+$", "", text.strip()), count=1).strip()
 
 
@@ -123,8 +127,8 @@ def numbered(text: str) -> tuple[str, str] | None:
     match = _PHASE.match(plain) or _CYCLE.match(plain)
     if not match:
         return None
-    rest = re.sub(r"^[*_\])]*[ \t]*(?:[:.–—)]|--?(?=[ \t]))*[ \t]*", "", match["rest"])
-    return match["number"], re.sub(r"^[*_]+|[*_]+$", "", rest).strip()
+    rest = re.sub(r"^[*_\])]*[ \t]*(?:[:.–—)]|--?(?=[ \t]))*[ \t]*", "", match["rest"][:400])
+    return match["number"], re.sub(r"^[*_]+|[*_]+[^\w*)]*$", "", rest).strip()
 
 
 def read(lines: Sequence[str], inside: Sequence[bool] | None = None) -> list[Heading]:
@@ -146,11 +150,14 @@ def read(lines: Sequence[str], inside: Sequence[bool] | None = None) -> list[Hea
 def _may_begin(lines: Sequence[str], number: int) -> bool:
     """Whether an unmarked heading may stand here: after an empty line; that of a cycle anywhere."""
     before = lines[number - 1] if number else ""
-    return not before.strip() or _RULE.match(before) is not None or _CYCLE.match(lines[number]) is not None
+    item = _ITEM.match(lines[number])
+    return not before.strip() or _RULE.match(before) is not None or _CYCLE.match(item["text"] if item else lines[number]) is not None
 
 
 def _bare(line: str, following: str) -> Kind:
     """What a line announces that is marked by nothing."""
+    if (item := _ITEM.match(line)) and _CYCLE.match(item["text"]):
+        return kind_of(item["text"])
     if line[:4].strip() == "" or _BULLET.match(line):
         return ""
     text = line.strip()

@@ -163,6 +163,22 @@ def test_what_a_cycle_depends_on_is_written_in_many_ways(said: str, wanted: set[
     assert set(prd.cycles[2].depends_on) == wanted
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "**TDD Cycle 1: Shelf**\n- a\n- b\n",
+        "**TDD Cycle 1: Shelf** ✅\n\n1. a\n2. b\n",
+        "- [ ] **TDD Cycle 1: Shelf**\n  - [ ] a\n  - [x] b\n",
+        "- [x] **Cycle 1 - Shelf**\n  - a\n  - b\n",
+        "#### Cycle #1 — Shelf\n\nComponents: a, b\n",
+        "TDD Cycle 1: Shelf\n- a\n- b\n",
+    ],
+)
+def test_a_cycle_is_written_in_many_ways(written: str) -> None:
+    [cycle] = read(f"# T\n\n## R1: A\n\n- AC1: x\n\n## Phase 1: P\n\n{written}\n").cycles
+    assert (cycle.key, cycle.title, cycle.components, cycle.phase, cycle.line) == ("Cycle 1", "Shelf", ("a", "b"), 1, 9)
+
+
 def test_numbers_of_cycles_may_begin_anew_in_each_phase() -> None:
     text = "# T\n\n" + "".join(
         f"## Phase {number}: P\n\n**Cycle 1: A{number}**\n- a{number}_b\n\n**Cycle 2: B**\n- b\nDependencies: Cycle 1\n\n" for number in (1, 2)
