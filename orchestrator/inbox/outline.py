@@ -19,7 +19,9 @@ from orchestrator.inbox.names import slug
 
 _NUMBERING = re.compile(r"^\s*(?:\d+(?:\.\d+)*[.)、]?|[IVXLC]+[.)]|[A-Z][.)])\s+")
 
-_REQUIREMENTS = re.compile(r"\brequirements?\b", re.IGNORECASE)
+_REQUIREMENTS = re.compile(
+    r"\brequirements?\b|\banforderungen\b|\brequisitos\b|\bexigences\b|\brequisiti\b|требовани|요구\s?사항|需求|要求|要件", re.IGNORECASE
+)
 _FEATURES = re.compile(
     r"(?:\w+ ){0,2}(?:features?|user stories|functionalit(?:y|ies))(?: list| modules| specifications?)?"
     r"|functional (?:specifications?|modules|design)",
@@ -31,7 +33,8 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _MANDATORY = re.compile(r"\s*[*_]*\((?:mandatory|optional|required|include\b[^)]*)\)[*_]*$", re.IGNORECASE)
-_EXACT = re.compile(r"(?:(?:non-?)?functional |product |system |added |modified |removed |renamed )?requirements(?: document)?", re.IGNORECASE)
+_EXACT = re.compile(r"(?:(?:non-?)?functional |product |system |added |modified |removed |renamed )?requirements", re.IGNORECASE)
+_DOCUMENT = re.compile(r"(?:product |software |system )?requirements? (?:document|specification)(?: \(PRD\))?", re.IGNORECASE)
 _SAYS_PRD = re.compile(r"\bPRD\b|\brequirements?\b|\bspecification\b|\bspec\b", re.IGNORECASE)
 _PRIORITY = re.compile(r"[(\[](?:priority\s*:?\s*)?(P\d|critical|high|medium|low|must|should|could)[)\]][^\w]*(?:MVP)?[^\w]*$", re.IGNORECASE)
 _GONE = re.compile(r"^(?:removed|renamed|deprecated) requirements?", re.IGNORECASE)
@@ -64,8 +67,16 @@ _ASIDE = re.compile(
 )
 """Sections that name requirements without stating them."""
 
-_NON_FUNCTIONAL = re.compile(r"\bnon[- ]?functional\b|\bquality (?:requirements|attributes)\b", re.IGNORECASE)
-ACCEPTANCE = re.compile(r"[*_]*acceptance (?:criteria|criterion|tests?|scenarios?)[*_]*(?:\s*\([^)\n]*\))?:?[*_]*", re.IGNORECASE)
+_NON_FUNCTIONAL = re.compile(
+    r"\bnon[- ]?functional\b|\bquality (?:requirements|attributes)\b|nicht[- ]?funktional|no funcionales|non fonctionnelles|нефункциональн"
+    r"|비기능|非功能|非機能",
+    re.IGNORECASE,
+)
+ACCEPTANCE = re.compile(
+    r"[*_]*(?:acceptance (?:criteria|criterion|tests?|scenarios?)|akzeptanzkriterien|criterios de aceptación|critères d.acceptation"
+    r"|критерии приёмки|수용 기준|인수 기준|验收标准|验收条件|受け入れ基準|受入基準)[*_]*(?:\s*\([^)\n]*\))?:?[*_]*",
+    re.IGNORECASE,
+)
 
 
 ACCEPTANCE_KEY = "ACCEPTANCE"
@@ -144,7 +155,7 @@ def read(blocks: Sequence[Block]) -> Outline:
 
 def _title(root: _Node, title: Block | None) -> str:
     """The heading above all others, else a line that stands alone before any heading, else the first heading that names no section."""
-    if title and not _EXACT.fullmatch(plain(title.text)):
+    if title and not _EXACT.fullmatch(plain(title.text)) and not _DOCUMENT.fullmatch(plain(title.text)):
         known = identifier(title.text)
         return known[1] if known else plain(title.text)
     before = root.blocks[0] if root.blocks else None

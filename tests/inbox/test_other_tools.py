@@ -303,3 +303,19 @@ def test_without_list_items_rows_of_a_table_or_subheadings_are_the_criteria() ->
         "# T\n\n## Features\n\n### Lending\n\n| Feature | Rule |\n|---|---|\n| Lend | one a day |\n\n### Data\n\n#### Loans\n\n```sql\nCREATE\n```\n"
     )
     assert shown(prd) == {"lending": ("Lending", 5, [("AC1", "Lend; Rule: one a day", 9)]), "data": ("Data", 11, [("AC1", "Loans", 13)])}
+
+
+@pytest.mark.parametrize(
+    ("requirements", "acceptance"),
+    [("Funktionale Anforderungen", "Akzeptanzkriterien"), ("Requisitos", "Criterios de aceptación"), ("8. 주요 기능 요구사항", "수용 기준"), ("功能需求", "验收标准"), ("機能要件", "受け入れ基準")],
+)  # fmt: skip
+def test_sections_may_be_called_so_in_other_languages(requirements: str, acceptance: str) -> None:
+    prd = read(
+        f"# Product Requirements Document\n\n## A\n\nText.\n\n## {requirements}\n\n### Eins\n\n- it adds\n\n## {acceptance}\n\n- it works\n",
+        "prds/a.md",
+    )
+    assert [(each.title, [one.text for one in each.criteria]) for each in prd.requirements] == [
+        ("Eins", ["it adds"]),
+        ("Acceptance criteria", ["it works"]),
+    ]
+    assert prd.title == "a"
