@@ -108,7 +108,8 @@ def template(wanted: Wanted) -> str:
         listed = "\n".join(f"{number}. What is done in it{named.get(number, '')}, and what must hold before the next phase." for number in numbers)
         parts.append(f"## Phases\n\n{listed}")
     if wanted.modules:
-        parts.append(f"## Module structure\n\n```text\n{module}    what it holds\n```")
+        program = f"\n{dotted}_cli.py    what it asks" if wanted.api else ""
+        parts.append(f"## Module structure\n\n```text\n{module}    what it holds{program}\n```")
     parts.append(f"## Requirements\n\n{REQUIREMENT.format(module=module, dotted=dotted)}")
     if wanted.api:
         parts.append(COMMAND.format(dotted=dotted, module=f"{dotted}_cli.py"))

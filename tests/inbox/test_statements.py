@@ -209,4 +209,4 @@ def test_what_new_writes_is_understood(count: int) -> None:
     prd = read(start.template(start.Wanted("Loans", phases=count, modules=True, api=True)))
     assert [phase.number for phase in prd.phases] == list(range(1, count + 1))
     assert [(requirement.phase, requirement.module) for requirement in prd.requirements] == [(1, "loans.py"), (min(2, count), "loans_cli.py")]
-    assert [module.path for module in prd.modules] == ["loans.py"]
+    assert [module.path for module in prd.modules] == ["loans.py", "loans_cli.py"]
