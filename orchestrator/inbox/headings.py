@@ -166,8 +166,10 @@ def _bare(line: str, following: str) -> Kind:
     if kind in ("phase", "cycle"):
         short = len(text) <= 120 and not (text.endswith((".", ",", ";")) and not bold)
         return kind if short and (bold or re.match(r"[^:–—-]{1,40}[:–—-]", words(text))) else ""
-    capitals = text.upper() == text
-    return kind if kind not in ("", "requirement") and (capitals or ((text.endswith(":") or bold) and not following.strip())) else ""
+    if kind in ("", "requirement") or line[:1] in (" ", "\t"):
+        return ""
+    alone = not following.strip() and (text.endswith(":") or bold or len(text.split()) > 1)
+    return kind if text.upper() == text or alone else ""
 
 
 def _ended(found: list[Heading], count: int) -> list[Heading]:

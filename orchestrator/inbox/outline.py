@@ -138,9 +138,10 @@ def read(blocks: Sequence[Block]) -> Outline:
     titles = [block for block in blocks if block.kind == "heading" and first and block.level <= first.level]
     title = first if len(titles) == 1 else None
     outline.title = _title(root, title)
-    outline.context.extend(root.blocks)
     given = {known[0] for block in blocks if block.kind == "heading" and (known := identifier(block.text))}
     reader = _Reader(outline, root.identified, title, given)
+    reader.take(root, "", in_section=False)
+    outline.context.extend(root.blocks)
     for child in root.children:
         reader.outside(child, under_context=False)
     reader.take_loose()

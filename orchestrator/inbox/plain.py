@@ -68,6 +68,8 @@ def is_specification(lines: Sequence[str]) -> bool:
     """Whether a text says what is to be built: a requirement, a section of requirements or acceptance criteria, a phase or a cycle."""
     if is_plain(lines) or (lines and lines[0].rstrip() == "---"):
         return True
+    if any((match := _named(line)) and identifier(match["key"]) and match["rest"] for line in lines):
+        return True
     for heading in headings.read(lines):
         name = headings.words(heading.text).lower()
         if heading.kind in ("requirement", "cycle") or (heading.kind == "known" and re.search(r"requirement|acceptance|stories|features", name)):

@@ -182,6 +182,21 @@ def test_an_identifier_is_written_in_many_ways(written: str, key: str, title: st
     assert (found.key, found.title, found.criteria[0].text) == (key, title, "It adds.")
 
 
+def test_sections_without_any_mark_and_labels_within_a_requirement() -> None:
+    text = "Functional Requirements\n\nFR-1: Add\nAcceptance Criteria:\n- it adds\n- it sums\n\nFR-2: Take\n  Acceptance criteria:\n\n    - AC-1: it takes\n\nAcceptance Criteria\n\nAC-1: all works\n"
+    found = by_key(read(text))
+    assert {key: [each.text for each in one.criteria] for key, one in found.items()} == {
+        "FR-1": ["it adds", "it sums"],
+        "FR-2": ["it takes"],
+        "ACCEPTANCE": ["all works"],
+    }
+
+
+@pytest.mark.parametrize("text", ["- FR-1: it adds\n", "# Features\n\n- FR-1: it adds\n", "REQUIREMENTS:\n\n* FR-1 - it adds\n"])
+def test_listed_requirements_in_plain_text(text: str) -> None:
+    assert [(each.key, each.criteria[0].text) for each in read(text).prd.requirements] == [("FR-1", "it adds")]
+
+
 def test_a_note_to_oneself_is_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "prds"
     folder.mkdir()
