@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cheats, gates, inputs, mutation, steady, volume
+from benchmarks import cheats, gates, inputs, mutation, planning, steady, volume
 from benchmarks.measure import Result, Sample, python, repeated, result, run
 
 HASHING = "import sys, hashlib, pathlib; [hashlib.sha256(path.read_bytes()).hexdigest() for path in pathlib.Path('prds').iterdir()]"
@@ -108,6 +108,7 @@ def site(runs: int) -> Result:
 BENCHES: dict[str, tuple[Callable[..., Result], int]] = {
     "help": (help_, 15),
     "check": (check, 5),
+    "planning": (planning.planning, 3),
     "overhead": (overhead, 3),
     "gates": (gates.gates, 5),
     "memory": (memory, 2),

@@ -201,7 +201,7 @@ def _check(options: argparse.Namespace) -> Exit:
     for path in options.paths:
         if str(path.resolve()) not in {str((root / file.path).absolute()) for file in found.files}:
             raise UsageError(
-                f"{path}: not a PRD of this working folder", hint=f"PRDs lie in {config.folder(root, 'prds')} and end in .md, .yaml or .json"
+                f"{path}: not a PRD of this working folder", hint=f"PRDs lie in {config.folder(root, 'prds')} and end in .md, .txt, .yaml or .json"
             )
 
     def chosen(path: str) -> bool:

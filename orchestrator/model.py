@@ -128,6 +128,8 @@ class Requirement:
     """What a person answered about it; its text and criteria hold that too."""
     added: tuple[str, ...] = ()
     """What the plan added to the PRD's words: `module`, `depends_on`, `criteria`."""
+    unclear: tuple[str, ...] = ()
+    """What its author marked as open, `[NEEDS CLARIFICATION: …]`, each in his words: a person must answer before it is worked on."""
 
 
 @dataclass(frozen=True)

@@ -103,10 +103,13 @@ def template(wanted: Wanted) -> str:
     front.append("draft: true   # checked, never run; take this line away when the PRD says what you want")
     parts = ["---\n" + "\n".join(front) + "\n---", f"# {wanted.title}", OVERVIEW]
     if wanted.phases:
-        listed = "\n".join(f"{number}. What is done first, and what must hold before the next phase." for number in range(1, wanted.phases + 1))
+        named = {1: " (R1)", min(2, wanted.phases): " (R1, R2)" if wanted.phases == 1 else " (R2)"} if wanted.api else {1: " (R1)"}
+        numbers = range(1, wanted.phases + 1)
+        listed = "\n".join(f"{number}. What is done in it{named.get(number, '')}, and what must hold before the next phase." for number in numbers)
         parts.append(f"## Phases\n\n{listed}")
     if wanted.modules:
-        parts.append(f"## Module structure\n\n```text\n{module}    what it holds\n```")
+        program = f"\n{dotted}_cli.py    what it asks" if wanted.api else ""
+        parts.append(f"## Module structure\n\n```text\n{module}    what it holds{program}\n```")
     parts.append(f"## Requirements\n\n{REQUIREMENT.format(module=module, dotted=dotted)}")
     if wanted.api:
         parts.append(COMMAND.format(dotted=dotted, module=f"{dotted}_cli.py"))

@@ -37,7 +37,7 @@ class Block:
     end: int
     """1-based last line, the closing fence included; trailing blank lines of a container may be."""
     text: str = ""
-    """Inline source of a heading or paragraph (one line per source line); content of a fence or code block."""
+    """Inline source of a heading or paragraph (one line per source line); content of a fence or code block; lines of a table."""
     info: str = ""
     """What stands after the opening fence."""
     level: int = 0
@@ -91,7 +91,7 @@ def _siblings(tokens: Sequence[Token], position: int, lines: Sequence[str]) -> t
         if kind in ("heading", "paragraph", "table"):
             end_position = _closing(tokens, position)
             inline = next((each.content for each in tokens[position:end_position] if each.type == "inline"), "")
-            text = "" if kind == "table" else inline
+            text = "\n".join(lines[start:end]) if kind == "table" else inline
             found.append(Block(kind, block.start, block.end, text, level=block.level))
             position = end_position + 1
         else:

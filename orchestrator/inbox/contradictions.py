@@ -34,10 +34,13 @@ def find(prd: Prd) -> tuple[Contradiction, ...]:
     found = []
     for examples in groups.values():
         examples.sort(key=lambda example: example.line)
-        for place, second in enumerate(examples):
-            first = next((each for each in examples[:place] if not _agree(each, second)), None)
+        seen: dict[object, Example] = {}
+        """The first example of each answer: others with the same agree with what it agrees with."""
+        for second in examples:
+            first = next((each for each in seen.values() if not _agree(each, second)), None)
             if first:
                 found.append(Contradiction(first, second))
+            seen.setdefault((second.compare, second.expected, second.raises, second.exit_code, second.ellipsis), second)
     return tuple(sorted(found, key=lambda each: (each.second.line, each.first.line)))
 
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from orchestrator.inbox import console, doctests, gherkin, tables
 from orchestrator.inbox.blocks import Block, walk
 from orchestrator.inbox.doctests import Remark
+from orchestrator.inbox.identifiers import ATTRIBUTE, parted
 from orchestrator.inbox.names import did_you_mean
 from orchestrator.inbox.outline import ACCEPTANCE, Section
 
 ATTRIBUTES = ("Depends on", "Module", "Priority", "Complexity", "Type", "Phase")
 
-_ATTRIBUTE = re.compile(r"[*_]*(?P<name>depends[ _-]*on|module|priority|complexity|type|phase)[*_]*\s*:[*_]*\s*(?P<value>.*)", re.IGNORECASE)
-_LIKE_ATTRIBUTE = re.compile(r"[*_]*(?P<name>[A-Z][a-z]+(?: [a-z]+)?)[*_]*:[*_]*\s+\S+\s*")
+_LIKE = re.compile(r"[*_]*(?P<name>[A-Z][a-z]+(?: [a-z]+)?)[*_]*:[*_]*\s+\S+\s*")
 _LATE = re.compile(r"[*_]*(?:depends[ _-]*on[*_]*\s*:.*\d|module[*_]*\s*:.*\.py)", re.IGNORECASE)
 _KEY = r"[*_`\[(]*(?P<key>AC[- ]?\d+(?:\.\d+)*)[*_`\])]*"
 _ITEM_KEY = re.compile(_KEY + r"(?:\s*[:)][*_]*|\.(?!\d)[*_]*|\s+[-–—](?=\s)|(?=\s)|$)\s*", re.IGNORECASE)
 _LINE_KEY = re.compile(_KEY + r"(?:\s*[:)][*_]*|\.(?=\s|$)[*_]*|\s+[-–—](?=\s))\s*", re.IGNORECASE)
+_PART = re.compile(r"[*_`\[(]*(?P<key>[A-Za-z][\w-]{0,60}?\d(?:\.\d+)+)[*_`\])]*(?:\s*[:)][*_]*|\.(?!\d)[*_]*|\s+[-–—](?=\s)|(?=\s)|$)[*_]*\s*")
+_SCENARIO = re.compile(r"[*_]*(?:acceptance )?(?:scenario|example)(?: outline)?(?:\s+\d+(?:\.\d+)*)?\s*[*_]*(?::|[-–—](?=\s))[*_]*\s*", re.IGNORECASE)
+_LABEL = re.compile(r"[*_]{2,3}[^*_\n:]{2,60}(?::[*_]{2,3}|[*_]{2,3}:)")
 _TASK = re.compile(r"\[[ xX]?\](?:\s+|$)")
 _GIVEN = re.compile(r"[*_]*given\b", re.IGNORECASE)
 _GOES_ON = re.compile(r"[*_]*(?:when|then|and|but)\b", re.IGNORECASE)
@@ -74,8 +77,9 @@ def role(block: Block, lines: Sequence[str]) -> Role:
     return ""
 
 
-def read(section: Section, lines: Sequence[str]) -> Body:
-    reader = _Reader(lines, section)
+def read(section: Section, lines: Sequence[str], known: Collection[str] = ()) -> Body:
+    """`known`: the keys of all requirements of the file: an item that begins with another one is no criterion."""
+    reader = _Reader(lines, section, known)
     reader.blocks(section.body)
     return reader.finish()
 
@@ -83,7 +87,8 @@ def read(section: Section, lines: Sequence[str]) -> Body:
 class _Reader:
     """Walks the blocks once; remembers which criterion is open and which lines are no prose."""
 
-    def __init__(self, lines: Sequence[str], section: Section) -> None:
+    def __init__(self, lines: Sequence[str], section: Section, known: Collection[str]) -> None:
+        self.known = known
         self.lines = lines
         self.section = section
         self.body = Body()
@@ -91,7 +96,8 @@ class _Reader:
         self.bare: list[Block] = []
         self.open: Draft | None = None
         self.open_level = 0
-        self.given = False
+        self.whole = False
+        """What is open is a scenario under a heading: everything down to the next one belongs to it."""
         self.acceptance = section.acceptance
         self.leading = True
 
@@ -113,8 +119,12 @@ class _Reader:
     def heading(self, block: Block) -> None:
         self.leading = False
         key = _LINE_KEY.match(block.text) or _ITEM_KEY.match(block.text)
+        scenario = _SCENARIO.match(block.text)
         if key:
             self.start(block, key["key"], [block.text[key.end() :]], level=block.level)
+        elif scenario:
+            self.start(block, "", [block.text[scenario.end() :]], level=block.level)
+            self.whole = True
         elif self.open and self.open_level and block.level > self.open_level:
             self.say(block, [block.text])
         else:
@@ -136,6 +146,8 @@ class _Reader:
             self.acceptance, self.open = True, None
             self.take(block)
             return
+        if _LABEL.fullmatch(block.text.strip()) and not self.whole:
+            self.acceptance = self.section.acceptance
         starts = [number for number, text in enumerate(texts) if _LINE_KEY.match(text)]
         for place, number in enumerate(starts):
             key = _LINE_KEY.match(texts[number])
@@ -145,10 +157,10 @@ class _Reader:
             self.start(part, key["key"], [texts[number][key.end() :], *following], level=7)
         if starts:
             return
-        if _SENTENCE.match(block.text):
+        below = self.open is not None and self.open_level < 7 and (self.whole or bool(self.open.key))
+        if _SENTENCE.match(block.text) and not below:
             self.start(block, "", texts, level=7)
-            self.given = True
-        elif self.open and self.open.key:
+        elif self.open and (self.open.key or self.whole):
             self.say(block, texts)
         else:
             self.open = None
@@ -164,32 +176,34 @@ class _Reader:
         """Reads attribute lines; how many there were."""
         count = 0
         for number, text in enumerate(texts, line):
-            match = _ATTRIBUTE.fullmatch(text.strip())
+            match = ATTRIBUTE.fullmatch(text.strip())
             if not match:
-                like = _LIKE_ATTRIBUTE.fullmatch(text)
+                like = _LIKE.fullmatch(text)
                 if like and (guess := did_you_mean(like["name"], ATTRIBUTES)):
                     self.remark(number, "unknown-attribute", f"`{like['name']}:` is no attribute{guess}", "it was read as prose")
                 break
-            name = "depends_on" if match["name"].lower().startswith("depends") else match["name"].lower()
-            self.body.attributes.append((name, match["value"].strip().strip("`").strip(), number))
+            said = (match["name"] or match["also"]).lower()
+            name = "depends_on" if said.startswith("depend") else said.replace(" ", "_")
+            value = match["keys"] if match["also"] else match["value"]
+            self.body.attributes.append((name, value.strip().strip("`*_").strip(), number))
             count += 1
         return count
 
     def list(self, block: Block, nested: bool) -> None:
         first_texts = [_first(item) for item in block.children]
-        if self.leading and not nested and first_texts and all(_ATTRIBUTE.fullmatch(text.strip()) for text in first_texts):
+        if self.leading and not nested and first_texts and all(ATTRIBUTE.fullmatch(text.strip()) for text in first_texts):
             for item, text in zip(block.children, first_texts, strict=True):
                 self.attributes([text], item.start)
             self.take(block)
             return
         self.leading = False
         outer = self.open
-        if outer and not nested and not (outer.key and self.open_level):
+        if outer and not nested and not self.whole and not (outer.key and self.open_level):
             outer = self.open = None
         given: Draft | None = None
         for item, text in zip(block.children, first_texts, strict=True):
-            key, rest = _item(text, self.acceptance and not outer)
-            if key is not None:
+            key, rest = self.key(text, self.acceptance and not outer)
+            if key is not None and not (self.whole and outer and not key):
                 self.item(item, key, rest)
                 given = self.body.drafts[-1] if _GIVEN.match(rest) and not _SENTENCE.match(rest) else None
             elif given and _GOES_ON.match(text):
@@ -204,6 +218,14 @@ class _Reader:
                     self.bare.append(item)
                 self.blocks(item.children, nested=True)
         self.open = outer
+
+    def key(self, text: str, acceptance: bool) -> tuple[str | None, str]:
+        """As `_item`; a part of the requirement is a criterion too."""
+        part = _PART.match(text)
+        if part and part["key"].startswith(f"{self.section.key}."):  # `FR-1.2` of `FR-1`
+            return part["key"], text[part.end() :]
+        other = parted(_TASK.sub("", text, count=1))
+        return other if other and other[0] not in self.known else _item(text, acceptance)
 
     def item(self, item: Block, key: str, rest: str) -> None:
         """A list item that is a criterion."""
@@ -220,7 +242,7 @@ class _Reader:
                 draft.text.append(_line(block.text) if children is not None else f"- {_line(block.text)}")
             elif block.kind == "list":
                 for inner in block.children:
-                    key, rest = _item(_first(inner), False)
+                    key, rest = self.key(_first(inner), False)
                     if key:
                         self.item(inner, key, rest)
                     else:
@@ -280,6 +302,7 @@ class _Reader:
     def start(self, block: Block, key: str, texts: Sequence[str], level: int) -> None:
         """Opens a criterion that goes on until something closes it."""
         self.take(block)
+        self.whole = False
         self.open = Draft(_key(key), block.start, [_line("\n".join(texts))])
         self.open_level = level
         self.body.drafts.append(self.open)
@@ -297,6 +320,7 @@ class _Reader:
 
     def finish(self) -> Body:
         body = self.body
+        hint = "begin each with `AC1:`, `AC2:`, …"
         if not body.drafts and self.bare:
             for item in self.bare:
                 self.item(item, "", _first(item))
@@ -304,13 +328,33 @@ class _Reader:
             body.drafts[:] = [draft for draft in body.drafts if "".join(draft.text).strip()]
             count = len(body.drafts)
             message = f"{count} list item{'s were' if count > 1 else ' was'} taken for criteria, as nothing is marked as one"
-            self.remark(self.section.line, "inferred-criteria", message, "begin each with `AC1:`, `AC2:`, …")
+            self.remark(self.section.line, "inferred-criteria", message, hint)
+        if not body.drafts and self.section.prose:
+            self.prose(hint)
         pieces = []
         for block in self.section.body:
             kept = [self.lines[number - 1] for number in range(block.start, block.end + 1) if number not in self.taken]
             pieces.append("\n".join(kept).strip("\n"))
         body.text = "\n\n".join(piece for piece in pieces if piece.strip())
         return body
+
+    def prose(self, hint: str) -> None:
+        """Where nothing is a criterion and nothing a list item: paragraphs, else rows of tables, else subheadings, else the title itself."""
+        section, drafts = self.section, self.body.drafts
+        said = [block for block in section.body if block.kind == "paragraph" and not ATTRIBUTE.fullmatch(block.text.strip())]
+        said = [block for block in said if section.listed or block.start not in self.taken]
+        found = [Draft("", block.start, [_line(block.text)], inferred=True) for block in said]
+        for block in said:
+            self.take(block)
+        rows = [row for block in section.body if block.kind == "table" for row in tables.sentences(block.text, block.start)] if not found else []
+        found += [Draft("", line, [text], inferred=True) for text, line in rows]
+        below = [block for block in section.body if block.kind == "heading"] if not found else []
+        found += [Draft("", block.start, [_line(block.text)], inferred=True) for block in below]
+        if not found and not section.inferred:
+            found = [Draft("", section.line, [section.title], inferred=True)]
+        drafts += found
+        if found and not section.listed:
+            self.remark(section.line, "inferred-criteria", "its prose was taken for its criteria, as nothing is marked as one", hint)
 
 
 def keys(drafts: Iterable[Draft]) -> list[str]:

@@ -16,8 +16,6 @@ from orchestrator.inbox.markdown import Reading
 from orchestrator.inbox.names import cycles, did_you_mean
 from orchestrator.model import Prd, Problem
 
-LATER_FORMS = frozenset({".txt"})
-
 
 @dataclass(frozen=True)
 class File:
@@ -110,10 +108,6 @@ def scan(root: Path, config: Config, known: Known = NOTHING_KNOWN) -> Scan:
     present = frozenset(_shown(path, root) for path in paths)
     for path in paths:
         shown = _shown(path, root)
-        if path.suffix.lower() in LATER_FORMS:
-            message = f"`{path.suffix.lower()}` files are not read yet by this version"
-            notes.append(Problem(shown, 0, "unknown-form", message, "write the PRD as Markdown, `.md`, or as YAML or JSON", "note"))
-            continue
         if _stays_inside(path, folder):
             message = "a symbolic link within the folder is not followed: what it leads to is read where it is"
             notes.append(Problem(shown, 0, "symlink-inside", message, severity="note"))
@@ -159,7 +153,7 @@ def _shown(path: Path, root: Path) -> str:
 def takes(name: str) -> bool:
     """Whether a file of this name may be a PRD: no README, nothing hidden, nothing an editor leaves behind."""
     stem, suffix = os.path.splitext(name)  # noqa: PTH122  a name, not a path
-    return suffix.lower() in forms.ALL | LATER_FORMS and not name.startswith((".", "~", "#")) and stem.lower() != "readme"
+    return suffix.lower() in forms.ALL and not name.startswith((".", "~", "#")) and stem.lower() != "readme"
 
 
 def _found(folder: Path) -> Iterator[Path]:
@@ -249,11 +243,9 @@ def _check_configured(entry: _Entry, prd: Prd, root: Path, config: Config) -> No
 
 def _not_honoured(prd: Prd) -> list[tuple[str, str]]:
     """(front-matter key, what is missing) for what a PRD may say already and this version does not do."""
-    planners = any(role == "plan" for role, _ in prd.agents)
     said = [
         (prd.schedule != "", "schedule", "not scheduled by"),
         (prd.start not in ("", "now"), "start", "not waited for"),
-        (planners, "agents", "not asked to plan"),
     ]
     return [(key, text.removesuffix(" by")) for applies, key, text in said if applies]
 

@@ -86,6 +86,11 @@ def _dependency(value: Any) -> str:
     return "" if found else f"bad-dependency: `{value}` is no package requirement such as `requests>=2.31` (no options, paths or URLs)"
 
 
+def is_dependency(text: str) -> bool:
+    """Whether a text is a package requirement such as `requests>=2.31`: no options, paths or URLs."""
+    return _REQUIREMENT.fullmatch(text) is not None
+
+
 def _branch(value: Any) -> str:
     return _text(value) or ("" if _BRANCH.fullmatch(value) else f"bad-branch: `{value}` is not a git branch name")
 

@@ -1,22 +1,24 @@
-"""One Markdown text → one Prd and its problems. Pure: no disk, no clock, nothing of the text is run."""
+"""One text, Markdown or plain → one Prd and its problems. Pure: no disk, no clock, nothing of the text is run."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.inbox import answers, blocks, console, criteria, doctests, frontmatter, modules, names, outline, tables
+from orchestrator.inbox import answers, blocks, console, criteria, doctests, frontmatter, modules, names, outline, plain, planned, statements, tables
 from orchestrator.inbox.blocks import Block
-from orchestrator.inbox.criteria import Body, Draft
+from orchestrator.inbox.criteria import Draft
 from orchestrator.inbox.doctests import Found, Remark
 from orchestrator.inbox.outline import Section
+from orchestrator.inbox.planned import Part
 from orchestrator.model import Budget, Criterion, Example, Gates, InputFile, Prd, Problem, Requirement, Target
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*(?:/[A-Za-z0-9_][\w.-]*)*")
+
+_UNCLEAR = re.compile(r"\[NEEDS[ _-]CLARIFICATION\b[: \t]*([^\]]*)\]?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -34,24 +36,6 @@ class Reading:
         return not any(problem.severity == "error" for problem in self.problems)
 
 
-@dataclass
-class _Part:
-    """A requirement on its way."""
-
-    section: Section
-    body: Body
-    keys: list[str]
-    found: list[list[Found]]
-    """Per draft, without those of tables."""
-    files: tuple[InputFile, ...] = ()
-    own_files: list[tuple[InputFile, ...]] = field(default_factory=list)
-    candidates: list[str] = field(default_factory=list)
-    module: str = ""
-    attributes: dict[str, str] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
-    depends_on: tuple[str, ...] = ()
-
-
 def parse(text: str, path: str) -> tuple[Prd | None, tuple[Problem, ...]]:
     """The PRD in `text`, and what its author should know; no PRD when any problem is an error.
 
@@ -61,22 +45,22 @@ def parse(text: str, path: str) -> tuple[Prd | None, tuple[Problem, ...]]:
     return (reading.prd if reading.ok else None), reading.problems
 
 
-def read(text: str, path: str, name: str = "") -> Reading:
-    """As `parse`, keeping what could be read when there are errors."""
+def read(text: str, path: str, name: str = "", *, is_plain: bool = False) -> Reading:
+    """As `parse`, keeping what could be read when there are errors. `is_plain`: it is plain text, no Markdown."""
     raw = text.encode("utf-8", "surrogatepass")
     lines = re.sub(r"\r\n?", "\n", text.removeprefix("\ufeff")).split("\n")
     remarks: list[Remark] = []
     front, found = frontmatter.read(lines)
     remarks += found
     values = front.values
-    prd = _prd(values, path, name or PurePosixPath(path).stem, hashlib.sha256(raw).hexdigest())
+    prd = _prd(values, path, name or names.of_path(path), hashlib.sha256(raw).hexdigest())
     if not "".join(lines).strip():
         remarks.append(Remark(0, "empty-file", "the file is empty", "write a PRD, or `orchestrator init` writes one to start from"))
     else:
         if "id" not in front.lines and (reason := names.unsafe(prd.id)):
             message = f"the file's name makes the id `{prd.id}`, which cannot be a folder's name: {reason}"
             remarks.append(Remark(0, "unsafe-name", message, f"rename it, or write `id: {names.slug(prd.id, 'prd')}` in front matter"))
-        prd = _body(prd, [""] * front.end + lines[front.end :], values, remarks)
+        prd = _body(prd, [""] * front.end + lines[front.end :], values, remarks, is_plain)
     problems = [Problem(path, min(each.line, len(lines)), each.code, each.message, each.hint, "error" if each.error else "note") for each in remarks]
     return Reading(prd, tuple(sorted(problems, key=lambda problem: (problem.line, problem.severity))), front.lines)
 
@@ -106,10 +90,15 @@ def _prd(values: Mapping[str, Any], path: str, name: str, fingerprint: str) -> P
     )
 
 
-def _body(prd: Prd, lines: list[str], values: Mapping[str, Any], remarks: list[Remark]) -> Prd:
-    tree = blocks.read("\n".join(lines))
+def _body(prd: Prd, lines: list[str], values: Mapping[str, Any], remarks: list[Remark], is_plain: bool) -> Prd:
+    stated = statements.read(lines)
+    remarks += stated.remarks
+    tree, lines = plain.read(lines) if is_plain else (blocks.read("\n".join(lines)), lines)
     lines, said = answers.take(tree, lines, remarks)
-    tree = blocks.read("\n".join(lines)) if said else tree
+    if said and is_plain:
+        tree = tuple(block for block in tree if any(line.strip() for line in lines[block.start - 1 : block.end]))
+    elif said:
+        tree = blocks.read("\n".join(lines))
     for fence in criteria.fences(tree):
         if not fence.closed:
             message = "this fence is never closed: everything down to the end is read as part of it"
@@ -117,9 +106,14 @@ def _body(prd: Prd, lines: list[str], values: Mapping[str, Any], remarks: list[R
     found = outline.read(tree)
     remarks += found.remarks
     shared = _files([block for block in found.shared if criteria.role(block, lines) == "file"], remarks)
-    parts = [_part(section, lines, remarks) for section in found.sections]
-    _modules(parts, values.get("dependencies", ()), remarks)
+    sections = [replace(section, prose=section.prose or is_plain, body=stated.without_cycles(section.body)) for section in found.sections]
+    known = {section.key for section in sections}
+    parts = [_part(section, known, lines, remarks) for section in sections]
+    planned.give(parts)
+    dependencies = tuple(dict.fromkeys((*prd.dependencies, *stated.dependencies)))
+    _modules(parts, dependencies, remarks)
     _dependencies(parts, remarks)
+    cycles = planned.take_over(parts, stated, remarks)
     requirements = answers.put(tuple(_requirement(prd.id, part, shared, lines, remarks) for part in parts), said, remarks)
     if not requirements:
         hint = "head each one `### R1: what must hold`, under `## Requirements`"
@@ -127,11 +121,12 @@ def _body(prd: Prd, lines: list[str], values: Mapping[str, Any], remarks: list[R
     files = {id(block) for block in found.shared if criteria.role(block, lines) == "file"}
     kept = ["\n".join(lines[block.start - 1 : block.end]).strip("\n") for block in found.context if id(block) not in files]
     title = prd.title or found.title or prd.id
-    return replace(prd, title=title, requirements=requirements, context="\n\n".join(piece for piece in kept if piece.strip()))
+    prd = replace(prd, title=title, requirements=requirements, context="\n\n".join(piece for piece in kept if piece.strip()))
+    return replace(prd, dependencies=dependencies, phases=stated.stated.phases, cycles=cycles, modules=stated.modules)
 
 
-def _part(section: Section, lines: list[str], remarks: list[Remark]) -> _Part:
-    body = criteria.read(section, lines)
+def _part(section: Section, known: Collection[str], lines: list[str], remarks: list[Remark]) -> Part:
+    body = criteria.read(section, lines, known)
     remarks += body.remarks
     found: list[list[Found]] = []
     own_files: list[tuple[InputFile, ...]] = []
@@ -150,10 +145,11 @@ def _part(section: Section, lines: list[str], remarks: list[Remark]) -> _Part:
     for first, again in criteria.duplicates(body.drafts):
         message = f"`{again.key}` is given to two criteria of `{section.key}`, on lines {first.line} and {again.line}"
         remarks.append(Remark(again.line, "duplicate-identifier", message, "give one of them another number"))
-    part = _Part(section, body, criteria.keys(body.drafts), found, _files(body.files, remarks), own_files)
+    part = Part(section, body, criteria.keys(body.drafts), found, _files(body.files, remarks), own_files)
     for name, value, line in body.attributes:
         part.attributes[name] = f"{part.attributes[name]}, {value}" if name == "depends_on" and name in part.attributes else value
         part.lines[name] = line
+    part.attributes.setdefault("priority", section.priority)
     implicit = [key for key, draft in zip(part.keys, body.drafts, strict=True) if draft.implicit]
     if implicit:
         message = f"`{section.key}` has examples outside any criterion: they became {', '.join(implicit)}"
@@ -176,7 +172,7 @@ def _files(found: Iterable[Block], remarks: list[Remark]) -> tuple[InputFile, ..
     return tuple(files.values())
 
 
-def _modules(parts: list[_Part], dependencies: Sequence[str], remarks: list[Remark]) -> None:
+def _modules(parts: list[Part], dependencies: Sequence[str], remarks: list[Remark]) -> None:
     for part in parts:
         blocks_of = [example for examples in part.found for example in examples]
         python = [example for example in blocks_of if example.answer.compare != "console"]
@@ -203,7 +199,7 @@ def _modules(parts: list[_Part], dependencies: Sequence[str], remarks: list[Rema
             remarks.append(Remark(part.section.line, "ambiguous-module", message, hint, error=False))
 
 
-def _dependencies(parts: list[_Part], remarks: list[Remark]) -> None:
+def _dependencies(parts: list[Part], remarks: list[Remark]) -> None:
     first: dict[str, int] = {}
     for part in parts:
         key, line = part.section.key, part.section.line
@@ -221,7 +217,7 @@ def _dependencies(parts: list[_Part], remarks: list[Remark]) -> None:
                 remarks.append(Remark(line, "self-dependency", f"`{name}` depends on itself", "take it out of `Depends on:`"))
             elif name not in first:
                 message = f"`{part.section.key}` depends on `{name[:60]}`, which is no requirement here{names.did_you_mean(name, first)}"
-                remarks.append(Remark(line, "unknown-dependency", message, f"requirements: {', '.join(first)}"))
+                remarks.append(Remark(line, "unknown-dependency", message, f"requirements: {names.listed(first)}"))
         part.depends_on = tuple(name for name in found if name in first and name != part.section.key)
     edges: dict[str, tuple[str, ...]] = {}
     for part in parts:
@@ -232,7 +228,7 @@ def _dependencies(parts: list[_Part], remarks: list[Remark]) -> None:
         remarks.append(Remark(line, "dependency-cycle", message, "take one of the `Depends on:` out"))
 
 
-def _requirement(prd: str, part: _Part, shared: tuple[InputFile, ...], lines: list[str], remarks: list[Remark]) -> Requirement:
+def _requirement(prd: str, part: Part, shared: tuple[InputFile, ...], lines: list[str], remarks: list[Remark]) -> Requirement:
     section = part.section
     whole = f"{prd}#{section.key}"
     written = []
@@ -240,7 +236,11 @@ def _requirement(prd: str, part: _Part, shared: tuple[InputFile, ...], lines: li
         from_tables = _table_examples(part, draft, lines, remarks)
         files = {file.name: file for file in (*shared, *part.files, *own)}
         written.append(_criterion(f"{whole}.{key}", key, draft, [*found, *from_tables], tuple(files.values()), remarks))
-    kind = part.attributes.get("type", section.type).lower().replace("_", "-").replace(" ", "-")
+    unclear = _unclear(part)
+    remarks += [
+        Remark(line, "needs-clarification", f"`{section.key}` is not clear: {text[:120]}", "answer it, and take the mark out", error=False)
+        for text, line in unclear
+    ]
     requirement = Requirement(
         id=whole,
         key=section.key,
@@ -251,25 +251,38 @@ def _requirement(prd: str, part: _Part, shared: tuple[InputFile, ...], lines: li
         depends_on=part.depends_on,
         priority=part.attributes.get("priority", ""),
         complexity=part.attributes.get("complexity", ""),
-        type=kind if kind in ("functional", "non-functional") else section.type,
+        type=part.type,
         criteria=tuple(written),
         inferred=section.inferred,
-        phase=_phase(part, remarks),
+        phase=_phase(part, remarks) if "phase" in part.attributes else part.phase,
+        unclear=tuple(dict.fromkeys(text for text, _ in unclear)),
     )
     remarks += _missing(requirement)
     return requirement
 
 
-def _phase(part: _Part, remarks: list[Remark]) -> int | None:
-    """Number of the phase that an attribute line names; None where there is none."""
-    stated = part.attributes.get("phase", "")
+def _phase(part: Part, remarks: list[Remark]) -> int | None:
+    """Number of the phase that an attribute line names."""
+    stated = part.attributes["phase"]
     found = re.fullmatch(r"(?:phase\s+)?(\d{1,3})\b.*", stated, re.IGNORECASE)
-    if stated and not found:
+    if not found:
         remarks.append(Remark(part.lines["phase"], "no-phase-number", f"`Phase: {stated[:60]}` names no phase", "write its number: `Phase: 2`"))
     return int(found[1]) if found else None
 
 
-def _table_examples(part: _Part, draft: Draft, lines: list[str], remarks: list[Remark]) -> list[Found]:
+def _unclear(part: Part) -> list[tuple[str, int]]:
+    """(text, line) of what is marked as open in a requirement."""
+    said = [(part.section.title, part.section.line), (part.body.text, part.section.line)]
+    said += [("\n".join(draft.text), draft.line) for draft in part.body.drafts]
+    found: dict[str, int] = {}
+    for text, line in said:
+        for match in _UNCLEAR.finditer(text):
+            question = " ".join(match[1].split()) or " ".join(text.split())[:200]
+            found[question] = max(found.get(question, 0), line)
+    return list(found.items())
+
+
+def _table_examples(part: Part, draft: Draft, lines: list[str], remarks: list[Remark]) -> list[Found]:
     examples: list[Found] = []
     for block in draft.blocks:
         table = tables.head(lines[block.start - 1 : block.end], block.start) if block.kind == "table" else None

@@ -7,6 +7,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 RESERVED = frozenset({"environments", "orchestrator.sqlite", "orchestrator.lock", "inbox.json"})
 """What the folder of runs holds besides projects."""
@@ -23,6 +24,18 @@ def unsafe(name: str) -> str:
     return ""
 
 
+USUAL = frozenset({"spec", "requirements", "prd", "tasks", "specification", "product-requirements"})
+"""Names of files that say nothing, because other tools give them to every one; the folder they lie in tells which it is."""
+
+
+def of_path(path: str) -> str:
+    """The id that a file's path makes: its name without the suffix, or that of its folder when the name is a usual one."""
+    place = PurePosixPath(path)
+    folder = place.parent.name
+    inside = len(place.parts) > 2 and folder.lower() not in USUAL | {"prds", "specs", "docs", ".kiro", ".specify"}
+    return folder if inside and place.stem.lower() in USUAL else place.stem
+
+
 def slug(text: str, fallback: str = "x") -> str:
     """A lower-case ASCII name for a heading, the same wherever the heading stands in the file."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
@@ -30,9 +43,23 @@ def slug(text: str, fallback: str = "x") -> str:
     return found or f"{fallback}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
 
 
+FEW = 200
+"""Names among which a suggestion is looked for; of more, those that begin like the misspelt one and are as long."""
+
+SHOWN = 30
+
+
+def listed(known: Iterable[str]) -> str:
+    """Names for a hint, not too many."""
+    known = list(known)
+    return ", ".join(known[:SHOWN]) + (f", and {len(known) - SHOWN} more" if len(known) > SHOWN else "")
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`, did you mean …?` or ''."""
     known = list(known)
+    if len(known) > FEW:
+        known = [each for each in known if each[:1].lower() == name[:1].lower() and abs(len(each) - len(name)) <= 1][:FEW]
     by_lower = {each.lower(): each for each in known}
     guess = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return f", did you mean `{by_lower[guess[0]]}`?" if guess else ""

@@ -89,7 +89,7 @@ def read(text: str, *, is_json: bool) -> tuple[Item | None, list[Remark]]:
         text = _as_yaml(text)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        for event in yaml.parse(text, Loader=loader):
+        for event in yaml.parse(text, Loader=loader) if "*" in text else ():
             if isinstance(event, yaml.AliasEvent):
                 message = f"the alias `*{event.anchor}` is refused: aliases can unfold into more than any memory holds"
                 return None, [Remark(event.start_mark.line + 1 if event.start_mark else 1, "yaml-bomb", message, "write the value out")]

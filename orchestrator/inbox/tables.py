@@ -53,6 +53,17 @@ class Table:
     """(line, source) of each row."""
 
 
+def sentences(text: str, line: int) -> list[tuple[str, int]]:
+    """The rows of a table that is no example, each as a sentence with its line: `Add; description: it adds`."""
+    rows = [[cell.strip() for cell in re.findall(r"(?:[^|\\]|\\.)+", row.strip().strip("|"))] for row in text.split("\n")]
+    found = []
+    for number, row in enumerate(rows[2:], 2):
+        named = [cell if not place else f"{head}: {cell}" for place, (head, cell) in enumerate(zip(rows[0], row, strict=False)) if cell]
+        if named:
+            found.append(("; ".join(named), line + number))
+    return found
+
+
 def head(lines: Sequence[str], line: int) -> Table | None:
     """The call table that these source lines are, or None when they are a table of another kind. `line` is the header's."""
     cells = cells_of(lines[0])

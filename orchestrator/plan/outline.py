@@ -26,6 +26,8 @@ from orchestrator.plan.saved import Part, PlannedRequirement
 NAME = "outline"
 DEFAULT = Atomic()
 
+_WORD = re.compile(r"\w+")
+
 
 def plan_of(prd: Prd, held_out: float, entries: Mapping[str, PlannedRequirement] | None = None, atomic: Atomic = DEFAULT) -> Plan:
     """The plan with the share of examples held out that is configured, or the PRD's own where that is larger."""
@@ -229,6 +231,8 @@ def fingerprint(requirements: Iterable[Requirement]) -> str:
 def _essence(value: object) -> object:
     if isinstance(value, dict):
         found = {key: _essence(item) for key, item in value.items() if key not in ("line", "held_out", "priority", "phase", "added", "answers")}
+        if not found.get("unclear", True):
+            del found["unclear"]  # as before there was such a field
         if "key" in value:  # a requirement or a criterion: prose
             found |= {key: prose(value[key]) for key in ("title", "text") if key in value}
         return found
@@ -334,8 +338,11 @@ def _soft_dependencies(requirements: list[Requirement]) -> dict[str, list[str]]:
         for requirement in requirements
     }
     introduces: dict[tuple[str, str], str] = {}
-    for pair in dict.fromkeys(pair for requirement in requirements for pair in uses[requirement.key]):
-        users = [requirement for requirement in requirements if pair in uses[requirement.key]]
+    used_by: dict[tuple[str, str], list[Requirement]] = {}
+    for requirement in requirements:
+        for pair in uses[requirement.key]:
+            used_by.setdefault(pair, []).append(requirement)
+    for pair, users in used_by.items():
         named = [requirement for requirement in users if _names(requirement.title, pair[1])]
         named = named or [requirement for requirement in users if _names(" ".join(re.findall(r"`([^`]+)`", requirement.text)), pair[1])]
         introduces[pair] = (named or users)[0].key
@@ -343,7 +350,7 @@ def _soft_dependencies(requirements: list[Requirement]) -> dict[str, list[str]]:
 
 
 def _names(text: str, name: str) -> bool:
-    return re.search(rf"(?<![\w]){re.escape(name)}(?![\w])", text) is not None
+    return name in text and name in _WORD.findall(text)
 
 
 # --- what a person must answer -------------------------------------------------------------------------------------------
@@ -368,6 +375,9 @@ def _question(
         if not requirement.criteria:
             text = f"{requirement.key} has no acceptance criterion. How would one see that it is done? Add criteria with examples."
             found.append(Question(text, (requirement.line,)))
+        for text in requirement.unclear[len(requirement.answers) :]:
+            lines = [criterion.line for criterion in requirement.criteria if text in " ".join(criterion.text.split())]
+            found.append(Question(f"{requirement.key} is not clear: {text}", tuple(lines[:1]) or (requirement.line,)))
     if not files and not found:
         found.append(
             Question(f"Which module should provide {requirements[0].key}? Add `Module: name.py` under its heading.", (requirements[0].line,))
