@@ -90,7 +90,7 @@ def _project(store: Store, root: Path, config: Config, names: tuple[str, ...], p
                 yield Answer(prd.id, gate=_gate(store, root, config, prd, plan, phase))
                 continue
             report = validate.examine(store, root, config, prd, plan, "")
-            validate.record(store, prd, report)
+            validate.record(store, prd, plan, report)
             written.whole(store, root)
             yield Answer(prd.id, validation=report)
         except SetupError as error:

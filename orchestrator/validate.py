@@ -50,7 +50,7 @@ def at_end(job: Job, prds: Sequence[Prd]) -> None:
     heads = Repository(job.store.repository).refs("refs/heads/prd") if prds and (job.store.repository / "HEAD").exists() else {}
     for prd in prds:
         head, known = heads.get(f"refs/heads/prd/{prd.id}", ""), checked.last(job.store, prd.id, checked.VALIDATION)
-        if not head or (known and (known.head, known.key) == (head, _key(job.store, prd))):
+        if not head or (known and (known.head, known.key) == (head, _key(job.store, prd, job.plans[prd.id]))):
             continue
         job.say(f"{prd.id}: all its tasks are done; the branch as a whole …")
         try:
@@ -60,18 +60,20 @@ def at_end(job: Job, prds: Sequence[Prd]) -> None:
             continue
         job.begin()
         with durable("branch checked"):
-            checked.save(job.store, checked.VALIDATION, _key(job.store, prd), report)
+            checked.save(job.store, checked.VALIDATION, _key(job.store, prd, job.plans[prd.id]), report)
         job.say(f"{prd.id}: {summary(report)}")
 
 
-def _key(store: Store, prd: Prd) -> str:
-    """Of what a validation depends on besides the head: what the PRD says, and what is done of it."""
-    return hashlib.sha256(json.dumps([RULES, prd.fingerprint, light.done(store, prd.id)]).encode()).hexdigest()[:16]
+def _key(store: Store, prd: Prd, plan: Plan) -> str:
+    """Of what a validation depends on besides the head: what is done, and what the PRD asks for in which order; not how that is written down."""
+    asked = [(item.id, len(item.criteria), item.depends_on, item.phase) for item in prd.requirements]
+    order = [(task.id, task.depends_on) for task in plan.tasks]
+    return hashlib.sha256(json.dumps([RULES, light.done(store, prd.id), asked, order]).encode()).hexdigest()[:16]
 
 
-def record(store: Store, prd: Prd, report: ValidationReport) -> None:
+def record(store: Store, prd: Prd, plan: Plan, report: ValidationReport) -> None:
     """Keep what a person asked for, so that a run need not look again."""
-    checked.save(store, checked.VALIDATION, _key(store, prd), report)
+    checked.save(store, checked.VALIDATION, _key(store, prd, plan), report)
 
 
 def summary(report: ValidationReport) -> str:
