@@ -23,6 +23,9 @@ _ITEM_KEY = re.compile(_KEY + r"(?:\s*[:)][*_]*|\.(?!\d)[*_]*|\s+[-–—](?=\s)
 _LINE_KEY = re.compile(_KEY + r"(?:\s*[:)][*_]*|\.(?=\s|$)[*_]*|\s+[-–—](?=\s))\s*", re.IGNORECASE)
 _PART = re.compile(r"[*_`\[(]*(?P<key>[A-Za-z][\w-]{0,60}?\d(?:\.\d+)+)[*_`\])]*(?:\s*[:)][*_]*|\.(?!\d)[*_]*|\s+[-–—](?=\s)|(?=\s)|$)[*_]*\s*")
 _SCENARIO = re.compile(r"[*_]*(?:acceptance )?(?:scenario|example)(?: outline)?(?:\s+\d+(?:\.\d+)*)?\s*[*_]*(?::|[-–—](?=\s))[*_]*\s*", re.IGNORECASE)
+_SAID = re.compile(r"[*_]*acceptance (?:criteria|criterion|test)s?[*_]*\s*:[*_]*\s+(?=\S)", re.IGNORECASE)
+"""Acceptance criteria on the very line that says so."""
+_NUMBERED = re.compile(r"\d+(?:\.\d+)+[.)]?\s+")
 _LABEL = re.compile(r"[*_]{2,3}[^*_\n:]{2,60}(?::[*_]{2,3}|[*_]{2,3}:)")
 _TASK = re.compile(r"\[[ xX]?\](?:\s+|$)")
 _GIVEN = re.compile(r"[*_]*given\b", re.IGNORECASE)
@@ -145,6 +148,13 @@ class _Reader:
         if ACCEPTANCE.fullmatch(block.text.strip()):
             self.acceptance, self.open = True, None
             self.take(block)
+            return
+        if (said := _SAID.match(block.text)) and "\n" not in block.text.strip() and not (self.open and self.open.key):
+            self.start(block, "", [block.text[said.end() :]], level=7)
+            return
+        if self.acceptance and all(_NUMBERED.match(text) for text in texts):
+            for number, text in enumerate(texts, block.start):
+                self.start(Block("paragraph", number, number), "", [_NUMBERED.sub("", text, count=1)], level=7)
             return
         if _LABEL.fullmatch(block.text.strip()) and not self.whole:
             self.acceptance = self.section.acceptance

@@ -264,6 +264,8 @@ def test_misspelt_and_misplaced_attributes_are_noted() -> None:
         ("- The desk shall answer", [("AC1", "The desk shall answer")]),
         ("#### Acceptance criteria\n\n- adds\n- takes", [("AC1", "adds"), ("AC2", "takes")]),
         ("**Acceptance criteria:**\n\n- adds", [("AC1", "adds")]),
+        ("**Acceptance criteria:** it adds", [("AC1", "it adds")]),
+        ("#### Acceptance criteria\n\n1.1 WHEN x THEN it SHALL add\n1.2. it sums", [("AC1", "WHEN x THEN it SHALL add"), ("AC2", "it sums")]),
         ("AC1: adds\nup\nAC2: takes", [("AC1", "adds up"), ("AC2", "takes")]),
         ("Given one,\nwhen two is added,\nthen it is three", [("AC1", "Given one, when two is added, then it is three")]),
         ("#### AC1: adds\n\nwell", [("AC1", "adds\nwell")]),
