@@ -22,7 +22,7 @@ def begun(place: Workplace) -> tuple[Workplace, Meanwhile, Prd, list[str]]:
     """A folder with a PRD, read as at the beginning of a run."""
     place.configure(inbox={"quiet_seconds": 0.3})
     place.prd("bell", TEXT)
-    config = load(place.root)
+    config = load(place.root, {})
     found, readings = pipeline.inbox(place.root, config)
     said: list[str] = []
     return place, Meanwhile(place.root, config, found, said.append, readings), found.prds[0], said
