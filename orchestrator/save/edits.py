@@ -32,7 +32,7 @@ class Edit:
 
 
 def note(db: sqlite3.Connection, before: Prd, after: Prd, at: str, run: str) -> None:
-    """Keep what an edit changed, if it changed what is asked for."""
+    """Keep what an edit, of the file or of what a plan adds to it, changed, if it changed what is asked for."""
     changes = compare(before, after)
     if all(item.kind == "unchanged" for item in changes):
         return
