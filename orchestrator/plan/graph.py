@@ -90,9 +90,17 @@ def ordered(edges: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 def cycle(edges: Mapping[str, Sequence[str]], start: str) -> tuple[str, ...]:
     """One closed walk that is reached from `start`, which must lead into one."""
-    in_cycle = {name for members in components(edges) for name in members if len(members) > 1 or name in edges[name]}
+    leads = {name for members in components(edges) for name in members if len(members) > 1 or name in edges[name]}
+    before: dict[str, list[str]] = {}
+    for name, targets in edges.items():
+        for target in targets:
+            before.setdefault(target, []).append(name)
+    due = sorted(leads)
+    while due:
+        more = [name for name in before.get(due.pop(), ()) if name not in leads]
+        leads.update(more)
+        due += more
     walk = [start]
     while walk[-1] not in walk[:-1]:
-        targets = [target for target in edges[walk[-1]] if target in edges]
-        walk.append(next((target for target in targets if target in in_cycle), targets[0]))
+        walk.append(next(target for target in edges[walk[-1]] if target in leads))
     return tuple(walk[walk.index(walk[-1]) :])

@@ -206,8 +206,9 @@ def test_what_a_killed_run_had_still_to_write_is_made_good(place: Workplace) -> 
         db.execute("UPDATE prds SET kept = ''")
     db.close()
     assert place.run().returncode == 0
-    (report,) = place.runs("lanterns")
+    report, validated = place.runs("lanterns")
     assert (report["outcome"], [task["state"] for task in report["tasks"]]) == ("interrupted", ["done", "done"])
+    assert (validated["tasks"], validated["turns"]) == ([], 0), "the head is another commit, so the branch is looked at as a whole again"
     assert place.git("lanterns", "rev-parse", "prd/lanterns^{tree}") == before
 
 
