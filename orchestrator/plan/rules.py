@@ -217,6 +217,9 @@ def remarks(prd: Prd, tasks: Sequence[Task], exports: Mapping[str, tuple[str, ..
         exact = all(criterion.examples for criterion in task.criteria)  # as the PRD wants it
         for _, sentence in () if exact else too_large(bunch, atomic):
             found.append((task.id, "large", f"larger than a task should be: {sentence}"))
+        if len(task.files) > 1 and not exact:
+            said = f"it spans {', '.join(task.files)}, and not every criterion has an example that shows how they work together"
+            found.append((task.id, "boundary", said))
         if structure and (outside := [path for path in task.files if path not in structure]):
             found.append((task.id, "outside-structure", f"{', '.join(outside)} is not in the module structure of the PRD"))
     first: dict[tuple[str, str], str] = {}

@@ -326,6 +326,15 @@ def test_an_answer_that_is_none_is_refused_in_words(text: str, said: str) -> Non
     assert any(said in problem for problem in problems), problems
 
 
+def test_a_task_across_modules_without_examples_of_both_is_noted() -> None:
+    across = TEXT.replace("Module: fines.py\n", "Module: desk.py\n").replace(
+        "- AC1: the first week is free", "- AC2: it is printed\n- AC1: the first week is free"
+    )
+    notes = [note for note in outline.decompose(prd_of(across), 0.0).notes if note.code == "plan-boundary"]
+    assert [note.message.partition(",")[0] for note in notes] == ["library#R3: it spans desk.py"]
+    assert not [note for note in outline.decompose(PRD, 0.0).notes if note.code == "plan-boundary"]
+
+
 def test_two_tasks_never_share_a_test_file() -> None:
     prd = prd_of(TEXT.replace("### R4: Print a slip", "### R2.2: Print a slip"))
     lend = next(each for each in prd.requirements if each.key == "R2")
