@@ -30,7 +30,15 @@ PURE = (
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
     *("show/terminal.py", "show/breakers.py", "show/plans.py", "show/forecasts.py", "show/validations.py"),
-    *("show/retention.py", "save/mutation_report.py", "save/reports.py", "save/edit_reports.py", "save/measure_reports.py", "save/wholes.py"),
+    *(
+        "show/retention.py",
+        "save/mutation_report.py",
+        "save/reports.py",
+        "save/report.py",
+        "save/edit_reports.py",
+        "save/measure_reports.py",
+        "save/wholes.py",
+    ),
     *("save/retention.py", "save/links.py"),
 )
 """Parsing, planning, moves, gates, evidence, reports and pages: the same answer for the same arguments, and nothing touched."""

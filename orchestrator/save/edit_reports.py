@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from orchestrator.save.report import Report
 
 WAYS_OUT = "put the requirement back into the PRD, or delete what is only its own on the branch yourself, tests and code"
 """What a person can do with an orphan."""
-
-
-class Report(BaseModel):
-    """As in `reports.py`, which is made of these."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class RetiredTestReport(Report):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from orchestrator.save.edit_reports import Report
+from orchestrator.save.report import Report
 
 
 class MutantReport(Report):

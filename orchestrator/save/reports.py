@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from orchestrator.save.edit_reports import AnswerReport as AnswerReport
 from orchestrator.save.edit_reports import CommitReport as CommitReport
 from orchestrator.save.edit_reports import EditReport as EditReport
@@ -26,13 +24,10 @@ from orchestrator.save.measure_reports import CoverageReport as CoverageReport
 from orchestrator.save.measure_reports import MutantReport as MutantReport
 from orchestrator.save.measure_reports import MutationReport as MutationReport
 from orchestrator.save.measure_reports import UnrunReport as UnrunReport
+from orchestrator.save.report import Report as Report
 from orchestrator.save.wholes import ForecastReport, GateReport, PhaseReport, ValidationReport
 
 VERSION = 2
-
-
-class Report(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Text(Report):
@@ -482,4 +477,4 @@ class ProjectReport(Report):
     """What the repository still holds of requirements that left their PRD."""
 
 
-SCHEMAS: dict[str, type[BaseModel]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport, "validation": ValidationReport}
+SCHEMAS: dict[str, type[Report]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport, "validation": ValidationReport}

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from orchestrator.save.report import Report
 
 
-class Whole(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class BrokenReport(Whole):
+class BrokenReport(Report):
     """Something that does not hold at the head of a branch."""
 
     task: str
@@ -21,7 +17,7 @@ class BrokenReport(Whole):
     message: str
 
 
-class GateReport(Whole):
+class GateReport(Report):
     """The gate of a phase: the whole suite, and the examples and tests of every finished task, at the head of the branch."""
 
     prd: str
@@ -44,7 +40,7 @@ class GateReport(Whole):
     notices: list[str] = []
 
 
-class PhaseReport(Whole):
+class PhaseReport(Report):
     number: int
     title: str
     line: int
@@ -58,7 +54,7 @@ class PhaseReport(Whole):
     """The last look; None: there was none, and the last phase needs none."""
 
 
-class ComplaintReport(Whole):
+class ComplaintReport(Report):
     where: str
     """A file with a line, a test, a task, a criterion."""
     code: str
@@ -66,7 +62,7 @@ class ComplaintReport(Whole):
     message: str
 
 
-class CheckReport(Whole):
+class CheckReport(Report):
     """One thing that a validation looks at."""
 
     name: Literal["suite", "ruff", "mypy", "commits", "orphans", "criteria", "dependencies"]
@@ -84,7 +80,7 @@ class CheckReport(Whole):
     """How many are not listed."""
 
 
-class ValidationReport(Whole):
+class ValidationReport(Report):
     """A complete PRD's branch as a whole. It un-proves nothing: it says what is new beside what was proved."""
 
     prd: str
@@ -104,12 +100,12 @@ class ValidationReport(Whole):
     sandbox: str
 
 
-class RangeReport(Whole):
+class RangeReport(Report):
     low: float
     high: float
 
 
-class TookReport(Whole):
+class TookReport(Report):
     """What it was in the end. None is unknown."""
 
     tasks: int
@@ -120,7 +116,7 @@ class TookReport(Whole):
     minutes: float
 
 
-class ForecastReport(Whole):
+class ForecastReport(Report):
     prd: str
     kind: str
     """`live`, `recorded` or `scripted`: whose finished tasks it rests on, and who worked."""
