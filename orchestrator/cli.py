@@ -262,7 +262,7 @@ def run_once(root: Path, config: Config, *, build_site: bool = True, last_phase:
     import signal
 
     from orchestrator import job, pipeline
-    from orchestrator.show import terminal
+    from orchestrator.show import lines, terminal
 
     if not config.folder(root, "prds").is_dir():
         raise UsageError(f"{config.folder(root, 'prds')}: there is no folder of PRDs", hint="make a working folder with `orchestrator init`")
@@ -270,7 +270,7 @@ def run_once(root: Path, config: Config, *, build_site: bool = True, last_phase:
     try:
         with faults.recognised(config.folder(root, "runs")):
             does = functools.partial(job.work, last_phase=last_phase, gates=gates)
-            outcome = pipeline.run(root, config, lambda line: print(terminal.safe(line), flush=True), does)
+            outcome = pipeline.run(root, config, lines.tell, does)
     finally:
         signal.signal(signal.SIGTERM, before)
     inbox = pipeline.read_inbox(root, config)

@@ -65,20 +65,23 @@ def _refused(job: Job, prd: Prd, due: PhaseStanding) -> bool:
 def _come_to(job: Job, prd: Prd, due: PhaseStanding, python: Path) -> bool:
     """Look, move what no longer holds, and record it. Whether a task is to be done again."""
     named = phases.title(prd.phases, due.number)
-    job.say(f"{prd.id}: {named}: all its tasks are done; its gate …")
+    job.say(f"{prd.id}: {named}: all its tasks are done; its gate …", "gate", prd=prd.id, phase=due.number)
     report = gate_report(job.store, job.config, prd, due.number, python, job.run)
     lost = {each.task: each for each in report.broken if each.task}
     for task, each in lost.items():
         job.store.regress(task, f"it no longer holds at the gate of phase {due.number}: {each.what}: {each.message}"[:1000], job.run)
-        job.say(f"{task}: no longer holds, and is done again: {each.what}: {each.message.splitlines()[0][:200]}")
+        job.say(
+            f"{task}: no longer holds, and is done again: {each.what}: {each.message.splitlines()[0][:200]}", "task ended", task=task, state="ready"
+        )
     with durable("branch checked"):
         checked.save(job.store, checked.phase(due.number), due.key, report)
     own = [each for each in report.broken if not each.task]
     if report.passed:
-        job.say(f"{prd.id}: {named}: its gate is passed: {_counted(report)}")
+        job.say(f"{prd.id}: {named}: its gate is passed: {_counted(report)}", "gate", prd=prd.id, phase=due.number, passed=True)
     elif own and not lost:
         job.outcome.failed += 1
-        job.say(f"{prd.id}: {named}: its gate is not passed: {own[0].what}: {own[0].message.splitlines()[0][:300]}")
+        text = f"{prd.id}: {named}: its gate is not passed: {own[0].what}: {own[0].message.splitlines()[0][:300]}"
+        job.say(text, "gate", prd=prd.id, phase=due.number, passed=False)
     return bool(lost)
 
 
@@ -151,4 +154,4 @@ def explain(job: Job, prd: Prd) -> None:
     said = {task.id: found[task.phase] for task in job.plans[prd.id].tasks if task.phase in found}
     if phasing.explain(job.store, said):
         for number, reason in found.items():
-            job.say(f"{prd.id}: {phases.title(prd.phases, number)} {reason}")
+            job.say(f"{prd.id}: {phases.title(prd.phases, number)} {reason}", "waiting", prd=prd.id)

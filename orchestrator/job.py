@@ -9,7 +9,6 @@ import functools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from orchestrator import forecasting, gate, planned, reworded, validate
 from orchestrator.config import Config
 from orchestrator.errors import NoTurn
 from orchestrator.meanwhile import Meanwhile
-from orchestrator.model import Plan, Prd, Problem, Task
+from orchestrator.model import CycleResult, Plan, Prd, Problem, Task
 from orchestrator.outcome import Outcome
 from orchestrator.plan import outline
 from orchestrator.plan.order import Order
@@ -34,8 +33,7 @@ from orchestrator.save.journal import Account, Journal
 from orchestrator.save.ledger import Ledger
 from orchestrator.save.readings import Readings
 from orchestrator.save.store import Store, TaskRow, turns_of
-
-Say = Callable[[str], None]
+from orchestrator.telling import Kind, Tell, Told
 
 CONFLICTS = 3
 """How often a task goes back to be judged on a branch that moved on."""
@@ -55,7 +53,7 @@ class Job:
     run: str
     notes: dict[str, tuple[Problem, ...]]
     outcome: Outcome
-    say: Say
+    tell: Tell
     readings: Readings
     begun: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
@@ -84,6 +82,9 @@ class Job:
     _orders: dict[str, Order] = field(default_factory=dict)
     _recorded: str = ""
     """The facts as the store has them."""
+
+    def say(self, text: str, kind: Kind = "note", /, *, prd: str = "", task: str = "", **facts: Any) -> None:
+        self.tell(Told(text, kind, self.project, prd, task, facts=facts))
 
     def order(self, prd: str) -> Order:
         if prd not in self._orders or self._orders[prd].plan is not self.plans[prd]:
@@ -166,7 +167,7 @@ def _stay(job: Job, prds: tuple[Prd, ...]) -> bool:
         return False
     seconds = soonest - time.time() + 0.01
     if seconds > 0:
-        job.say(f"{job.project}: waits until {stamp(soonest)}")
+        job.say(f"{job.project}: waits until {stamp(soonest)}", "waiting", until=soonest)
         report(job, at_once=True)
         time.sleep(seconds)
         job.waited += seconds
@@ -191,7 +192,8 @@ def settle(job: Job, prd: Prd, after: str = "") -> None:
             for name, _, question in told:
                 if question:
                     job.outcome.needs_person += 1
-                    job.say(f"{name}: needs a person: {question.text} ({prd.path}, lines {', '.join(map(str, question.lines))})")
+                    said = f"{name}: needs a person: {question.text} ({prd.path}, lines {', '.join(map(str, question.lines))})"
+                    job.say(said, "needs a person", prd=prd.id, task=name, question=question.text, path=prd.path, lines=list(question.lines))
         due = list(dict.fromkeys(each for name, _ in moves for each in (name, *order.dependants.get(name, ()))))
 
 
@@ -244,7 +246,7 @@ def _tasks(job: Job, prd: Prd) -> bool:
             if isinstance(ladder, Unavailable):
                 tried.add(name)
                 if job.outcome.wait(prd, "no-agent", ladder.message, "; or ".join(ladder.ways)):
-                    job.say(f"{prd.id}: waits: {ladder.message}\n" + "\n".join(f"  → {way}" for way in ladder.ways))
+                    job.say(f"{prd.id}: waits: {ladder.message}\n" + "\n".join(f"  → {way}" for way in ladder.ways), "waiting", prd=prd.id)
                 continue
             job.begin()
             if _cycle(job, prd, row, place, ladder) in ("conflicted", "reclaimed"):
@@ -303,16 +305,17 @@ def _cycle(job: Job, prd: Prd, row: TaskRow, place: _Place, ladder: tuple[Agent,
     account = Account(job.ledger, job.project, prd.id, row.id, row.fingerprint, job.run, ceilings, job.config.limits)
     journal = Journal(store.folder / "journal" / f"{outline.slug(row.id)}-{row.fingerprint[:12]}-{row.cycle}.jsonl", account)
     journal.changed = functools.partial(reworded.edited, job.meanwhile, prd, row)
+    journal.told = lambda kind, facts: job.say("", kind, prd=prd.id, task=row.id, **facts)
     if (refused := journal.refusal(ladder[0].name, ladder[0].kind)) and not journal.returned:
         return _park(job, row, refused)
     cycle = _work_of(job, prd, row, place)
     started_at = now()
-    job.say(f"{row.id}: {row.task.goal} …")
+    job.say(f"{row.id}: {row.task.goal} …", "task began", prd=prd.id, task=row.id, goal=row.task.goal, tasks=light.tally(store))
     with durable("task started"):
         store.move(row.id, "started", job.run)
     result = run_cycle(cycle, ladder, journal, tests_ladder)
     for warning in journal.warnings:
-        job.say(f"{row.id}: {warning}")
+        job.say(f"{row.id}: {warning}", "budget", prd=prd.id, task=row.id)
         job.facts.setdefault("warnings", []).append(warning)
     passed = result.verdict in ("passed", "already satisfied")
     if why := journal.changed():
@@ -325,17 +328,28 @@ def _cycle(job: Job, prd: Prd, row: TaskRow, place: _Place, ladder: tuple[Agent,
     if passed:
         return _integrate(job, place, row)
     until = f" (until {stamp(result.until)})" if result.until else ""
-    job.say(f"{row.id}: {result.verdict}{until}: {result.reason}")
+    said, question = f"{row.id}: {result.verdict}{until}: {result.reason}", result.question.text if result.question else result.reason
+    if move == "parked":
+        job.say(said, "parked", prd=prd.id, task=row.id, until=result.until)
+    elif move == "needs a person":
+        job.say(said, "needs a person", prd=prd.id, task=row.id, question=question, path=prd.path, lines=[])
+    _ended(job, row, "" if move in ("parked", "needs a person") else said, result)
     job.outcome.failed += move == "gave up"
     job.outcome.needs_person += move == "needs a person"
     return move
+
+
+def _ended(job: Job, row: TaskRow, text: str, result: CycleResult) -> None:
+    state = job.store.task(row.id).state
+    seconds = round(result.seconds, 3)
+    job.say(text, "task ended", prd=row.prd, task=row.id, state=state, verdict=result.verdict, seconds=seconds, tasks=light.tally(job.store))
 
 
 def _park(job: Job, row: TaskRow, refused: NoTurn) -> str:
     """A budget or a breaker stands before the first turn: the task waits, and nothing is tried for it."""
     job.store.move(row.id, "parked", job.run, str(refused), until=refused.reset_at)
     until = f" (until {stamp(refused.reset_at)})" if refused.reset_at else ""
-    job.say(f"{row.id}: parked{until}: {refused}")
+    job.say(f"{row.id}: parked{until}: {refused}", "parked", prd=row.prd, task=row.id, until=refused.reset_at)
     return "parked"
 
 
@@ -378,8 +392,10 @@ def _integrate(job: Job, place: _Place, row: TaskRow) -> str:
         if store.moves(row.id, "conflicted") >= CONFLICTS:
             store.move(row.id, "gave up", job.run, f"the branch moved on {CONFLICTS + 1} times while it was judged: {conflict}")
             job.outcome.failed += 1
+            _ended(job, row, f"{row.id}: gave up: {conflict}", entry.result)
             return "gave up"
         store.move(row.id, "conflicted", job.run, str(conflict))
+        job.say("", "conflict", prd=row.prd, task=row.id, why=str(conflict))
         return "conflicted"
     with durable("task done"):
         store.integrated(row.id, job.run, entry.result, commits, place.branch.removeprefix("refs/heads/"))
@@ -387,7 +403,7 @@ def _integrate(job: Job, place: _Place, row: TaskRow) -> str:
     with durable("evidence written"):
         chain.add(store, row.id)
     job.outcome.done += 1
-    job.say(f"{row.id}: done: {entry.result.reason}")
+    _ended(job, row, f"{row.id}: done: {entry.result.reason}", entry.result)
     return "done"
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from orchestrator.inbox.folder import Scan, scan
 from orchestrator.model import Prd, Problem
 from orchestrator.save import receipts
 from orchestrator.save.readings import Readings
+from orchestrator.telling import Tell, Told
 
 PATIENCE = 6
 """So many quiet periods are waited for a file that is being written all the time; then the next look decides."""
@@ -31,7 +31,7 @@ class Meanwhile:
     config: Config
     found: Scan
     """As it was read last."""
-    say: Callable[[str], None]
+    tell: Tell
     readings: Readings
     """Of the files as they were read last."""
     _seen: dict[str, tuple[int, int, int]] = field(default_factory=dict)
@@ -68,11 +68,14 @@ class Meanwhile:
         taken = next((item for item in self.found.prds if item.id == prd.id and item.project == prd.project and not item.draft), None)
         if taken is not None and taken.path == prd.path:
             self._latest[prd.id] = taken
-            self.say(f"{prd.path} was edited: it is read again")
+            self._say(prd, f"{prd.path} was edited: it is read again")
             return
         self._refused.add(mark)
         why = next((problem.message for problem in self.notes(prd) if problem.severity == "error"), "it is another PRD, or a draft, now")
-        self.say(f"{prd.path} was edited, and cannot be taken as it is: {why}; the run goes on with what it said before")
+        self._say(prd, f"{prd.path} was edited, and cannot be taken as it is: {why}; the run goes on with what it said before")
+
+    def _say(self, prd: Prd, text: str) -> None:
+        self.tell(Told(text, "edited", project=prd.project, prd=prd.id))
 
 
 def _mark(path: Path) -> str:

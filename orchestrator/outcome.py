@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from orchestrator.errors import Exit
 from orchestrator.model import Prd, Problem
@@ -46,6 +47,11 @@ class Outcome:
         if self.parked or self.waiting:
             return Exit.PARKED
         return Exit.DONE
+
+    def facts(self, seconds: float) -> dict[str, Any]:
+        """As a run tells them at its end."""
+        counted = {name: getattr(self, name) for name in ("turns", "done", "failed", "needs_person", "parked")}
+        return {"exit_code": int(self.exit_code), **counted, "seconds": round(seconds, 3)}
 
     def wait(self, prd: Prd, code: str, message: str, hint: str) -> bool:
         """Note why nothing can work on a PRD now; whether that is news."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -19,19 +20,20 @@ from orchestrator import job as working
 from orchestrator.config import Config
 from orchestrator.errors import AgentError, DamagedError, LockedError, OrchestratorError, SetupError, UsageError
 from orchestrator.inbox.folder import Scan, scan
-from orchestrator.job import Job, Say
+from orchestrator.job import Job
 from orchestrator.meanwhile import Meanwhile
 from orchestrator.model import Plan, Prd, Task
 from orchestrator.outcome import Outcome
 from orchestrator.plan import graph
 from orchestrator.run import git, sandboxes, scratch
 from orchestrator.run.durable import durable
-from orchestrator.save import mend, receipts, recount, standing
+from orchestrator.save import light, mend, receipts, recount, standing
 from orchestrator.save.ledger import FILE as LEDGER
 from orchestrator.save.ledger import Ledger, ledger_of
 from orchestrator.save.readings import Readings
 from orchestrator.save.reports import InboxReport
 from orchestrator.save.store import Store
+from orchestrator.telling import Tell, Told
 
 STAGES = ("inbox", "plan", "run", "save", "show")
 
@@ -40,32 +42,34 @@ Does = Callable[[Job, tuple[Prd, ...], set[str]], None]
 """What is done with a project's PRDs; the set holds the PRDs that are complete."""
 
 
-def run(root: Path, config: Config, say: Say = lambda line: None, does: Does = working.work, only: frozenset[str] | None = None) -> Outcome:
+def run(root: Path, config: Config, tell: Tell = lambda told: None, does: Does = working.work, only: frozenset[str] | None = None) -> Outcome:
     """The whole pipeline but the site: inbox, plan, run, save. Errors of one project stop that project only. `only`: ids of PRDs."""
-    outcome, runs, name = Outcome(), config.folder(root, "runs"), _run_id()
+    began, outcome, runs, name = time.monotonic(), Outcome(), config.folder(root, "runs"), _run_id()
     scratch.sweep()
     for line in receipts.mend(runs):
-        say(line)
+        tell(Told(line))
     found, readings = inbox(root, config)
-    meanwhile = Meanwhile(root, config, found, say, readings)
+    meanwhile = Meanwhile(root, config, found, tell, readings)
     complete = standing.complete(runs)
     ledger = ledger_of(root, config)
     if not (runs / LEDGER).exists():  # budgets must not begin anew because a file is gone
         for line in recount.recount(ledger):
-            say(line)
+            tell(Told(line))
     with durable("run begun"):
         ledger = replace(ledger, scope=ledger.begin_run(name))
+    tell(Told("", "run began", facts={"run": name}))
     try:
         for project, prds in _projects(found):
             chosen = tuple(prd for prd in prds if only is None or prd.id in only)
             if chosen:
-                _project(root, config, project, chosen, meanwhile, readings, outcome, ledger, complete, say, does)
+                _project(root, config, project, chosen, meanwhile, readings, outcome, ledger, complete, tell, does)
     finally:
         readings.keep(file.path for file in found.files)
         with durable("inbox written"):
             outcome.newly_set_aside = receipts.write(runs, meanwhile.found, outcome.waiting)
         with durable("run closed"):
             ledger.end_run(name)
+        tell(Told("", "run ended", facts=outcome.facts(time.monotonic() - began)))
     return outcome
 
 
@@ -111,7 +115,7 @@ def _project(
     outcome: Outcome,
     ledger: Ledger,
     complete: set[str],
-    say: Say,
+    tell: Tell,
     does: Does,
 ) -> None:
     folder = project_folder(root, config, project)
@@ -119,31 +123,33 @@ def _project(
     try:
         with faults.recognised(folder), Store(folder) as store:
             for line in mend.before(store):
-                say(f"{project}: {line}")
-            job = Job(root, config, project, store, ledger, store.later(_run_id()), notes, outcome, say, readings, meanwhile=meanwhile)
+                tell(Told(f"{project}: {line}", project=project))
+            job = Job(root, config, project, store, ledger, store.later(_run_id()), notes, outcome, tell, readings, meanwhile=meanwhile)
             level = sandboxes.level()
             job.facts = {"sandbox": level.name, "sandbox_reasons": list(level.reasons), "tools": _tools()}
             job.facts["limits"] = config.limits.model_dump()
             kind = "interrupted"
+            job.say("", "project began", run=job.run, tasks=light.tally(store))
             try:
                 does(job, prds, complete)
                 kind = working.kind(job)
             finally:
                 working.close(job, kind)
+                job.say("", "project ended", run=job.run if job.begun else "", outcome=kind)
     except LockedError as error:
-        say(f"{project}: {error}")
+        tell(Told(f"{project}: {error}", "waiting", project))
         outcome.locked.append(project)
     except (SetupError, AgentError) as error:
-        say(f"{project}: {error}")
+        tell(Told(f"{project}: {error}", "waiting", project))
         for prd in prds:
             outcome.wait(prd, "not-set-up", error.message, error.hint)
     except OrchestratorError as error:
-        say(f"{project}: {error}")
+        tell(Told(f"{project}: {error}", "waiting", project))
         outcome.broken.append(project)
         for prd in prds if isinstance(error, DamagedError) else ():
             outcome.wait(prd, "damaged", error.message, error.hint)
     except Exception:
-        say(f"{project}: an error of ours; the other projects go on\n{traceback.format_exc()}")
+        tell(Told(f"{project}: an error of ours; the other projects go on\n{traceback.format_exc()}", project=project))
         outcome.broken.append(project)
 
 

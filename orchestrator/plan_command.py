@@ -22,8 +22,8 @@ from orchestrator.plan.saved import PlanFile, PlannedRequirement
 from orchestrator.save import lock, plans
 from orchestrator.save.files import write_atomically
 from orchestrator.save.readings import Readings
+from orchestrator.show import lines, terminal
 from orchestrator.show import plans as tree
-from orchestrator.show import terminal
 
 
 def plan(options: argparse.Namespace, root: Path, config: Config) -> Exit:
@@ -117,7 +117,7 @@ def _decompose(names: list[str], root: Path, config: Config) -> Exit:
     """Ask the planning agent now, and show what came of it."""
     found, _ = pipeline.inbox(root, config)
     chosen = _chosen(found, names)
-    outcome = pipeline.run(root, config, lambda line: print(terminal.safe(line), flush=True), job.only_plan, frozenset(prd.id for prd in chosen))
+    outcome = pipeline.run(root, config, lines.tell, job.only_plan, frozenset(prd.id for prd in chosen))
     _, readings = pipeline.inbox(root, config)
     states, made = pipeline.task_states(root, config), tuple((*readings.planned(prd, config)[:2],) for prd in chosen)
     print(tree.text(forecasting.outlooks(root, config, made, states), states))

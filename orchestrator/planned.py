@@ -16,7 +16,7 @@ from orchestrator.run.agents.recorded import RecordedReplay, has_recordings
 from orchestrator.run.agents.recording import task_folder
 from orchestrator.run.durable import durable
 from orchestrator.save import compose, light, plan_report, plans
-from orchestrator.save.clock import now
+from orchestrator.save.clock import moment, now
 from orchestrator.save.journal import Account, Journal
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ def plan(job: Job, prd: Prd) -> Prd | None:
         if _ask(job, prd, file):
             told, made, file = job.readings.planned(prd, job.config)
     except PlanError as error:
-        job.say(f"{prd.id}: {error}")
+        job.say(f"{prd.id}: {error}", "waiting", prd=prd.id)
         job.outcome.wait(prd, "plan-file", error.message, error.hint)
         return None
     except (AgentError, SetupError) as error:
         if job.outcome.wait(prd, "not-planned", f"the planning agent: {error.message}", error.hint):
-            job.say(f"{prd.id}: waits: the planning agent: {error}")
+            job.say(f"{prd.id}: waits: the planning agent: {error}", "waiting", prd=prd.id)
         return None
     job.prds[prd.id], job.plans[prd.id] = told, made
     job.approved[prd.id] = file.approved
@@ -61,7 +61,7 @@ def say_unapproved(job: Job, prd: Prd) -> None:
     message = f"{count} of {len(job.plans[prd.id].tasks)} tasks wait for a person who agrees to the plan"
     hint = f"`orchestrator plan {prd.id}` shows it, `orchestrator plan --approve {prd.id}` agrees"
     if job.outcome.wait(prd, "not-approved", message, hint):
-        job.say(f"{prd.id}: {message}\n  → {hint}")
+        job.say(f"{prd.id}: {message}\n  → {hint}", "waiting", prd=prd.id)
 
 
 def say_parked(job: Job, prd: Prd) -> None:
@@ -70,7 +70,7 @@ def say_parked(job: Job, prd: Prd) -> None:
         message = f"{name} is parked until {until}: {light.reason(job.store, name).splitlines()[0]}"
         hint = "a run after that goes on; `orchestrator retry` goes on now"
         if job.outcome.wait(prd, "parked", message, hint):
-            job.say(f"{message}\n  → {hint}")
+            job.say(f"{message}\n  → {hint}", "parked", prd=prd.id, task=name, until=moment(until))
 
 
 def _ask(job: Job, prd: Prd, file: PlanFile) -> bool:

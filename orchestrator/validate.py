@@ -52,16 +52,16 @@ def at_end(job: Job, prds: Sequence[Prd]) -> None:
         head, known = heads.get(f"refs/heads/prd/{prd.id}", ""), checked.last(job.store, prd.id, checked.VALIDATION)
         if not head or (known and (known.head, known.key) == (head, _key(job.store, prd, job.plans[prd.id]))):
             continue
-        job.say(f"{prd.id}: all its tasks are done; the branch as a whole …")
+        job.say(f"{prd.id}: all its tasks are done; the branch as a whole …", "validated", prd=prd.id)
         try:
             report = examine(job.store, job.root, job.config, prd, job.plans[prd.id], job.run)
         except SetupError as error:
-            job.say(f"{prd.id}: not validated: {error}")
+            job.say(f"{prd.id}: not validated: {error}", "waiting", prd=prd.id)
             continue
         job.begin()
         with durable("branch checked"):
             checked.save(job.store, checked.VALIDATION, _key(job.store, prd, job.plans[prd.id]), report)
-        job.say(f"{prd.id}: {summary(report)}")
+        job.say(f"{prd.id}: {summary(report)}", "validated", prd=prd.id, passed=report.passed)
 
 
 def _key(store: Store, prd: Prd, plan: Plan) -> str:

@@ -18,8 +18,19 @@ PACKAGE = REPOSITORY / "orchestrator"
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if "_shipped" not in path.parts)
 
 FLOW = ("inbox", "plan", "run", "save", "show")
-VALUES = ("errors.py", "faults.py", "agent_settings.py", "config.py", "measures.py", "single_tests.py", "structure.py", "model.py", "__init__.py")
-"""What every folder may import: values, errors, and the version."""
+VALUES = (
+    "errors.py",
+    "faults.py",
+    "agent_settings.py",
+    "config.py",
+    "measures.py",
+    "single_tests.py",
+    "structure.py",
+    "model.py",
+    "telling.py",
+    "__init__.py",
+)
+"""What every folder may import: values, errors, what a run tells, and the version."""
 
 PURE = (
     *(name for name in MODULES if name.startswith("inbox/") and name not in ("inbox/folder.py", "inbox/targets.py", "inbox/watch.py")),

@@ -72,6 +72,10 @@ class Journal(Protocol):
         """
         ...
 
+    def step(self, step: str, attempt: int) -> None:
+        """A step of the cycle begins."""
+        ...
+
 
 @dataclass(frozen=True)
 class Work:
@@ -169,6 +173,13 @@ class Bench:
     gone: tuple[str, ...] = ()
     """Of the test files of earlier wordings, those at the base; none of them is in any folder."""
     grafts: int = 0
+    journal: Journal | None = None
+    """Is told which step is taken; None where nobody listens."""
+
+    def begin(self, step: str) -> None:
+        """A step begins; with the number of the attempt that it belongs to."""
+        if self.journal is not None:
+            self.journal.step(step, self.work.first_attempt + len(self.attempts))
 
     def read_base(self, path: str) -> str | None:
         try:

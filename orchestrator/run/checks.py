@@ -51,6 +51,7 @@ class Judged:
 
 def check_red(bench: Bench) -> red.Red:
     """The locked tests against the base and against stubs of every kind; what was seen and found is noted on the bench."""
+    bench.begin("check_red")
     observations = observe_red(bench)
     bench.red += observations
     checked = red.judge(observations, bench.wanted, bench.criteria)
@@ -109,6 +110,7 @@ def _isolated(bench: Bench, name: str, root: Path) -> Variant:
 
 def check_green(bench: Bench, changes: tuple[Change, ...], step: Step = "check_green") -> Judged:
     """Every gate over one candidate: first the scan and the oracle, which refuse most; then, side by side, what needs a suite or a fresh start."""
+    bench.begin(step)
     if errors := green.syntax(changes):
         return Judged((), errors)
     texts = {path: change.text or "" for path, change in bench.before.items()}

@@ -47,6 +47,7 @@ def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_lad
     and the tests agent None, while no turn of theirs is needed."""
     started = time.monotonic()
     with opened(work) as bench:
+        bench.journal = journal
         try:
             end = _steps(bench, ladder, tests_ladder, journal)
         except SetupError as error:

@@ -24,6 +24,7 @@ def after(bench: Bench, tests_ladder: tuple[Agent, ...], journal: Journal, end: 
     threshold = wanted(bench)
     if not work.config.gates.mutants or not code:
         return end
+    bench.begin("mutants")
     bench.mutation = _measure(bench, code)
     if bench.mutation is None:
         return end

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,6 +23,7 @@ from orchestrator.run import limits
 from orchestrator.run.bench import Request, Returned
 from orchestrator.run.durable import durable
 from orchestrator.save.ledger import Asked, Ledger
+from orchestrator.telling import Kind
 
 _Returned = TypeAdapter(tuple[AgentTurn, tuple[Change, ...]])
 
@@ -51,6 +53,8 @@ class Journal:
     """Keys of turns that were sent and never returned."""
     warnings: list[str] = field(default_factory=list)
     """Budgets that came to their end."""
+    told: Callable[[Kind, dict[str, Any]], None] = lambda kind, facts: None
+    """Is told when a turn begins and ends, and which step is taken."""
     changed: Callable[[], str] = lambda: ""
     """Why the task is not what it was when it was begun, asked before every turn; '' where it is."""
 
@@ -84,13 +88,24 @@ class Journal:
         self.warnings += reservation.warnings
         with durable("turn sent"):
             self._write({"event": "reserved", "key": key})
+        about = {
+            "role": request.role,
+            "step": request.step,
+            "attempt": request.attempt,
+            "turn": request.turn,
+            "agent": request.agent,
+            "kind": request.kind,
+        }
+        self.told("turn began", about)
         started = time.monotonic()
         try:
             turn, changes = perform(reservation.seconds)
         except AgentError as error:
             with durable("turn failed"):
                 self._write({"event": "failed", "key": key, "error": type(error).__name__})
-            failures = self.account.ledger.fail(asked, error, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            failures = self.account.ledger.fail(asked, error, seconds)
+            self.told("turn ended", {**about, **_used(seconds), "error": error.message})
             if error.passes and error.reset_at is None:
                 error.reset_at = time.time() + limits.wait(failures, self.account.limits.wait_seconds, self.account.limits.wait_most)
             raise
@@ -102,7 +117,12 @@ class Journal:
         self.returned[key] = turn, changes
         with durable("turn settled"):
             self.account.ledger.settle(booked, turn)
+        self.told("turn ended", {**about, **_used(turn.seconds, turn.usage), "error": ""})
         return turn, changes
+
+    def step(self, step: str, attempt: int) -> None:
+        """A step of the cycle begins."""
+        self.told("step", {"step": step, "attempt": attempt})
 
     def refusal(self, agent: str, kind: str) -> NoTurn | None:
         """What stands before any turn of the task now, whatever it may use; None when nothing does."""
@@ -127,3 +147,8 @@ class Journal:
         with self.path.open("rb") as stream:
             stream.seek(-1, os.SEEK_END)
             return stream.read(1) == b"\n"
+
+
+def _used(seconds: float, usage: Usage | None = None) -> dict[str, Any]:
+    said = usage or Usage()
+    return {"seconds": round(seconds, 3), "input_tokens": said.input_tokens, "output_tokens": said.output_tokens, "usd": said.usd}

@@ -34,6 +34,11 @@ def counts(store: Store, prd: str) -> dict[str, int]:
     return dict(store.db.execute("SELECT state, count(*) FROM tasks WHERE prd = ? GROUP BY state", (prd,)).fetchall())
 
 
+def tally(store: Store) -> dict[str, int]:
+    """State → how many tasks of the project, without those that are retired."""
+    return dict(store.db.execute("SELECT state, count(*) FROM tasks WHERE state != 'retired' GROUP BY state").fetchall())
+
+
 def pairs(store: Store) -> set[tuple[str, str]]:
     """(PRD, state of a task of it)."""
     return set(store.db.execute("SELECT DISTINCT prd, state FROM tasks").fetchall())

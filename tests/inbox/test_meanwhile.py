@@ -25,7 +25,7 @@ def begun(place: Workplace) -> tuple[Workplace, Meanwhile, Prd, list[str]]:
     config = load(place.root, {})
     found, readings = pipeline.inbox(place.root, config)
     said: list[str] = []
-    return place, Meanwhile(place.root, config, found, said.append, readings), found.prds[0], said
+    return place, Meanwhile(place.root, config, found, lambda told: said.append(told.text), readings), found.prds[0], said
 
 
 def test_what_did_not_change_is_what_was_given_and_is_not_waited_for(begun: tuple[Workplace, Meanwhile, Prd, list[str]]) -> None:
