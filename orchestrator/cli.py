@@ -17,6 +17,7 @@ from orchestrator.upkeep import opened, say_damage
 if TYPE_CHECKING:
     from orchestrator.config import Config
     from orchestrator.save.reports import ProjectReport
+    from orchestrator.sharding import Shard
 
 EXIT_CODES = """exit codes:
   0 done or nothing to do    1 a task failed        2 usage or configuration    3 needs a person
@@ -89,10 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--agent", metavar="NAME", help="the agent for this run (default: as configured)")
     command.add_argument("--no-site", action="store_true", help="leave the site as it is")
     command.add_argument("--phase", type=int, metavar="N", help="only phase N and those before it")
+    command.add_argument("--workers", type=int, metavar="N", help="so many cycles side by side (default: two more than there are cores)")
+    command.add_argument("--shard", metavar="K/N", help="only the K-th of N parts of the projects, for several machines")
     command.add_argument("--no-phase-gates", action="store_true", help="a phase begins when the one before is done, without its gate")
 
     command = add("watch", _watch, "run whenever a PRD changes or the schedule says so, until ended")
     command.add_argument("--agent", metavar="NAME", help="the agent (default: as configured)")
+    command.add_argument("--workers", type=int, metavar="N", help="so many cycles side by side (default: two more than there are cores)")
 
     command = add("retry", upkeep.retry, "let tasks that failed or need a person be tried again by the next run, and parked ones without waiting")
     command.add_argument("names", nargs="*", metavar="NAME", help="tasks (`loans#R2`), PRDs or projects (default: every such task)")
@@ -253,26 +257,26 @@ def _run(options: argparse.Namespace) -> Exit:
     root, config = opened(options)
     if options.phase is not None and options.phase < 1:
         raise UsageError(f"--phase {options.phase}: the number of a phase, from 1")
-    return run_once(root, config, build_site=not options.no_site, last_phase=options.phase, gates=not options.no_phase_gates)
+    from orchestrator import sharding
+
+    shard = sharding.parse(options.shard) if options.shard else None
+    return run_once(root, config, build_site=not options.no_site, last_phase=options.phase, gates=not options.no_phase_gates, shard=shard)
 
 
-def run_once(root: Path, config: Config, *, build_site: bool = True, last_phase: int | None = None, gates: bool = True) -> Exit:
-    """One run and what it prints; `watch` calls it too. Ends cleanly on SIGTERM."""
+def run_once(
+    root: Path, config: Config, *, build_site: bool = True, last_phase: int | None = None, gates: bool = True, shard: Shard | None = None
+) -> Exit:
+    """One run and what it prints; `watch` calls it too. Raises KeyboardInterrupt when it was stopped (`run/stopping.py`)."""
     import functools
-    import signal
 
-    from orchestrator import job, pipeline
+    from orchestrator import pipeline, work
+    from orchestrator.run import stopping
     from orchestrator.show import lines, terminal
 
     if not config.folder(root, "prds").is_dir():
         raise UsageError(f"{config.folder(root, 'prds')}: there is no folder of PRDs", hint="make a working folder with `orchestrator init`")
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with faults.recognised(config.folder(root, "runs")):
-            does = functools.partial(job.work, last_phase=last_phase, gates=gates)
-            outcome = pipeline.run(root, config, lines.tell, does)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with stopping.signals(), faults.recognised(config.folder(root, "runs")):
+        outcome = pipeline.run(root, config, lines.tell, functools.partial(work.work, last_phase=last_phase, gates=gates), shard=shard)
     inbox = pipeline.read_inbox(root, config)
     from orchestrator.model import Problem
 

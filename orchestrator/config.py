@@ -50,6 +50,7 @@ __all__ = [
 
 FILE = "orchestrator.yaml"
 PREFIX = "ORCHESTRATOR_"
+MOST_WORKERS = 256
 
 
 class Inbox(Section):
@@ -322,6 +323,8 @@ class Config(Section):
     """Agents by name."""
     roles: Roles = Roles()
     """Agents by role."""
+    workers: int | None = Field(None, ge=1, le=MOST_WORKERS)
+    """So many cycles run side by side, over all projects. Left out: two more than there are cores, since agents mostly wait."""
     record: bool = False
     """Write every answer to `recordings`."""
     redact: list[str] = Field([])

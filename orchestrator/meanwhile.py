@@ -7,6 +7,7 @@ cannot be taken (half-written, broken, gone, a draft now) changes nothing: the r
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,9 +40,14 @@ class Meanwhile:
     _refused: set[str] = field(default_factory=set)
     """Hashes of bytes that could not be taken."""
     _latest: dict[str, Prd] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self, prd: Prd) -> Prd:
-        """The PRD as its file says it now; what was given where nothing changed that can be taken."""
+        """The PRD as its file says it now; what was given where nothing changed that can be taken. From any thread."""
+        with self._lock:
+            return self._look(prd)
+
+    def _look(self, prd: Prd) -> Prd:
         path, known = self.root / prd.path, self._latest.get(prd.id, prd)
         status = _status(path)
         if status is None or status == self._seen.get(prd.path):

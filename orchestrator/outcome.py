@@ -48,6 +48,15 @@ class Outcome:
             return Exit.PARKED
         return Exit.DONE
 
+    def add(self, other: Outcome) -> None:
+        """What one project's part came to."""
+        for name in ("turns", "done", "failed", "needs_person", "parked"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.waiting |= other.waiting
+        self.runs += other.runs
+        self.locked += other.locked
+        self.broken += other.broken
+
     def facts(self, seconds: float) -> dict[str, Any]:
         """As a run tells them at its end."""
         counted = {name: getattr(self, name) for name in ("turns", "done", "failed", "needs_person", "parked")}

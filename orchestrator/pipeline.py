@@ -6,16 +6,19 @@ killed run is continued by the next one.
 
 from __future__ import annotations
 
+import os
+import queue
 import secrets
 import sqlite3
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator import faults
+from orchestrator import faults, work
 from orchestrator import job as working
 from orchestrator.config import Config
 from orchestrator.errors import AgentError, DamagedError, LockedError, OrchestratorError, SetupError, UsageError
@@ -25,7 +28,8 @@ from orchestrator.meanwhile import Meanwhile
 from orchestrator.model import Plan, Prd, Task
 from orchestrator.outcome import Outcome
 from orchestrator.plan import graph
-from orchestrator.run import git, sandboxes, scratch
+from orchestrator.pool import Desk, Pool
+from orchestrator.run import git, sandboxes, scratch, stopping
 from orchestrator.run.durable import durable
 from orchestrator.save import light, mend, receipts, recount, standing
 from orchestrator.save.ledger import FILE as LEDGER
@@ -33,6 +37,7 @@ from orchestrator.save.ledger import Ledger, ledger_of
 from orchestrator.save.readings import Readings
 from orchestrator.save.reports import InboxReport
 from orchestrator.save.store import Store
+from orchestrator.sharding import Shard, part
 from orchestrator.telling import Tell, Told
 
 STAGES = ("inbox", "plan", "run", "save", "show")
@@ -41,36 +46,70 @@ STAGES = ("inbox", "plan", "run", "save", "show")
 Does = Callable[[Job, tuple[Prd, ...], set[str]], None]
 """What is done with a project's PRDs; the set holds the PRDs that are complete."""
 
+PROJECTS = 16
+"""So many projects are open at once; what they begin waits for a slot in the pool."""
+PATIENCE_SECONDS = 20.0
+"""When everything is to end now, what has not ended by itself after so long is killed."""
 
-def run(root: Path, config: Config, tell: Tell = lambda told: None, does: Does = working.work, only: frozenset[str] | None = None) -> Outcome:
-    """The whole pipeline but the site: inbox, plan, run, save. Errors of one project stop that project only. `only`: ids of PRDs."""
+
+def run(
+    root: Path,
+    config: Config,
+    tell: Tell = lambda told: None,
+    does: Does = work.work,
+    only: frozenset[str] | None = None,
+    shard: Shard | None = None,
+) -> Outcome:
+    """The whole pipeline but the site: inbox, plan, run, save. Errors of one project stop that project only. `only`: ids of PRDs; `shard`: of the
+    projects, only its part. Raises Stopped when somebody has stopped it."""
     began, outcome, runs, name = time.monotonic(), Outcome(), config.folder(root, "runs"), _run_id()
+    stopping.begin()
+    told = _one_at_a_time(tell)
     scratch.sweep()
     for line in receipts.mend(runs):
-        tell(Told(line))
+        told(Told(line))
     found, readings = inbox(root, config)
-    meanwhile = Meanwhile(root, config, found, tell, readings)
+    meanwhile = Meanwhile(root, config, found, told, readings)
     complete = standing.complete(runs)
     ledger = ledger_of(root, config)
     if not (runs / LEDGER).exists():  # budgets must not begin anew because a file is gone
         for line in recount.recount(ledger):
-            tell(Told(line))
+            told(Told(line))
     with durable("run begun"):
         ledger = replace(ledger, scope=ledger.begin_run(name))
-    tell(Told("", "run began", facts={"run": name}))
+    pool = Pool(config.workers or default_workers())
+    told(Told("", "run began", facts={"run": name, "workers": pool.workers}))
+    grouped = _projects(found)
+    mine = grouped if shard is None else part(grouped, shard)
+    chosen = {project: kept for project, prds in mine if (kept := tuple(prd for prd in prds if only is None or prd.id in only))}
     try:
-        for project, prds in _projects(found):
-            chosen = tuple(prd for prd in prds if only is None or prd.id in only)
-            if chosen:
-                _project(root, config, project, chosen, meanwhile, readings, outcome, ledger, complete, tell, does)
+        _Projects(root, config, meanwhile, readings, ledger, complete, told, does, pool).work(chosen, outcome)
     finally:
+        pool.close()
         readings.keep(file.path for file in found.files)
+        left_out = frozenset(prd.id for _, prds in grouped for prd in prds if prd.project not in chosen)
         with durable("inbox written"):
-            outcome.newly_set_aside = receipts.write(runs, meanwhile.found, outcome.waiting)
+            outcome.newly_set_aside = receipts.write(runs, meanwhile.found, outcome.waiting, left_out)
         with durable("run closed"):
             ledger.end_run(name)
-        tell(Told("", "run ended", facts=outcome.facts(time.monotonic() - began)))
+        told(Told("", "run ended", facts=outcome.facts(time.monotonic() - began)))
     return outcome
+
+
+def default_workers() -> int:
+    """Two more than there are cores: cycles wait for their agents most of the time."""
+    return (os.cpu_count() or 1) + 2
+
+
+def _one_at_a_time(tell: Tell) -> Tell:
+    """The same from several threads."""
+    lock = threading.Lock()
+
+    def told(what: Told) -> None:
+        with lock:
+            tell(what)
+
+    return told
 
 
 def inbox(root: Path, config: Config) -> tuple[Scan, Readings]:
@@ -105,52 +144,134 @@ def project_folder(root: Path, config: Config, project: str) -> Path:
     return config.folder(root, "runs") / project
 
 
-def _project(
-    root: Path,
-    config: Config,
-    project: str,
-    prds: tuple[Prd, ...],
-    meanwhile: Meanwhile,
-    readings: Readings,
-    outcome: Outcome,
-    ledger: Ledger,
-    complete: set[str],
-    tell: Tell,
-    does: Does,
-) -> None:
-    folder = project_folder(root, config, project)
-    notes = {prd.id: meanwhile.notes(prd) for prd in prds}
-    try:
-        with faults.recognised(folder), Store(folder) as store:
-            for line in mend.before(store):
-                tell(Told(f"{project}: {line}", project=project))
-            job = Job(root, config, project, store, ledger, store.later(_run_id()), notes, outcome, tell, readings, meanwhile=meanwhile)
-            level = sandboxes.level()
-            job.facts = {"sandbox": level.name, "sandbox_reasons": list(level.reasons), "tools": _tools()}
-            job.facts["limits"] = config.limits.model_dump()
-            kind = "interrupted"
-            job.say("", "project began", run=job.run, tasks=light.tally(store))
-            try:
-                does(job, prds, complete)
-                kind = working.kind(job)
-            finally:
-                working.close(job, kind)
-                job.say("", "project ended", run=job.run if job.begun else "", outcome=kind)
-    except LockedError as error:
-        tell(Told(f"{project}: {error}", "waiting", project))
-        outcome.locked.append(project)
-    except (SetupError, AgentError) as error:
-        tell(Told(f"{project}: {error}", "waiting", project))
-        for prd in prds:
-            outcome.wait(prd, "not-set-up", error.message, error.hint)
-    except OrchestratorError as error:
-        tell(Told(f"{project}: {error}", "waiting", project))
-        outcome.broken.append(project)
-        for prd in prds if isinstance(error, DamagedError) else ():
-            outcome.wait(prd, "damaged", error.message, error.hint)
-    except Exception:
-        tell(Told(f"{project}: an error of ours; the other projects go on\n{traceback.format_exc()}", project=project))
-        outcome.broken.append(project)
+@dataclass
+class _Projects:
+    """The projects of a run, each in a thread of its own."""
+
+    root: Path
+    config: Config
+    meanwhile: Meanwhile
+    readings: Readings
+    ledger: Ledger
+    complete: set[str]
+    tell: Tell
+    does: Does
+    pool: Pool
+
+    def work(self, chosen: Mapping[str, tuple[Prd, ...]], outcome: Outcome) -> None:
+        """Every project, once what it depends on in others has been worked on; again when that was completed meanwhile. Raises Stopped."""
+        sandboxes.level()  # tried once, before there are threads
+        left = dict(chosen)
+        outcomes: dict[str, Outcome] = {}
+        at_work: dict[str, threading.Thread] = {}
+        ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+        try:
+            while left or at_work:
+                may = [name for name, prds in left.items() if not at_work or not self._waits_for(prds, {*left, *at_work} - {name}, chosen)]
+                for project in [] if stopping.is_asked() else may[: PROJECTS - len(at_work)]:
+                    prds, outcomes[project] = left.pop(project), outcomes.get(project, Outcome())
+                    outcomes[project].waiting.clear()
+                    at_work[project] = threading.Thread(
+                        target=self._thread, args=(project, prds, outcomes[project], ended), name=f"project {project}", daemon=True
+                    )
+                    at_work[project].start()
+                if not at_work:
+                    break
+                project = _next(ended)
+                at_work.pop(project).join()
+                if any(not self.complete.isdisjoint(prd.depends_on) for name, prds in chosen.items() for prd in prds if name not in at_work):
+                    left |= self._again(chosen, {*left, *at_work}, outcomes)
+        except BaseException:
+            stopping.end()
+            _await(at_work.values())
+            raise
+        finally:
+            for each in outcomes.values():
+                outcome.add(each)
+        stopping.check()
+
+    def _waits_for(self, prds: tuple[Prd, ...], others: set[str], chosen: Mapping[str, tuple[Prd, ...]]) -> bool:
+        """None of them can be begun before another project, of those that are still to end, has completed something."""
+        ahead = {prd.id for name in others for prd in chosen[name]}
+        return all(any(name in ahead and name not in self.complete for name in prd.depends_on) for prd in prds)
+
+    def _again(self, chosen: Mapping[str, tuple[Prd, ...]], busy: set[str], outcomes: Mapping[str, Outcome]) -> dict[str, tuple[Prd, ...]]:
+        """Projects that have ended with a PRD that waited for another, which is complete now."""
+
+        def may(project: str, prd: Prd) -> bool:
+            waits = any(problem.code == "waits-for-prd" for problem in outcomes[project].waiting.get(prd.id, ()))
+            return waits and self.complete.issuperset(prd.depends_on)
+
+        ended = (name for name in outcomes if name not in busy)
+        return {name: chosen[name] for name in ended if any(may(name, prd) for prd in chosen[name])}
+
+    def _thread(self, project: str, prds: tuple[Prd, ...], outcome: Outcome, ended: queue.SimpleQueue[str]) -> None:
+        try:
+            self._project(project, prds, outcome)
+        except stopping.Stopped:
+            pass
+        except Exception:
+            if not stopping.is_now():  # what is ended from outside fails in every way
+                self.tell(Told(f"{project}: an error of ours; the other projects go on\n{traceback.format_exc()}", project=project))
+                outcome.broken.append(project)
+        finally:
+            ended.put(project)
+
+    def _project(self, project: str, prds: tuple[Prd, ...], outcome: Outcome) -> None:
+        root, config, folder = self.root, self.config, project_folder(self.root, self.config, project)
+        notes = {prd.id: self.meanwhile.notes(prd) for prd in prds}
+        try:
+            with faults.recognised(folder), Store(folder) as store:
+                for line in mend.before(store):
+                    self.tell(Told(f"{project}: {line}", project=project))
+                job = Job(root, config, project, store, self.ledger, store.later(_run_id()), notes, outcome, self.tell, self.readings)
+                job.pool, job.desk, job.meanwhile = self.pool, Desk(project), self.meanwhile
+                level = sandboxes.level()
+                job.facts = {"sandbox": level.name, "sandbox_reasons": list(level.reasons), "tools": _tools()}
+                job.facts["limits"] = config.limits.model_dump()
+                kind = "interrupted"
+                job.say("", "project began", run=job.run, tasks=light.tally(store))
+                try:
+                    self.does(job, prds, self.complete)
+                    kind = working.kind(job)
+                finally:
+                    working.close(job, kind)
+                    job.say("", "project ended", run=job.run if job.begun else "", outcome=kind)
+        except LockedError as error:
+            self.tell(Told(f"{project}: {error}", "waiting", project))
+            outcome.locked.append(project)
+        except (SetupError, AgentError) as error:
+            self.tell(Told(f"{project}: {error}", "waiting", project))
+            for prd in prds:
+                outcome.wait(prd, "not-set-up", error.message, error.hint)
+        except OrchestratorError as error:
+            self.tell(Told(f"{project}: {error}", "waiting", project))
+            outcome.broken.append(project)
+            for prd in prds if isinstance(error, DamagedError) else ():
+                outcome.wait(prd, "damaged", error.message, error.hint)
+
+
+def _next(ended: queue.SimpleQueue[str]) -> str:
+    """The next project that has ended. Signals are heard meanwhile. Raises Stopped when everything is to end now."""
+    while True:
+        try:
+            return ended.get(timeout=0.2)
+        except queue.Empty:
+            if stopping.is_now():
+                raise stopping.Stopped from None
+
+
+def _await(threads: Iterable[threading.Thread]) -> None:
+    """Until they have ended; what holds them up is killed after a while."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(0.2)
+            stopping.end()
+            if time.monotonic() > until:
+                stopping.kill_children()
+                thread.join(2.0)
+                break
 
 
 def read_inbox(root: Path, config: Config) -> InboxReport:

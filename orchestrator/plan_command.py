@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from orchestrator import forecasting, job, pipeline, planned
+from orchestrator import forecasting, pipeline, planned, work
 from orchestrator.config import Config
 from orchestrator.errors import Exit, PlanError, UsageError
 from orchestrator.inbox.folder import Scan
@@ -117,7 +117,7 @@ def _decompose(names: list[str], root: Path, config: Config) -> Exit:
     """Ask the planning agent now, and show what came of it."""
     found, _ = pipeline.inbox(root, config)
     chosen = _chosen(found, names)
-    outcome = pipeline.run(root, config, lines.tell, job.only_plan, frozenset(prd.id for prd in chosen))
+    outcome = pipeline.run(root, config, lines.tell, work.only_plan, frozenset(prd.id for prd in chosen))
     _, readings = pipeline.inbox(root, config)
     states, made = pipeline.task_states(root, config), tuple((*readings.planned(prd, config)[:2],) for prd in chosen)
     print(tree.text(forecasting.outlooks(root, config, made, states), states))

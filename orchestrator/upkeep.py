@@ -33,6 +33,10 @@ def opened(options: argparse.Namespace) -> tuple[Path, Config]:
             known = ", ".join(["auto", "recorded", *loaded.agents])
             raise UsageError(f"--agent {options.agent}: there is no such agent", hint=f"known: {known}; agents are configured in orchestrator.yaml")
         changes["agent"] = options.agent
+    if (workers := getattr(options, "workers", None)) is not None:
+        if not 1 <= workers <= config.MOST_WORKERS:
+            raise UsageError(f"--workers {workers}: from 1 to {config.MOST_WORKERS}")
+        changes["workers"] = workers
     return root, loaded.model_copy(update=changes)
 
 

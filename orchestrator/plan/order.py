@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.model import Plan
-from orchestrator.plan import phases
+from orchestrator.plan import graph, phases
 
 
 class Order:
@@ -19,3 +19,8 @@ class Order:
         for task, names in self.depends_on.items():
             for name in names:
                 self.dependants.setdefault(name, []).append(task)
+        self.position = {name: position for position, name in enumerate(self.tasks)}
+        self.chains: dict[str, int] = {}
+        """Task → how many tasks the longest chain has that begins with it: those with the longest hold everything up."""
+        for name in reversed(graph.ordered({task.id: task.depends_on for task in plan.tasks})):
+            self.chains[name] = 1 + max((self.chains.get(other, 0) for other in self.dependants.get(name, ())), default=0)

@@ -33,7 +33,7 @@ from orchestrator.model import (
     Verdict,
 )
 from orchestrator.plan import held_out
-from orchestrator.run import examples, people, scratch, stubs, test_files
+from orchestrator.run import examples, people, scratch, stopping, stubs, test_files
 from orchestrator.run.agents import workspace
 from orchestrator.run.environment import Environment
 from orchestrator.run.gates import writable
@@ -177,7 +177,8 @@ class Bench:
     """Is told which step is taken; None where nobody listens."""
 
     def begin(self, step: str) -> None:
-        """A step begins; with the number of the attempt that it belongs to."""
+        """A step begins; with the number of the attempt that it belongs to. Raises Stopped when the run is to end."""
+        stopping.check()
         if self.journal is not None:
             self.journal.step(step, self.work.first_attempt + len(self.attempts))
 

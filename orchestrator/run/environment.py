@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -70,8 +71,9 @@ def prepare(folder: Path, requirements: tuple[Requirement, ...], *, pins: tuple[
     told = [FORMAT, sys.version, sorted({entry.text for entry in wanted}), sorted(entry.text for entry in pins), about]
     lock = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
     place = folder / lock
-    if not (place / READY).exists():
-        _build(place, wanted, pins, project, notes)
+    with _building:
+        if not (place / READY).exists():
+            _build(place, wanted, pins, project, notes)
     with contextlib.suppress(OSError):  # one that others have made, in a folder that is not ours
         os.utime(place / READY)
     found = of(place / "bin" / "python")
@@ -123,6 +125,10 @@ def _installable(requirements: tuple[Requirement, ...]) -> tuple[tuple[Requireme
         if not entry.name:
             notes.append(f"not installed: `{entry.text[:200]}` ({entry.where}), which names no package of an index")
     return (*OURS, *(entry for entry in requirements if entry.name)), notes
+
+
+_building = threading.Lock()
+"""Of the threads of one process, one builds; other processes build in folders of their own, and the first that is ready stays."""
 
 
 def _build(place: Path, wanted: tuple[Requirement, ...], pins: tuple[Requirement, ...], project: Layout | None, notes: list[str]) -> None:

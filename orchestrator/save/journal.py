@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.config import Ceiling, Limits
 from orchestrator.errors import AgentError, NoTurn, Reworded
 from orchestrator.model import AgentTurn, Change, Usage
-from orchestrator.run import limits
+from orchestrator.run import limits, stopping
 from orchestrator.run.bench import Request, Returned
 from orchestrator.run.durable import durable
 from orchestrator.save.ledger import Asked, Ledger
@@ -82,6 +82,7 @@ class Journal:
             return self.returned[key]
         if why := self.changed():
             raise Reworded(why)
+        stopping.check()
         asked = self._asked(booked, request)
         with durable("turn reserved"):
             reservation = self.account.ledger.reserve(asked, self.account.ceilings, self.account.limits.turn_seconds, sent=key in self.lost)
@@ -101,6 +102,9 @@ class Journal:
         try:
             turn, changes = perform(reservation.seconds)
         except AgentError as error:
+            if stopping.is_now():  # it was ended with the run: no failure of the agent
+                self.account.ledger.lose(booked)
+                raise stopping.Stopped from None
             with durable("turn failed"):
                 self._write({"event": "failed", "key": key, "error": type(error).__name__})
             seconds = time.monotonic() - started

@@ -53,8 +53,9 @@ def known(runs: Path, reader: Callable[[str, str, str, str], Reading] = fresh) -
     )
 
 
-def write(runs: Path, found: Scan, waiting: Mapping[str, Sequence[Problem]]) -> int:
-    """Bring the receipts up to date and return how many PRDs were set aside that were not before. `waiting`: PRD id → why nothing works on it."""
+def write(runs: Path, found: Scan, waiting: Mapping[str, Sequence[Problem]], left_out: frozenset[str] = frozenset()) -> int:
+    """Bring the receipts up to date and return how many PRDs were set aside that were not before. `waiting`: PRD id → why nothing works on it;
+    `left_out`: PRDs that this run did not look at: whether they wait is as it was."""
     before = {receipt.path: receipt for receipt in read(runs).receipts}
     problems: dict[str, list[Problem]] = {}
     for problem in found.problems:
@@ -64,6 +65,9 @@ def write(runs: Path, found: Scan, waiting: Mapping[str, Sequence[Problem]]) -> 
         earlier = before.pop(file.path, None)
         same = earlier is not None and earlier.fingerprint == file.fingerprint and earlier.state != "gone"
         state = "waiting" if file.state == "accepted" and file.prd_id in waiting else file.state
+        if same and earlier is not None and file.prd_id in left_out:
+            receipts.append(earlier)
+            continue
         newly += state == "set aside" and not (same and earlier is not None and earlier.state == "set aside")
         said = [*problems.get(file.path, []), *waiting.get(file.prd_id, [])]
         receipts.append(

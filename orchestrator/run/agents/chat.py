@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.config import ChatAgent
 from orchestrator.model import AgentTurn, Brief, Task, Usage, Way
-from orchestrator.run import briefing, search
+from orchestrator.run import briefing, search, stopping
 from orchestrator.run.agents import BadAnswer, Broken, NotReachable, Refused, TimedOut, answers, prices, workspace
 from orchestrator.run.agents.statuses import problem
 
@@ -53,7 +53,7 @@ class ChatCompletion:
         """Raises NotReachable, Refused, RateLimited, Overloaded, ContextTooLong, TimedOut, Broken or BadAnswer."""
         started = time.monotonic()
         system, user, cut = briefing.chat_prompt(brief, self._room())
-        model, reply = asyncio.run(self._converse(brief, system, user, min(self.turn_seconds, seconds or self.turn_seconds)))
+        model, reply = stopping.run(self._converse(brief, system, user, min(self.turn_seconds, seconds or self.turn_seconds)))
         answered_by = str(reply.get("model") or model)
         text, stop = _said(reply, self.config.url)
         found, notes = answers.changes(text, brief.writable, tuple(file.path for file in brief.files), cut=stop == "length")

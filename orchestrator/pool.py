@@ -1,0 +1,125 @@
+"""The pool of cycles: so many run side by side, and projects take turns.
+
+A project's thread asks for a slot for the best task that it could begin, and is given one when its turn has come: the highest priority first, then
+the project with the fewest cycles under way, then the task with the longest chain of tasks behind it. Meanwhile it hears of its cycles that ended.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.run import stopping
+
+
+@dataclass(frozen=True, order=True)
+class Rank:
+    """How much something is to be begun before others; the smallest first."""
+
+    priority: int
+    """The negative of the PRD's."""
+    chain: int
+    """The negative of the number of tasks in the longest chain that begins with it."""
+
+
+@dataclass
+class Desk:
+    """Where a project hears of its cycles that ended."""
+
+    project: str = ""
+    ended: deque[tuple[Any, Future[Any]]] = field(default_factory=deque)
+    """(what it was begun as, how it went)."""
+    under_way: int = 0
+    nudged: bool = False
+    """There is something to look at."""
+
+
+class Pool:
+    """Cycles of all projects, `workers` at a time."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._changed = threading.Condition()
+        self._free = workers
+        self._running: Counter[str] = Counter()
+        self._wanting: dict[str, Rank] = {}
+        self._granted: set[str] = set()
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="cycle")
+
+    def next(self, desk: Desk, wanted: Rank | None) -> bool:
+        """Wait until the project may begin what it wants (True: it has a slot, and begins something with `start` or gives it back with `release`) or
+        one of its cycles has ended, or the run is stopped (False). With nothing wanted and nothing under way there is nothing to wait for."""
+        name = desk.project
+        with self._changed:
+            if wanted is not None and not stopping.is_asked():
+                self._wanting[name] = wanted
+                self._grant()
+            try:
+                while not (name in self._granted or desk.ended or desk.nudged or (stopping.is_asked() and not desk.under_way)):
+                    if name not in self._wanting and not desk.under_way:
+                        return False
+                    self._changed.wait(1.0)
+                    if stopping.is_asked():
+                        self._wanting.pop(name, None)
+                if name in self._granted:
+                    self._granted.discard(name)
+                    if not stopping.is_asked():
+                        return True
+                    self._give_back(name)
+                return False
+            finally:
+                self._wanting.pop(name, None)
+                desk.nudged = False
+
+    def start(self, desk: Desk, what: Any, call: Callable[[], Any]) -> None:
+        """Begin a cycle in the slot that `next` gave; when it has ended, the desk has (what, future)."""
+        desk.under_way += 1
+        self._threads.submit(call).add_done_callback(lambda future: self._ended(desk, what, future))
+
+    def release(self, desk: Desk) -> None:
+        """Give back a slot that `next` gave."""
+        with self._changed:
+            self._give_back(desk.project)
+
+    def nudge(self, desk: Desk) -> None:
+        """The project is to look again."""
+        with self._changed:
+            desk.nudged = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _ended(self, desk: Desk, what: Any, future: Future[Any]) -> None:
+        with self._changed:
+            desk.ended.append((what, future))
+            self._give_back(desk.project)
+
+    def _give_back(self, project: str) -> None:
+        self._free += 1
+        self._running[project] -= 1
+        self._grant()
+        self._changed.notify_all()
+
+    def _grant(self) -> None:
+        """Slots that are free go to whose turn it is among those that wait now."""
+        while self._free and (waiting := [name for name in self._wanting if name not in self._granted]):
+            best = min(waiting, key=lambda name: (self._wanting[name].priority, self._running[name], self._wanting[name].chain, name))
+            self._wanting.pop(best)
+            self._granted.add(best)
+            self._free -= 1
+            self._running[best] += 1
+            self._changed.notify_all()
+
+
+def landed(desk: Desk) -> list[tuple[Any, Future[Any]]]:
+    """The project's cycles that ended since it looked last."""
+    found = []
+    while desk.ended:
+        found.append(desk.ended.popleft())
+        desk.under_way -= 1
+    return found

@@ -1,0 +1,129 @@
+"""How a run is stopped before its end: first what is under way finishes its step, then everything is ended now. Either way the next run goes on.
+
+One process has one run at a time, so what is asked for stands here once. Steps and turns look before they begin (`check`); what waits, waits
+with `wait`; and what was started outside of Python is ended by its process group.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer")
+
+LOOK_SECONDS = 0.1
+"""How often somebody who cannot be woken looks whether everything is to end."""
+
+_asked = threading.Event()
+_now = threading.Event()
+
+
+class Stopped(KeyboardInterrupt):
+    """The run is being stopped: what was about to begin did not. No `except Exception` takes it for a failure."""
+
+
+def begin() -> None:
+    """A run begins: nobody has asked for its end."""
+    _asked.clear()
+    _now.clear()
+
+
+def ask() -> None:
+    """Nothing new begins; steps and turns that are under way finish."""
+    _asked.set()
+
+
+def end() -> None:
+    """Everything ends now: what this process has started is told to, and what is waited for is given up."""
+    _now.set()
+    _asked.set()
+    for pid in children():
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGTERM)
+
+
+def is_asked() -> bool:
+    return _asked.is_set()
+
+
+def is_now() -> bool:
+    return _now.is_set()
+
+
+def check() -> None:
+    """Before anything begins. Raises Stopped."""
+    if _asked.is_set():
+        raise Stopped
+
+
+def wait(seconds: float) -> None:
+    """Sleep, unless the run is stopped. Raises Stopped."""
+    if _asked.wait(max(seconds, 0.0)):
+        raise Stopped
+
+
+@contextlib.contextmanager
+def signals() -> Iterator[None]:
+    """Around a run, in the main thread: SIGINT (Ctrl-C) asks for the end, once more ends everything now, as SIGTERM does at once."""
+
+    def heard(number: int, frame: object) -> None:
+        if number == signal.SIGTERM or _asked.is_set():
+            _say("stops now")
+            end()
+        else:
+            _say("finishes the steps that are under way; Ctrl-C once more stops now")
+            ask()
+
+    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # whatever is being printed at this moment, this may not wait for it
+        os.write(2, f"\norchestrator: {text}\n".encode())
+
+
+async def _watched(work: Coroutine[Any, Any, Answer]) -> Answer:
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.wait({task}, timeout=LOOK_SECONDS)
+        if _now.is_set() and not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+            raise Stopped
+    return task.result()
+
+
+def run(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """`asyncio.run`, given up when everything is to end now. Raises Stopped."""
+    return asyncio.run(_watched(work))
+
+
+def children() -> tuple[int, ...]:
+    """The processes that this one has started and that are there still."""
+    found = []
+    for path in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(pid) for pid in path.read_text().split()]
+    return tuple(found)
+
+
+def kill_children() -> None:
+    """The last resort for what did not end by itself: its process group is killed."""
+    for pid in children():
+        with contextlib.suppress(OSError):
+            if os.getpgid(pid) == os.getpgrp():
+                os.kill(pid, signal.SIGKILL)
+            else:
+                os.killpg(pid, signal.SIGKILL)
