@@ -54,6 +54,8 @@ class Cycle:
     journal: Journal
     chain: int
     """Tasks in the longest chain that begins with this one."""
+    again: bool = False
+    """It is judged again on the moved branch, before anything else is integrated there."""
     started_at: str = ""
     asks: bool = False
     """An agent was asked: it takes longer than judging."""
@@ -101,16 +103,17 @@ def refusal(cycle: Cycle) -> NoTurn | None:
 
 
 def begin(job: Job, cycle: Cycle) -> None:
-    """Begin it in a slot of the pool, on the branch as it stands now."""
+    """Begin it in a slot of the pool, on the branch as it stands now; in none when it is only judged again."""
     prd, row = cycle.prd, cycle.row
     job.begin()
     work = _work_of(job, prd, row, cycle.place)
     cycle.started_at = now()
-    job.say(f"{row.id}: {row.task.goal} …", "task began", prd=prd.id, task=row.id, goal=row.task.goal, tasks=light.tally(job.store))
+    text = "judged again on the branch as it is now" if work.judged else row.task.goal
+    job.say(f"{row.id}: {text} …", "task began", prd=prd.id, task=row.id, goal=row.task.goal, tasks=light.tally(job.store))
     with durable("task started"):
         job.store.move(row.id, "started", job.run)
     job.under_way[row.id] = cycle
-    job.pool.start(job.desk, cycle, functools.partial(_carried_out, work, cycle))
+    (job.pool.judge if cycle.again else job.pool.start)(job.desk, cycle, functools.partial(_carried_out, work, cycle))
 
 
 def _carried_out(work: Work, cycle: Cycle) -> CycleResult:
@@ -223,11 +226,13 @@ def _work_of(job: Job, prd: Prd, row: TaskRow, place: Place) -> Work:
     tasks = job.plans[prd.id].tasks
     earlier = [entry.result for entry in store.results_for(row.id, row.fingerprint)]
     made = place.repository.made(place.branch) if prd.target.repo else None
+    base = place.repository.tree(place.branch)
+    judged = earlier[-1] if earlier and earlier[-1].verdict == "passed" else None
     return Work(
         task=row.task,
         prd=prd,
         repository=place.repository.path,
-        base=place.repository.tree(place.branch),
+        base=base,
         python=place.python,
         config=job.config,
         first_attempt=row.attempts + 1,
@@ -242,6 +247,8 @@ def _work_of(job: Job, prd: Prd, row: TaskRow, place: Place) -> Work:
         ours=reworded.ours(made, job.plans.values()) if made is not None else frozenset(),
         revealed=frozenset(name for result in earlier for name in result.revealed),
         quarantined=frozenset(item.test for item in store.quarantined() if item.until > now()),
+        judged=judged,
+        moved_by=place.repository.disturbed(judged.base_tree, base) if judged else frozenset(),
     )
 
 

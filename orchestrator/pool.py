@@ -1,11 +1,13 @@
 """The pool of cycles: so many run side by side, and projects take turns.
 
 A project's thread asks for a slot for the best task that it could begin, and is given one when its turn has come: the highest priority first, then
-the project with the fewest cycles under way, then the task with the longest chain of tasks behind it. Meanwhile it hears of its cycles that ended.
+the project with the fewest cycles under way, then the one that was given the fewest, then the task with the longest chain of tasks behind it.
+Meanwhile it hears of its cycles that ended.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
@@ -46,9 +48,12 @@ class Pool:
         self._changed = threading.Condition()
         self._free = workers
         self._running: Counter[str] = Counter()
+        self._served: Counter[str] = Counter()
+        """Project → slots it was given. Whoever comes later begins just before the one with the fewest: what it missed is not made up for."""
         self._wanting: dict[str, Rank] = {}
         self._granted: set[str] = set()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="cycle")
+        self._judges = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="judge")
 
     def next(self, desk: Desk, wanted: Rank | None) -> bool:
         """Wait until the project may begin what it wants (True: it has a slot, and begins something with `start` or gives it back with `release`) or
@@ -56,6 +61,8 @@ class Pool:
         name = desk.project
         with self._changed:
             if wanted is not None and not stopping.is_asked():
+                others = [self._served[other] for other in {*self._wanting, *(+self._running)} - {name}]
+                self._served[name] = max(self._served[name], min(others, default=0) - 1)
                 self._wanting[name] = wanted
                 self._grant()
             try:
@@ -78,7 +85,12 @@ class Pool:
     def start(self, desk: Desk, what: Any, call: Callable[[], Any]) -> None:
         """Begin a cycle in the slot that `next` gave; when it has ended, the desk has (what, future)."""
         desk.under_way += 1
-        self._threads.submit(call).add_done_callback(lambda future: self._ended(desk, what, future))
+        self._threads.submit(call).add_done_callback(lambda future: self._ended(desk, what, future, slot=True))
+
+    def judge(self, desk: Desk, what: Any, call: Callable[[], Any]) -> None:
+        """The same without a slot, for what waits for no agent: everything else on its branch waits for it."""
+        desk.under_way += 1
+        self._judges.submit(call).add_done_callback(lambda future: self._ended(desk, what, future, slot=False))
 
     def release(self, desk: Desk) -> None:
         """Give back a slot that `next` gave."""
@@ -92,12 +104,15 @@ class Pool:
             self._changed.notify_all()
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._judges):
+            threads.shutdown(wait=False, cancel_futures=True)
 
-    def _ended(self, desk: Desk, what: Any, future: Future[Any]) -> None:
+    def _ended(self, desk: Desk, what: Any, future: Future[Any], *, slot: bool) -> None:
         with self._changed:
             desk.ended.append((what, future))
-            self._give_back(desk.project)
+            if slot:
+                self._give_back(desk.project)
+            self._changed.notify_all()
 
     def _give_back(self, project: str) -> None:
         self._free += 1
@@ -105,11 +120,17 @@ class Pool:
         self._grant()
         self._changed.notify_all()
 
+    def _turn(self, name: str) -> tuple[int, int, int, int, str]:
+        """The smallest has its turn."""
+        rank = self._wanting[name]
+        return rank.priority, self._running[name], self._served[name], rank.chain, name
+
     def _grant(self) -> None:
         """Slots that are free go to whose turn it is among those that wait now."""
         while self._free and (waiting := [name for name in self._wanting if name not in self._granted]):
-            best = min(waiting, key=lambda name: (self._wanting[name].priority, self._running[name], self._wanting[name].chain, name))
+            best = min(waiting, key=self._turn)
             self._wanting.pop(best)
+            self._served[best] += 1
             self._granted.add(best)
             self._free -= 1
             self._running[best] += 1

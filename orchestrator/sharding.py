@@ -41,7 +41,7 @@ def part(grouped: Grouped, shard: Shard) -> Grouped:
 
 
 def _criteria(grouped: Grouped, names: set[str]) -> int:
-    return sum(1 + len(item.criteria) for project, prds in grouped if project in names for prd in prds for item in prd.requirements)
+    return sum(1 + sum(len(item.criteria) for item in prd.requirements) for project, prds in grouped if project in names for prd in prds)
 
 
 def _together(grouped: Grouped) -> Sequence[set[str]]:

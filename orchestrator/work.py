@@ -109,6 +109,9 @@ def _everything(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
         chosen = None if stopping.is_asked() else _choose(job, names, complete)
         if chosen is None and not job.desk.under_way:
             return
+        if chosen and chosen.again:
+            cycles.begin(job, chosen)
+            continue
         rank = Rank(-chosen.prd.priority, -chosen.chain) if chosen else None
         if job.pool.next(job.desk, rank) and chosen:
             try:
@@ -136,6 +139,8 @@ def _choose(job: Job, names: Iterable[str], complete: set[str]) -> Cycle | None:
             if prd is None or (not complete.issuperset(prd.depends_on) and _has_work(job, prd)):
                 continue
             branch = job.branches.get(name) or _open(job, prd)
+            if branch.first and (cycle := _cycle_of(job, prd)):
+                return cycle
             if task := _peek(job, prd, branch):
                 found.append((-prd.priority, -job.order(name).chains[task], place, name))
             elif not _flying(job, name) and not branch.rests:
@@ -216,7 +221,7 @@ def _cycle_of(job: Job, prd: Prd) -> Cycle | None:
     branch = job.branches[prd.id]
     name = _peek(job, prd, branch)
     row = job.store.task(name)
-    branch.first = "" if branch.first == name else branch.first
+    again, branch.first = branch.first == name, ""
     branch.tried.add(name)
     if job.config.planning.approve == "person" and job.approved[prd.id].get(name) != row.fingerprint:
         planned.say_unapproved(job, prd)
@@ -234,6 +239,7 @@ def _cycle_of(job: Job, prd: Prd) -> Cycle | None:
         report(job)
         return None
     branch.tried.discard(name)
+    cycle.again = again
     return cycle
 
 

@@ -17,6 +17,7 @@ from orchestrator.model import (
     Change,
     Coverage,
     Criterion,
+    CycleResult,
     Example,
     Finding,
     Flaky,
@@ -114,6 +115,13 @@ class Work:
     """Paths of tests that were made for earlier wordings of the task's requirements: those that are not made anew are taken away."""
     outdated: frozenset[str] = frozenset()
     """Paths of tests of other tasks that bind nobody now: what fails in them is noticed, and refuses nothing."""
+    judged: CycleResult | None = None
+    """The result that passed on the head before the branch moved on: it is judged again on this one."""
+    moved_by: frozenset[str] = frozenset()
+    """Paths that were changed or removed since; files that were only added are none of them."""
+
+    def is_judged_again(self, code: tuple[Change, ...]) -> bool:
+        return self.judged is not None and self.judged.code == code
 
 
 @dataclass(frozen=True)

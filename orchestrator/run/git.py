@@ -115,6 +115,11 @@ class Repository:
     def diff(self, before: str, after: str) -> str:
         return self.git("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", before, after).decode("utf-8", "replace")
 
+    def disturbed(self, before: str, after: str) -> frozenset[str]:
+        """Paths of a tree that another has changed or has not; what it only added is none of them."""
+        said = self.git("diff-tree", "-r", "-z", "--no-commit-id", "--no-renames", "--name-only", "--diff-filter=a", before, after)
+        return frozenset(said.decode("utf-8", "surrogateescape").split("\0")[:-1])
+
     def commits_with(self, branch: str, trailer: str) -> tuple[str, ...]:
         """Commits of a branch whose message has that line, oldest first."""
         if not self.resolve(branch):

@@ -24,6 +24,8 @@ def after(bench: Bench, tests_ladder: tuple[Agent, ...], journal: Journal, end: 
     threshold = wanted(bench)
     if not work.config.gates.mutants or not code:
         return end
+    if _is_as_measured(bench, end.code):
+        return end
     bench.begin("mutants")
     bench.mutation = _measure(bench, code)
     if bench.mutation is None:
@@ -62,6 +64,19 @@ def _measure(bench: Bench, code: tuple[Change, ...]) -> Mutation | None:
     return mutation.run(
         root, tests, made, python=work.python, limits=work.config.limits, cap=gates.mutants, seconds=gates.mutation_seconds, roots=bench.roots
     )
+
+
+def _is_as_measured(bench: Bench, code: tuple[Change, ...]) -> bool:
+    """A candidate that is judged again on a branch that only got more files: what was measured before it moved on stands, and is noted."""
+    judged = bench.work.judged
+    if judged is None or bench.work.moved_by or not bench.work.is_judged_again(code) or judged.tests != bench.tests or not bench.attempts:
+        return False
+    if bool(judged.tidying and judged.tidying.kept) != bool(bench.tidying and bench.tidying.kept):
+        return False
+    bench.mutation, last = judged.mutation, bench.attempts[-1]
+    found = tuple(finding for finding in judged.attempts[-1].findings if finding.gate == "mutation") if judged.attempts else ()
+    bench.attempts[-1] = replace(last, findings=(*last.findings, *found))
+    return True
 
 
 def _is_source(path: str) -> bool:

@@ -80,7 +80,8 @@ def signals() -> Iterator[None]:
             _say("finishes the steps that are under way; Ctrl-C once more stops now")
             ask()
 
-    before = {number: signal.signal(number, heard) for number in (signal.SIGINT, signal.SIGTERM)}
+    wanted = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]  # as below `nohup`, or with `&`
+    before = {number: signal.signal(number, heard) for number in wanted}
     try:
         yield
     finally:

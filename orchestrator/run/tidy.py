@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.errors import AgentError, NoTurn, SetupError
 from orchestrator.model import Change, Tidying
 from orchestrator.run import checks, limits, turns
@@ -13,12 +15,37 @@ from orchestrator.run.gates import metrics
 def after(bench: Bench, agent: Agent, journal: Journal, code: tuple[Change, ...]) -> None:
     """Ask for a tidier form of the candidate that passed, and note on the bench what became of it. Nothing asks for it: nothing is done."""
     work = bench.work
+    if work.judged and work.is_judged_again(code):
+        bench.tidying = _again(bench, work.judged.tidying, code)
+        return
     before = metrics.smells(code, work.config.tidy)
     base = tuple(bench.before[change.path] for change in code if change.path in bench.before)
     triggers = tuple(smell.what for smell in metrics.added(metrics.smells(base, work.config.tidy), before))
     if not triggers or not work.config.tidy.enabled:
         return
     bench.tidying = _propose(bench, agent, journal, code, before, triggers)
+
+
+def _again(bench: Bench, tidying: Tidying | None, code: tuple[Change, ...]) -> Tidying | None:
+    """What was proposed before the branch moved on: nobody is asked again, and what was kept must hold on the new head."""
+    if tidying is None or not tidying.kept:
+        return replace(tidying, turns=()) if tidying else None
+    judged, _ = _judged(bench, workspace.difference(bench.before, _merged(bench, code, tidying.changes)))
+    kept, reason = not judged.refused, "on the moved branch too" if not judged.refused else f"dropped on the moved branch: {_first(judged)}"
+    return replace(tidying, turns=(), kept=kept, reason=f"{tidying.reason} ({reason})", observations=judged.observations)
+
+
+def _judged(bench: Bench, tidied: tuple[Change, ...]) -> tuple[checks.Judged, bool]:
+    """(what the gates say of a tidied form, whether it is to be kept). Raises SetupError."""
+    capped, flaky, coverage = set(bench.capped), dict(bench.flaky), bench.coverage
+    judged = checks.check_green(bench, tidied, "check_still_green")
+    if judged.refused:
+        bench.capped, bench.flaky, bench.coverage = capped, flaky, coverage
+    return judged, not judged.refused
+
+
+def _first(judged: checks.Judged) -> str:
+    return next((finding.message for finding in judged.findings if finding.severity == "error"), "")
 
 
 def _propose(
@@ -45,16 +72,11 @@ def _propose(
     diff = bench.diff(proposed, code)
     if not metrics.better(before, metrics.smells(tidied, work.config.tidy)):
         return Tidying(triggers, False, "dropped: the figures are no better", (turn,), proposed, diff, notices)
-    capped, flaky, coverage = set(bench.capped), dict(bench.flaky), bench.coverage
     try:
-        judged = checks.check_green(bench, tidied, "check_still_green")
+        judged, kept = _judged(bench, tidied)
     except SetupError as error:
         return Tidying(triggers, False, f"dropped: it could not be checked: {error}", (turn,), proposed, diff, notices)
-    kept = not judged.refused
-    if not kept:
-        bench.capped, bench.flaky, bench.coverage = capped, flaky, coverage
-    first = next((finding.message for finding in judged.findings if finding.severity == "error"), "")
-    reason = "kept: every gate passed and the figures are better" if kept else f"dropped: {first}"
+    reason = "kept: every gate passed and the figures are better" if kept else f"dropped: {_first(judged)}"
     return Tidying(triggers, kept, reason, (turn,), proposed, diff, (*notices, *judged.findings), judged.observations)
 
 

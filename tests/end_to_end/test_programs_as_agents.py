@@ -120,6 +120,9 @@ def test_a_run_that_is_stopped_by_hand_leaves_nothing_of_the_agent(place: Workpl
     try:
         assert wait_until(lambda: len(alive(word)) == 1, 60), place.log()
         process.send_signal(number)
+        if number == signal.SIGINT:  # once would wait for the turn that is under way
+            assert wait_until(lambda: "Ctrl-C once more stops now" in place.log(), 10), place.log()
+            process.send_signal(number)
         assert process.wait(30) == 130
     finally:
         process.kill()
