@@ -89,7 +89,8 @@ def test_independent_tasks_run_at_once_and_are_integrated_one_after_the_other_on
     assert [len(line.split(" ")[0].split()) for line in log[:-1]] == [1] * (len(log) - 1), "one line of commits"
     assert sorted(line.split(" ", 1)[1].partition(":")[0] for line in log if "feat(" in line) == [f"feat(many#R{n})" for n in range(1, 5)]
     assert place.command("verify").returncode == 0, "RED and GREEN hold on the trees that were committed"
-    last = place.task("many", heard.of("task ended")[-1])
+    (report,) = place.runs("many")
+    last = [entry for entry in report["tasks"] if entry["id"] == heard.of("task ended")[-1]][-1]
     assert "on the moved branch too" in last["reason"] and last["mutation"], "what was measured before the branch moved on is kept"
 
 
