@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cheats, gates, inputs, mutation, planning, steady, volume
+from benchmarks import cheats, gates, inputs, mutation, planning, pool, steady, volume
 from benchmarks.measure import Result, Sample, python, repeated, result, run
 
 HASHING = "import sys, hashlib, pathlib; [hashlib.sha256(path.read_bytes()).hexdigest() for path in pathlib.Path('prds').iterdir()]"
@@ -46,7 +46,7 @@ def overhead(runs: int) -> Result:
     def sample() -> Sample:
         with tempfile.TemporaryDirectory(prefix="bench-overhead-") as name:
             root = inputs.tolls(Path(name), cycles, 1)
-            total, output = run(python("-m", "benchmarks.inside", "run", "--no-site"), root)
+            total, output = run(python("-m", "benchmarks.inside", "run", "--no-site", "--workers", "1"), root)
             cost = json.loads(output)
             assert cost["exit"] == 0, cost
             tasks = [task for report in inputs.reports(root) for task in report["tasks"]]
@@ -115,6 +115,7 @@ BENCHES: dict[str, tuple[Callable[..., Result], int]] = {
     "site": (site, 3),
     "mutation": (mutation.rate, 3),
     "cheats": (cheats.cheats, 1),
+    "pool": (pool.pool, 1),
     "volume": (volume.volume, 1),
     "steady": (steady.steady, steady.RUNS),
 }

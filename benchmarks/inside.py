@@ -16,7 +16,7 @@ from typing import Any
 
 
 def main() -> None:
-    from orchestrator import cli, job
+    from orchestrator import cli, cycles
     from orchestrator.run import checks, git, oracle, suites, turns
 
     sandboxes: list[float] = []
@@ -34,7 +34,7 @@ def main() -> None:
 
     suites.run, oracle.ask, git.run = timed(suites.run, sandboxes), timed(oracle.ask, sandboxes), timed(git.run, gits)
     spent: dict[str, list[float]] = {"cycle": [], "turn": [], "red": [], "oracle": [], "suites": []}
-    job.run_cycle, turns.take = timed(job.run_cycle, spent["cycle"]), timed(turns.take, spent["turn"])
+    cycles.run_cycle, turns.take = timed(cycles.run_cycle, spent["cycle"]), timed(turns.take, spent["turn"])
     checks.observe_red = timed(checks.observe_red, spent["red"])
     checks._ask_oracle, checks._run_all = timed(checks._ask_oracle, spent["oracle"]), timed(checks._run_all, spent["suites"])
     started = time.perf_counter()

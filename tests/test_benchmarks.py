@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import inputs, mutation
+import pytest
+
+from benchmarks import inputs, mutation, pool
 from orchestrator.inbox.markdown import parse
 from tests.conftest import REPOSITORY, clean_environment
 
@@ -97,3 +99,10 @@ def test_steady_looks_at_memory_files_and_the_disk() -> None:
     assert look["memory"] > 0
     assert look["descriptors"] > 0
     assert result["disk"] == 0, "a run with nothing new writes nothing"
+
+
+def test_the_pool_is_measured_against_one_worker() -> None:
+    """A small one; the bench itself looks whether every task is done."""
+    measured = pool.pool(1, tasks=2, workers=2, seconds=0.1)
+    assert measured.target == pytest.approx(measured.baseline / 1.8, rel=0.01)
+    assert measured.parts == {"at best: the turns alone": 0.1}

@@ -70,7 +70,7 @@ def prepare(folder: Path, requirements: tuple[Requirement, ...], *, pins: tuple[
     about = [project.name, project.version, project.entry_points, project.packages] if project else []
     told = [FORMAT, sys.version, sorted({entry.text for entry in wanted}), sorted(entry.text for entry in pins), about]
     lock = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
-    place = folder / lock
+    place = folder.resolve() / lock  # a path with `..` cannot be mounted
     with _building:
         if not (place / READY).exists():
             _build(place, wanted, pins, project, notes)
