@@ -119,8 +119,7 @@ def begin(job: Job, cycle: Cycle) -> None:
 def _carried_out(work: Work, cycle: Cycle) -> CycleResult:
     """What a worker does. Raises Stopped: what was ended with the run says nothing."""
     result = run_cycle(work, cycle.ladder, cycle.journal, cycle.tests_ladder)
-    if stopping.is_now():
-        raise stopping.Stopped
+    stopping.check_now()
     return result
 
 

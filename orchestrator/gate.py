@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.model import Prd
 from orchestrator.plan import phases
-from orchestrator.run import whole
+from orchestrator.run import stopping, whole
 from orchestrator.run.durable import durable
 from orchestrator.run.git import Repository
 from orchestrator.save import checked, phasing
@@ -67,6 +67,7 @@ def _come_to(job: Job, prd: Prd, due: PhaseStanding, python: Path) -> bool:
     named = phases.title(prd.phases, due.number)
     job.say(f"{prd.id}: {named}: all its tasks are done; its gate …", "gate", prd=prd.id, phase=due.number)
     report = gate_report(job.store, job.config, prd, due.number, python, job.run)
+    stopping.check_now()
     lost = {each.task: each for each in report.broken if each.task}
     for task, each in lost.items():
         job.store.regress(task, f"it no longer holds at the gate of phase {due.number}: {each.what}: {each.message}"[:1000], job.run)

@@ -40,11 +40,13 @@ class Meanwhile:
     _refused: set[str] = field(default_factory=set)
     """Hashes of bytes that could not be taken."""
     _latest: dict[str, Prd] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _locks: dict[str, threading.Lock] = field(default_factory=dict)
+    """PRD id → held while it is looked at."""
+    _reading: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self, prd: Prd) -> Prd:
         """The PRD as its file says it now; what was given where nothing changed that can be taken. From any thread."""
-        with self._lock:
+        with self._locks.setdefault(prd.id, threading.Lock()):
             return self._look(prd)
 
     def _look(self, prd: Prd) -> Prd:
@@ -61,7 +63,8 @@ class Meanwhile:
         if mark and _status(path) == status:
             self._seen[prd.path] = status
         if mark and mark != known.fingerprint and mark not in self._refused:
-            self._read(prd, mark)
+            with self._reading:
+                self._read(prd, mark)
         return self._latest.get(prd.id, known)
 
     def notes(self, prd: Prd) -> tuple[Problem, ...]:

@@ -179,8 +179,7 @@ class _Projects:
                     break
                 project = _next(ended)
                 at_work.pop(project).join()
-                if any(not self.complete.isdisjoint(prd.depends_on) for name, prds in chosen.items() for prd in prds if name not in at_work):
-                    left |= self._again(chosen, {*left, *at_work}, outcomes)
+                left |= self._again(chosen, {*left, *at_work}, outcomes)
         except BaseException:
             stopping.end()
             _await(at_work.values())
@@ -237,18 +236,21 @@ class _Projects:
                 finally:
                     working.close(job, kind)
                     job.say("", "project ended", run=job.run if job.begun else "", outcome=kind)
-        except LockedError as error:
-            self.tell(Told(f"{project}: {error}", "waiting", project))
-            outcome.locked.append(project)
-        except (SetupError, AgentError) as error:
-            self.tell(Told(f"{project}: {error}", "waiting", project))
-            for prd in prds:
-                outcome.wait(prd, "not-set-up", error.message, error.hint)
         except OrchestratorError as error:
-            self.tell(Told(f"{project}: {error}", "waiting", project))
+            stopping.check_now()
+            self._failed(project, prds, outcome, error)
+
+    def _failed(self, project: str, prds: tuple[Prd, ...], outcome: Outcome, error: OrchestratorError) -> None:
+        """What stops one project."""
+        self.tell(Told(f"{project}: {error}", "waiting", project))
+        if isinstance(error, LockedError):
+            outcome.locked.append(project)
+            return
+        waits = isinstance(error, (SetupError, AgentError))
+        if not waits:
             outcome.broken.append(project)
-            for prd in prds if isinstance(error, DamagedError) else ():
-                outcome.wait(prd, "damaged", error.message, error.hint)
+        for prd in prds if waits or isinstance(error, DamagedError) else ():
+            outcome.wait(prd, "not-set-up" if waits else "damaged", error.message, error.hint)
 
 
 def _next(ended: queue.SimpleQueue[str]) -> str:

@@ -27,7 +27,7 @@ from orchestrator.config import Config
 from orchestrator.errors import SetupError
 from orchestrator.model import Plan, Prd
 from orchestrator.plan import graph, phases, waves
-from orchestrator.run import environment, linters, sandboxes, whole
+from orchestrator.run import environment, linters, sandboxes, stopping, whole
 from orchestrator.run.durable import durable
 from orchestrator.run.git import Repository
 from orchestrator.run.linters import Complaint, Told
@@ -56,8 +56,10 @@ def at_end(job: Job, prds: Sequence[Prd]) -> None:
         try:
             report = examine(job.store, job.root, job.config, prd, job.plans[prd.id], job.run)
         except SetupError as error:
+            stopping.check_now()
             job.say(f"{prd.id}: not validated: {error}", "waiting", prd=prd.id)
             continue
+        stopping.check_now()
         job.begin()
         with durable("branch checked"):
             checked.save(job.store, checked.VALIDATION, _key(job.store, prd, job.plans[prd.id]), report)

@@ -62,6 +62,12 @@ def check() -> None:
         raise Stopped
 
 
+def check_now() -> None:
+    """Before what was seen is believed: what was ended with everything else says nothing. Raises Stopped."""
+    if _now.is_set():
+        raise Stopped
+
+
 def wait(seconds: float) -> None:
     """Sleep, unless the run is stopped. Raises Stopped."""
     if _asked.wait(max(seconds, 0.0)):
