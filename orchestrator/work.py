@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import heapq
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator import cycles, forecasting, gate, planned, reworded, validate
@@ -129,22 +129,26 @@ def _drain(job: Job) -> None:
     job.under_way.clear()
 
 
-def _choose(job: Job, names: Iterable[str], complete: set[str]) -> Cycle | None:
+def _choose(job: Job, names: Sequence[str], complete: set[str]) -> Cycle | None:
     """The cycle that is to be begun next; None where nothing can be begun now. On the way PRDs are opened, and what has come to rest is looked at."""
     while True:
         found: list[tuple[int, int, int, str]] = []
         moved = False
         for place, name in enumerate(names):
             prd = _as_it_is(job, name)
-            if prd is None or (not complete.issuperset(prd.depends_on) and _has_work(job, prd)):
+            if prd is None or not all(_is_settled(job, other) for other in prd.depends_on if other in names):
+                continue
+            if not complete.issuperset(prd.depends_on) and _has_work(job, prd):
                 continue
             branch = job.branches.get(name) or _open(job, prd)
+            if branch.rests:
+                continue
             if branch.first and (cycle := _cycle_of(job, prd)):
                 return cycle
             if task := _peek(job, prd, branch):
                 found.append((-prd.priority, -job.order(name).chains[task], place, name))
-            elif not _flying(job, name) and not branch.rests:
-                moved = _at_rest(job, prd, branch, complete) or moved
+            elif not _flying(job, name):
+                moved = _at_rest(job, prd, branch, complete, names) or moved
         if found and (cycle := _cycle_of(job, job.prds[min(found)[3]])):
             return cycle
         if not found and not moved:
@@ -163,6 +167,11 @@ def _as_it_is(job: Job, name: str) -> Prd | None:
     if (prd := planned.as_it_is(job, name)) is not None:
         settle(job, prd)
     return prd
+
+
+def _is_settled(job: Job, name: str) -> bool:
+    """Nothing of a PRD is under way, and nothing can be begun: what builds on it may look whether it has moved on."""
+    return name in job.branches and job.branches[name].rests
 
 
 def _flying(job: Job, prd: str) -> list[Task]:
@@ -243,7 +252,7 @@ def _cycle_of(job: Job, prd: Prd) -> Cycle | None:
     return cycle
 
 
-def _at_rest(job: Job, prd: Prd, branch: Branch, complete: set[str]) -> bool:
+def _at_rest(job: Job, prd: Prd, branch: Branch, complete: set[str], names: Sequence[str]) -> bool:
     """Nothing of a PRD can be begun: the gate of its phase, and what follows when it is complete. Whether there may be something to do now."""
     if gate.moved(job, prd, functools.partial(_python, job, prd)):
         settle(job, prd)
@@ -254,9 +263,11 @@ def _at_rest(job: Job, prd: Prd, branch: Branch, complete: set[str]) -> bool:
     branch.rests = True
     gate.explain(job, prd)
     keep_held_out(job, prd)
-    was = prd.id in complete
     (complete.add if is_complete(job, prd) else complete.discard)(prd.id)
-    return (prd.id in complete) != was
+    downstream = [name for name in names if prd.id in job.prds[name].depends_on and not _flying(job, name)]
+    for name in downstream:
+        job.branches.pop(name, None)  # it looks again whether this one has moved on
+    return bool(downstream)
 
 
 def _python(job: Job, prd: Prd) -> Path:

@@ -10,10 +10,14 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import threading
+import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
+
+from orchestrator.errors import NoTurn
 
 Answer = TypeVar("Answer")
 
@@ -22,6 +26,8 @@ LOOK_SECONDS = 0.1
 
 _asked = threading.Event()
 _now = threading.Event()
+_held: tuple[float, str, float | None] | None = None
+"""(when turns under way are ended, why, when they may be taken again)."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -32,6 +38,7 @@ def begin() -> None:
     """A run begins: nobody has asked for its end."""
     _asked.clear()
     _now.clear()
+    turns_end(None)
 
 
 def ask() -> None:
@@ -54,6 +61,34 @@ def is_asked() -> bool:
 
 def is_now() -> bool:
     return _now.is_set()
+
+
+def turns_end(at: float | None, why: str = "", reset_at: float | None = None) -> None:
+    """Turns that are under way are ended at that moment, in seconds since the epoch, because of the system's breaker; None: they may go on."""
+    global _held
+    _held = None if at is None else (at, why, reset_at)
+
+
+def check_turn() -> None:
+    """While a turn is waited for. Raises Stopped; or NoTurn when turns that are under way may not go on."""
+    if _now.is_set():
+        raise Stopped
+    held = _held
+    if held is not None and time.time() >= held[0]:
+        raise NoTurn(held[1], hint="`orchestrator breakers` says more", reset_at=held[2])
+
+
+def wait_for(child: subprocess.Popen[bytes], seconds: float) -> int:
+    """The exit code of an agent's program. Raises subprocess.TimeoutExpired, and what `check_turn` raises."""
+    until = time.monotonic() + seconds
+    while True:
+        left = until - time.monotonic()
+        try:
+            return child.wait(max(0.0, min(LOOK_SECONDS, left)))
+        except subprocess.TimeoutExpired:
+            check_turn()
+            if left <= LOOK_SECONDS:
+                raise subprocess.TimeoutExpired(child.args, seconds) from None
 
 
 def check() -> None:
@@ -104,16 +139,19 @@ async def _watched(work: Coroutine[Any, Any, Answer]) -> Answer:
     task = asyncio.ensure_future(work)
     while not task.done():
         await asyncio.wait({task}, timeout=LOOK_SECONDS)
-        if _now.is_set() and not task.done():
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
-            raise Stopped
+        if not task.done():
+            try:
+                check_turn()
+            except BaseException:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+                raise
     return task.result()
 
 
 def run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """`asyncio.run`, given up when everything is to end now. Raises Stopped."""
+    """`asyncio.run`, given up when turns may not go on. Raises what `check_turn` raises."""
     return asyncio.run(_watched(work))
 
 

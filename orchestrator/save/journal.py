@@ -86,6 +86,7 @@ class Journal:
         asked = self._asked(booked, request)
         with durable("turn reserved"):
             reservation = self.account.ledger.reserve(asked, self.account.ceilings, self.account.limits.turn_seconds, sent=key in self.lost)
+        stopping.turns_end(None)  # the system's breaker let it through
         self.warnings += reservation.warnings
         with durable("turn sent"):
             self._write({"event": "reserved", "key": key})
@@ -102,13 +103,15 @@ class Journal:
         try:
             turn, changes = perform(reservation.seconds)
         except AgentError as error:
-            if stopping.is_now():  # it was ended with the run: no failure of the agent
+            if stopping.is_now() or isinstance(error, NoTurn):  # it was ended from outside: no failure of the agent
                 self.account.ledger.lose(booked)
-                raise stopping.Stopped from None
+                stopping.check_now()
+                raise
             with durable("turn failed"):
                 self._write({"event": "failed", "key": key, "error": type(error).__name__})
             seconds = time.monotonic() - started
             failures = self.account.ledger.fail(asked, error, seconds)
+            stopping.turns_end(*self.account.ledger.turns_end())
             self.told("turn ended", {**about, **_used(seconds), "error": error.message})
             if error.passes and error.reset_at is None:
                 error.reset_at = time.time() + limits.wait(failures, self.account.limits.wait_seconds, self.account.limits.wait_most)

@@ -238,6 +238,14 @@ class Ledger:
         steps = (found for found in breakers.all_of(events, (), now, self.rules) if found.scope == "step")
         return (whole, *each, *(found for found in steps if found.state != "closed" or found.flapping))
 
+    def turns_end(self) -> tuple[float | None, str, float | None]:
+        """(when turns that are under way are ended because the system's breaker is open, the sentence that says so, when it lets turns through)."""
+        with self._reading() as db:
+            events = [] if db is None else _events(db)
+        found = breakers.system(events, self.agents, time.time(), self.rules)
+        seconds = f"{self.rules.system.drain_seconds:g}"
+        return breakers.work_until(found, self.rules), f"the system's breaker opened, and turns had {seconds} s to end: {found.reason}", found.until
+
     def reset(self, found: tuple[breakers.Breaker, ...]) -> None:
         """Close breakers by hand; the events say so."""
         with self._transaction() as db:

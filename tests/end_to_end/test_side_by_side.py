@@ -243,3 +243,24 @@ def test_ctrl_c_twice_stops_now_and_leaves_nothing_behind(place: Workplace, inte
     agent(place, 0)
     assert place.run().returncode == 0
     assert json.loads(place.command("breakers", "--json").stdout)["trips"] == [], "what was stopped is no failure of the agent"
+
+
+def test_turns_that_are_under_way_when_the_systems_breaker_opens_are_ended_after_a_while(place: Workplace) -> None:
+    prd(place, "slow", 1, front="agents: {code: slow}\n")
+    prd(place, "dead", 1, front="agents: {code: dead}\n")
+    agent(place, 50)
+    (place.root / "slow.py").write_text((place.root / "script.py").read_text())
+    place.configure(
+        agents={"slow": {"type": "scripted", "script": "slow.py"}, "dead": {"type": "chat", "url": "http://127.0.0.1:1/v1"}},
+        breakers={"system": {"least": 1, "drain_seconds": 1}, "agent": {"failures": 1}},
+        limits={"wait_in_run": 0},
+    )
+    outcome, heard = run(place, 2)
+    assert (outcome.done, outcome.parked) == (0, 2)
+    said = next(told.text for told in heard.all if told.kind == "parked" and told.task == "slow#R1")
+    assert "the system's breaker opened, and turns had 1 s to end" in said
+    seconds = next(told.facts["seconds"] for told in heard.all if told.kind == "task ended" and told.task == "slow#R1")
+    assert seconds < 45, "the agent was not waited for"
+    with sqlite3.connect(place.root / "runs" / "orchestrator.sqlite") as db:
+        assert db.execute("SELECT state FROM turns WHERE project = 'slow'").fetchall() == [("lost",)]
+        assert db.execute("SELECT count(*) FROM events WHERE agent = 'slow' AND kind = 'failed'").fetchone() == (0,)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.config import AcpAgent
 from orchestrator.model import AgentTurn, Brief, Task, Usage, Way
-from orchestrator.run import briefing, search
+from orchestrator.run import briefing, search, stopping
 from orchestrator.run.agents import (
     AgentError,
     BadAnswer,
@@ -321,7 +321,14 @@ class Live:
         self.prompts += 1
         self.sent = True
         asked = asyncio.ensure_future(self.connection.prompt(self.session, [text_block(text)]))
-        done, _ = await asyncio.wait({asked}, timeout=max(deadline - time.monotonic(), 0.001))
+        done: set[asyncio.Future[Any]] = set()
+        while not done and (left := deadline - time.monotonic()) > 0:
+            done, _ = await asyncio.wait({asked}, timeout=min(left, stopping.LOOK_SECONDS))
+            try:
+                stopping.check_turn()
+            except BaseException:
+                asked.cancel()
+                raise
         if not done:
             late = self._late(seconds)
             await self._cancel(asked)

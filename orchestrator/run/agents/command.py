@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from orchestrator.config import CommandAgent
 from orchestrator.model import AgentTurn, Brief, Task, Usage, Way
-from orchestrator.run import briefing, search
+from orchestrator.run import briefing, search, stopping
 from orchestrator.run.agents import AgentError, BadAnswer, Broken, TimedOut, complaints, prices, programs, told, workspace
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class CommandLine:
         for thread in threads:
             thread.start()
         try:
-            ran.code = child.wait(limit)
+            ran.code = stopping.wait_for(child, limit)
         except subprocess.TimeoutExpired:
             raise TimedOut(f"{self.name}: no answer within {limit:g} s", hint="raise `limits.turn_seconds`, or use a faster agent") from None
         finally:

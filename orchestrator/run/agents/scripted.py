@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrator.model import AgentTurn, Brief, Change, Task, Usage, Way
-from orchestrator.run import search
+from orchestrator.run import search, stopping
 from orchestrator.run.agents import ScriptFailed, TimedOut, workspace
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _communicate(box: Box, command: list[str], data: bytes, script: Path, limit:
     for thread in threads:
         thread.start()
     try:
-        child.wait(limit)
+        stopping.wait_for(child, limit)
     except subprocess.TimeoutExpired:
         raise _too_long(script, limit) from None
     finally:
