@@ -33,8 +33,10 @@ class Desk:
     """Where a project hears of its cycles that ended."""
 
     project: str = ""
-    ended: deque[tuple[Any, Future[Any]]] = field(default_factory=deque)
-    """(what it was begun as, how it went)."""
+    ended: deque[tuple[Any, Future[Any], bool]] = field(default_factory=deque)
+    """(what it was begun as, how it went, whether it has a slot)."""
+    slots: int = 0
+    """Of cycles that were landed: given back when it is known what the project wants next, so that its turn does not depend on who is quicker."""
     under_way: int = 0
     nudged: bool = False
     """There is something to look at."""
@@ -56,15 +58,17 @@ class Pool:
         self._judges = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="judge")
 
     def next(self, desk: Desk, wanted: Rank | None) -> bool:
-        """Wait until the project may begin what it wants (True: it has a slot, and begins something with `start` or gives it back with `release`) or
+        """Wait until the project may begin what it wants (True: it has a slot, and begins something with `start`) or
         one of its cycles has ended, or the run is stopped (False). With nothing wanted and nothing under way there is nothing to wait for."""
         name = desk.project
         with self._changed:
+            if desk.ended:
+                return False
             if wanted is not None and not stopping.is_asked():
                 others = [self._served[other] for other in {*self._wanting, *(+self._running)} - {name}]
                 self._served[name] = max(self._served[name], min(others, default=0) - 1)
                 self._wanting[name] = wanted
-                self._grant()
+            self._free_slots(desk)
             try:
                 while not (name in self._granted or desk.ended or desk.nudged or (stopping.is_asked() and not desk.under_way)):
                     if name not in self._wanting and not desk.under_way:
@@ -74,9 +78,10 @@ class Pool:
                         self._wanting.pop(name, None)
                 if name in self._granted:
                     self._granted.discard(name)
-                    if not stopping.is_asked():
+                    if not (stopping.is_asked() or desk.ended):
                         return True
-                    self._give_back(name)
+                    self._served[name] -= 1
+                    desk.slots += 1  # what has ended moves the branch on: it is landed first
                 return False
             finally:
                 self._wanting.pop(name, None)
@@ -93,9 +98,9 @@ class Pool:
         self._judges.submit(call).add_done_callback(lambda future: self._ended(desk, what, future, slot=False))
 
     def release(self, desk: Desk) -> None:
-        """Give back a slot that `next` gave."""
+        """Give back what slots the project has for cycles that were landed."""
         with self._changed:
-            self._give_back(desk.project)
+            self._free_slots(desk)
 
     def nudge(self, desk: Desk) -> None:
         """The project is to look again."""
@@ -109,16 +114,14 @@ class Pool:
 
     def _ended(self, desk: Desk, what: Any, future: Future[Any], *, slot: bool) -> None:
         with self._changed:
-            desk.ended.append((what, future))
-            if slot:
-                self._give_back(desk.project)
+            desk.ended.append((what, future, slot))
             self._changed.notify_all()
 
-    def _give_back(self, project: str) -> None:
-        self._free += 1
-        self._running[project] -= 1
+    def _free_slots(self, desk: Desk) -> None:
+        self._free += desk.slots
+        self._running[desk.project] -= desk.slots
+        desk.slots = 0
         self._grant()
-        self._changed.notify_all()
 
     def _turn(self, name: str) -> tuple[int, int, int, int, str]:
         """The smallest has its turn."""
@@ -141,6 +144,8 @@ def landed(desk: Desk) -> list[tuple[Any, Future[Any]]]:
     """The project's cycles that ended since it looked last."""
     found = []
     while desk.ended:
-        found.append(desk.ended.popleft())
+        what, future, slot = desk.ended.popleft()
         desk.under_way -= 1
+        desk.slots += slot
+        found.append((what, future))
     return found

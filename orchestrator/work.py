@@ -117,7 +117,7 @@ def _everything(job: Job, prds: tuple[Prd, ...], complete: set[str]) -> None:
             try:
                 cycles.begin(job, chosen)
             except BaseException:
-                job.pool.release(job.desk)
+                job.desk.slots += 1
                 raise
 
 
@@ -126,6 +126,7 @@ def _drain(job: Job) -> None:
     while job.desk.under_way:
         job.pool.next(job.desk, None)
         landed(job.desk)
+    job.pool.release(job.desk)
     job.under_way.clear()
 
 

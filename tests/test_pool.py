@@ -54,6 +54,7 @@ def project(pool: Pool, gate: Gate, name: str, names: list[tuple[str, Rank]], en
             if stopping.is_asked():
                 left = []
             if not left and not desk.under_way:
+                pool.release(desk)
                 return
             if pool.next(desk, left[0][1] if left else None):
                 task, _ = left.pop(0)
