@@ -325,6 +325,9 @@ class Config(Section):
     """Agents by role."""
     workers: int | None = Field(None, ge=1, le=MOST_WORKERS)
     """So many cycles run side by side, over all projects. Left out: two more than there are cores, since agents mostly wait."""
+    workspaces: Literal["auto", "disk"] = "auto"
+    """Where cycles work: `auto` is in memory (`/dev/shm`) where that has 1 GiB free and 3 GiB of memory are available, else in the temporary folder,
+    as with `disk`. `TMPDIR`, where it is set, decides."""
     record: bool = False
     """Write every answer to `recordings`."""
     redact: list[str] = Field([])

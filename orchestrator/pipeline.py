@@ -65,6 +65,7 @@ def run(
     began, outcome, runs, name = time.monotonic(), Outcome(), config.folder(root, "runs"), _run_id()
     stopping.begin()
     told = _one_at_a_time(tell)
+    scratch.use(config.workspaces)
     scratch.sweep()
     for line in receipts.mend(runs):
         told(Told(line))

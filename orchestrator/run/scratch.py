@@ -1,7 +1,9 @@
 """Throw-away folders: one that is in use is known by a lock, so that what a killed process left can go at once.
 
-    <temporary directory>/orchestrator-<kind>-…        the folder
-    <temporary directory>/orchestrator-<kind>-….lock   beside it, where code in the folder cannot reach it; locked as long as its owner lives
+    <place>/orchestrator-<kind>-…        the folder
+    <place>/orchestrator-<kind>-….lock   beside it, where code in the folder cannot reach it; locked as long as its owner lives
+
+The place is in memory (`/dev/shm`) where that has room, else the temporary directory. Who sets TMPDIR has said where.
 
 The operating system takes the lock back when a process ends, however it ends. A folder without a lock file was left by an older version: it counts
 as used for a day.
@@ -17,10 +19,13 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
 KINDS: dict[str, str] = {
     "cycle": "the workbench of one task",
@@ -37,6 +42,46 @@ UNLOCKED_SECONDS = 86_400.0
 """A folder without a lock file is left alone for so long."""
 
 
+MEMORY = Path("/dev/shm")
+ROOM = 1 << 30
+"""Bytes that must be free there."""
+AVAILABLE = 3 << 30
+"""Bytes of memory that must be available at all."""
+_disk = threading.Event()
+
+
+def use(where: Literal["auto", "disk"]) -> None:
+    """`disk`: nothing is made in memory from now on."""
+    (_disk.set if where == "disk" else _disk.clear)()
+
+
+def in_memory() -> bool:
+    """Whether a folder that is made now goes to memory."""
+    if _disk.is_set() or os.environ.get("TMPDIR") or not _memory_is_usable():
+        return False
+    try:
+        room = os.statvfs(MEMORY)
+        return room.f_bavail * room.f_frsize >= ROOM and _available() >= AVAILABLE
+    except OSError:
+        return False
+
+
+@cache
+def _memory_is_usable() -> bool:
+    """It is a file system in memory, from which programs may be started, and which may be written to."""
+    try:
+        mounts = [line.split() for line in Path("/proc/mounts").read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        return False
+    options = next((fields[3].split(",") for fields in reversed(mounts) if fields[1:3] == [str(MEMORY), "tmpfs"]), ["noexec"])
+    return "noexec" not in options and os.access(MEMORY, os.W_OK | os.X_OK)
+
+
+def _available() -> int:
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
+
+
 @dataclass(frozen=True)
 class Leftover:
     """What a process that is gone has left."""
@@ -50,9 +95,9 @@ class Leftover:
 
 @contextlib.contextmanager
 def folder(kind: str, place: Path | None = None) -> Iterator[Path]:
-    """An empty folder of one's own; it is gone afterwards, whatever was done to it. `place`: where, if not in the temporary directory."""
+    """An empty folder of one's own; it is gone afterwards, whatever was done to it. `place`: where, if it matters."""
     assert kind in KINDS, kind
-    path, lock = _make(kind, (place or Path(tempfile.gettempdir())).resolve())
+    path, lock = _make(kind, (place or (MEMORY if in_memory() else Path(tempfile.gettempdir()))).resolve())
     try:
         yield path
     finally:
@@ -101,7 +146,7 @@ def _take(path: Path, flags: int = 0, *, wait: bool = False) -> int | None:
 
 
 def leftovers() -> tuple[Leftover, ...]:
-    """What processes that are gone have left in the temporary directory, oldest first."""
+    """What processes that are gone have left, oldest first."""
     found = []
     for path in _candidates():
         with _unused(path) as unused:
@@ -125,14 +170,15 @@ def sweep() -> tuple[Leftover, ...]:
 
 
 def _candidates() -> tuple[Path, ...]:
-    place = Path(tempfile.gettempdir()).resolve()
     if not hasattr(os, "geteuid"):
         return ()
-    try:
-        names = {entry.name.removesuffix(".lock") for entry in os.scandir(place)}
-    except OSError:
-        return ()
-    return tuple(place / name for name in sorted(names) if OURS.fullmatch(name))
+    places = dict.fromkeys((Path(tempfile.gettempdir()).resolve(), *([] if os.environ.get("TMPDIR") else [MEMORY])))
+    found: list[Path] = []
+    for place in places:
+        with contextlib.suppress(OSError):
+            names = {entry.name.removesuffix(".lock") for entry in os.scandir(place)}
+            found += [place / name for name in sorted(names) if OURS.fullmatch(name)]
+    return tuple(found)
 
 
 @contextlib.contextmanager

@@ -108,3 +108,18 @@ def test_a_leftover_that_cannot_be_entered_goes_too(tmp_path: Path) -> None:
     (folder / "deep").chmod(0)
     assert swept(tmp_path) == [folder.name]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_are_in_memory_where_there_is_room_and_where_tmpdir_says_where_it_is_set(tmp_path: Path) -> None:
+    program = "from orchestrator.run import scratch\nwith scratch.folder('cycle') as folder:\n    print(scratch.in_memory(), folder.parent)\n"
+    environment = {name: value for name, value in clean_environment().items() if name != "TMPDIR"}
+
+    def said(program: str, **more: str) -> list[str]:
+        argv = [sys.executable, "-c", program]
+        return subprocess.run(argv, capture_output=True, text=True, check=True, env={**environment, **more}).stdout.split()
+
+    memory, place = said(program)
+    assert (memory == "True") == (place == "/dev/shm")
+    assert said(program, TMPDIR=str(tmp_path)) == ["False", str(tmp_path)]
+    assert said(f"from orchestrator.run import scratch\nscratch.use('disk')\n{program}")[0] == "False"
+    assert said(f"from orchestrator.run import scratch\nscratch.ROOM = 1 << 60\n{program}")[0] == "False", "no room"
