@@ -118,6 +118,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--dependencies", action="store_true", help="only the dependencies of the plans; nothing is run")
     command.add_argument("--json", action="store_true", help="machine-readable")
 
+    command = add("deliver", _deliver, "push the branches of complete PRDs to their repositories, open requests for them, or merge them")
+    command.epilog = (
+        "Ends with 0 when everything that was asked for is there, with 1 when a PRD is not complete or not valid, with 3 when a person is needed, "
+        "with 5 when a repository could not be reached, with 6 when a project is being worked on."
+    )
+    command.add_argument("names", nargs="*", metavar="PRD", help="PRDs or projects (default: every complete PRD that has a target)")
+    command.add_argument("--dry-run", action="store_true", help="only say what would be done, and show the request's text")
+    command.add_argument("--as", dest="how", choices=["branch", "pull-request", "merge"], help="how (default: `deliver` of configuration and PRD)")
+    command.add_argument("--title", default="", metavar="TEXT", help="of the request (default: the PRD's)")
+    command.add_argument("--json", action="store_true", help="machine-readable")
+
     command = add("status", upkeep.status, "say where every project stands, what was spent, and what holds back turns")
     command.epilog = "Ends with 0, or with 1 when a task is in a state that --fail-on names."
     command.add_argument("--json", action="store_true", help="machine-readable")
@@ -251,6 +262,12 @@ def _plan(options: argparse.Namespace) -> Exit:
     ended = plan(options, root, config)
     say_damage(root, config)
     return ended
+
+
+def _deliver(options: argparse.Namespace) -> Exit:
+    from orchestrator.deliver_command import deliver
+
+    return deliver(options, *opened(options))
 
 
 def _run(options: argparse.Namespace) -> Exit:

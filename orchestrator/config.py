@@ -30,6 +30,7 @@ from orchestrator.agent_settings import (
     Section,
     UsagePatterns,
 )
+from orchestrator.deliver_settings import Delivery
 from orchestrator.errors import ConfigError
 
 __all__ = [
@@ -343,6 +344,7 @@ class Config(Section):
     breakers: BreakerRules = BreakerRules()
     sandbox: SandboxConfig = SandboxConfig()
     retention: Retention = Retention()
+    deliver: Delivery = Delivery()
     schedule: Schedule | None = None
     """A time at which `watch` runs the pipeline although no file changed."""
 

@@ -189,6 +189,8 @@ class Prd:
     """TDD cycles that the PRD names."""
     modules: tuple[Module, ...] = ()
     """The module structure, where the PRD states one: files that are to be made or changed, with what they export."""
+    deliver: str = ""
+    """How its branch is to be delivered at most, as `deliver` in the configuration; '' leaves it to that."""
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from orchestrator import cycles, forecasting, gate, planned, reworded, validate
+from orchestrator import cycles, deliver, forecasting, gate, planned, reworded, validate
 from orchestrator.cycles import Cycle
 from orchestrator.job import Branch, Job, is_complete, keep_held_out, report, settle
 from orchestrator.model import Prd, Task
@@ -50,7 +50,9 @@ def work(job: Job, prds: tuple[Prd, ...], complete: set[str], *, last_phase: int
     for each in prds:
         if (missing := [name for name in each.depends_on if name not in complete]) and _has_work(job, each):
             job.outcome.wait(each, "waits-for-prd", f"it depends on {', '.join(missing)}, which is not complete", "it runs when that is done")
-    validate.at_end(job, tuple(prd for prd in prds if is_complete(job, prd)))
+    finished = tuple(prd for prd in prds if is_complete(job, prd))
+    validate.at_end(job, finished)
+    deliver.at_end(job, finished)
     for each in prds:
         planned.say_parked(job, each)
     job.outcome.parked += list({task: state for task, state, _ in store.events(job.run)}.values()).count("parked")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.config import Config
+from orchestrator.deliver_settings import HOWS, chosen
 from orchestrator.inbox import contradictions, forms, targets
 from orchestrator.inbox.markdown import Reading
 from orchestrator.inbox.names import cycles, did_you_mean
@@ -236,6 +237,10 @@ def _check_configured(entry: _Entry, prd: Prd, root: Path, config: Config) -> No
         if asked is not None and set_to is not None and asked < set_to:
             message = f"`gates.{key}` may only be raised: the configured {set_to} stays"
             entry.say("not-tighter", message, line=entry.line_of(f"gates.{key}"), error=False)
+    if prd.deliver and chosen(config.deliver.how, prd.deliver) != prd.deliver:
+        message = f"`deliver` may only tighten: the configured `{config.deliver.how}` stays"
+        hint = f"from the tightest to the widest: {', '.join(HOWS)}; `deliver` in orchestrator.yaml says what is allowed"
+        entry.say("not-tighter", message, hint, entry.line_of("deliver"), error=False)
     for key, said in _not_honoured(prd):
         hint = "it changes nothing; the PRD runs without it"
         entry.say("not-honoured", f"`{key}` is {said} in this version", hint, entry.line_of(key), error=False)

@@ -119,6 +119,7 @@ KEYS: dict[str, Check | dict[str, Check]] = {
     "target": {"repo": _text, "branch": _branch, "language": _one_of("python")},
     "dependencies": _list(_dependency),
     "depends_on": _list(_text),
+    "deliver": _one_of("none", "branch", "pull-request", "merge"),
     "start": _one_of("now", "schedule"),
     "schedule": _cron,
     "priority": _whole(),

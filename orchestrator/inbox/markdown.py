@@ -87,6 +87,7 @@ def _prd(values: Mapping[str, Any], path: str, name: str, fingerprint: str) -> P
         budget=Budget(**group("budget")),
         agents=tuple((role, (ladder,) if isinstance(ladder, str) else tuple(ladder)) for role, ladder in group("agents").items()),
         gates=Gates(**group("gates")),
+        deliver=values.get("deliver", ""),
     )
 
 

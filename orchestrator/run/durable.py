@@ -39,6 +39,13 @@ STEPS: dict[str, str] = {
 }
 """Name → what is on the disk once it is over. What a run repeats (tasks, turns) is listed once."""
 
+DELIVERING: dict[str, str] = {
+    "delivered": "the branch, or the merge, is in the repository that it is for; the next run finds it there",
+    "request opened": "the host has the request; the next run finds it and brings it up to date",
+    "delivery saved": "the database knows where the branch went",
+}
+"""The same for what is delivered, after \"branch checked\"; in a run that delivers, for each PRD."""
+
 PRUNING: dict[str, str] = {
     "rows pruned": "the database knows the runs no more, nor their results; their reports and texts are files that nothing names",
     "project report pruned": "the project's report no longer lists them",
@@ -54,7 +61,7 @@ _reached: Counter[str] = Counter()
 @contextmanager
 def durable(step: str) -> Iterator[None]:
     """Around the writing of one step. Raises KeyError for a step that is not listed."""
-    assert step in STEPS or step in PRUNING, step
+    assert step in STEPS or step in PRUNING or step in DELIVERING, step
     _passed(f"before {step}")
     yield
     _passed(f"after {step}")

@@ -43,8 +43,10 @@ class Repository:
 
     path: Path
 
-    def git(self, *arguments: str, stdin: bytes | None = None, env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,)) -> bytes:
-        return run("--git-dir", str(self.path), *arguments, stdin=stdin, env=env, ok=ok)
+    def git(
+        self, *arguments: str, stdin: bytes | None = None, env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,), seconds: float | None = None
+    ) -> bytes:
+        return run("--git-dir", str(self.path), *arguments, stdin=stdin, env=env, ok=ok, seconds=seconds)
 
     def resolve(self, name: str) -> str:
         """Object id of a ref, commit or tree expression; '' when it does not exist."""
@@ -190,8 +192,15 @@ class Repository:
             yield {"GIT_INDEX_FILE": str(folder / "index")}
 
 
-def run(*arguments: str, stdin: bytes | None = None, env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,), cwd: Path | None = None) -> bytes:
-    """git's standard output. Raises GitError with what it said, or the RoomError that it met."""
+def run(
+    *arguments: str,
+    stdin: bytes | None = None,
+    env: dict[str, str] | None = None,
+    ok: tuple[int, ...] = (0,),
+    cwd: Path | None = None,
+    seconds: float | None = None,
+) -> bytes:
+    """git's standard output. Raises GitError with what it said, or the RoomError that it met. `seconds`: it is ended after so long."""
     settings = {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
         "HOME": os.environ.get("HOME", "/"),
@@ -209,8 +218,10 @@ def run(*arguments: str, stdin: bytes | None = None, env: dict[str, str] | None 
     try:
         done = subprocess.run(
             ["git", *options, *arguments], input=stdin, stdin=subprocess.DEVNULL if stdin is None else None, capture_output=True,
-            env=settings | (env or {}), cwd=cwd, check=False,
+            env=settings | (env or {}), cwd=cwd, check=False, timeout=seconds,
         )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise GitError(f"git {' '.join(arguments[:6])}: it was ended after {seconds:g} seconds") from None
     except FileNotFoundError:
         raise SetupError("git was not found", hint="install git, for example `apt-get install git`") from None
     if done.returncode not in ok:

@@ -26,7 +26,7 @@ from orchestrator.model import (
 from orchestrator.plan.saved import is_added
 from orchestrator.run.git import Repository
 from orchestrator.run.mutants import score, share
-from orchestrator.save import checked, compose_edits, compose_measures, edits, light, phasing, plan_report, took
+from orchestrator.save import checked, compose_edits, compose_measures, deliveries, edits, light, phasing, plan_report, took
 from orchestrator.save.evidence import path_of
 from orchestrator.save.files import keep
 from orchestrator.save.ledger import Ledger
@@ -105,6 +105,7 @@ def run_report(store: Store, run: str) -> RunReport:
         gates=checked.gates(store, run),
         gates_skipped=facts.get("gates_skipped", False),
         validations=checked.validations(store, run),
+        deliveries=deliveries.of_run(store, run),
     )
 
 
@@ -338,6 +339,7 @@ def project_report(store: Store, root: Path, repository: Repository | None, note
                 phases=phasing.reports(store, prd, rows),
                 validation=checked.validation(store, prd.id),
                 forecast=took.last(store, prd.id),
+                delivery=deliveries.last(store, prd.id),
             )
         )
         tasks += [_task(row, paths, measured.get(row.id)) for row in rows]

@@ -181,6 +181,16 @@ def m008_checked(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def m009_deliveries(db: sqlite3.Connection) -> None:
+    """Where the branches of complete PRDs went."""
+    for statement in (
+        "CREATE TABLE deliveries (id INTEGER PRIMARY KEY, prd TEXT NOT NULL, run TEXT NOT NULL, at TEXT NOT NULL, report TEXT NOT NULL) STRICT",
+        "CREATE INDEX deliveries_by_prd ON deliveries (prd, id)",
+        "CREATE INDEX deliveries_by_run ON deliveries (run)",
+    ):
+        db.execute(statement)
+
+
 def l001_first(db: sqlite3.Connection) -> None:
     """The ledger: turns and what they cost, what breakers look at, runs under way, what was warned of."""
     for statement in (
@@ -217,7 +227,17 @@ def l001_first(db: sqlite3.Connection) -> None:
 
 
 Migration = Callable[[sqlite3.Connection], None]
-PROJECT: tuple[Migration, ...] = (m001_first, m002_evidence, m003_waiting, m004_pruned, m005_many_tasks, m006_verdicts, m007_edits, m008_checked)
+PROJECT: tuple[Migration, ...] = (
+    m001_first,
+    m002_evidence,
+    m003_waiting,
+    m004_pruned,
+    m005_many_tasks,
+    m006_verdicts,
+    m007_edits,
+    m008_checked,
+    m009_deliveries,
+)
 LEDGER: tuple[Migration, ...] = (l001_first,)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from orchestrator.run import limits
 from orchestrator.run.breakers import Breaker
 from orchestrator.run.git import Repository
 from orchestrator.run.limits import Measure, Spent
-from orchestrator.save import checked, compose_edits, edits, light
+from orchestrator.save import checked, compose_edits, deliveries, edits, light
+from orchestrator.save.delivery_report import DeliveryReport
 from orchestrator.save.health import FILE
 from orchestrator.save.ledger import Ledger
 from orchestrator.save.lock import FILE as LOCK
@@ -69,6 +70,23 @@ class PhaseCount:
 
 
 @dataclass(frozen=True)
+class DeliveryStanding:
+    """Where the branch of a PRD went last."""
+
+    prd: str
+    how: str
+    state: str
+    detail: str
+    at: str
+    where: str
+    branch: str
+    commit: str
+    url: str
+    command: str
+    """What a person may run to do the rest."""
+
+
+@dataclass(frozen=True)
 class ProjectStanding:
     project: str
     states: dict[str, int]
@@ -93,6 +111,7 @@ class ProjectStanding:
     """Of the PRDs that have any, in order."""
     complaining: tuple[str, ...] = ()
     """PRDs whose last validation has a complaint."""
+    deliveries: tuple[DeliveryStanding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,7 +210,14 @@ def _standing(store: Store) -> ProjectStanding:
         last_outcome=run[1],
         orphans=_orphans(store),
     )
+    if deliveries.known(store):
+        standing = replace(standing, deliveries=tuple(_delivery(report) for report in deliveries.latest(store)))
     return replace(standing, phases=_phases(store), complaining=tuple(checked.failed(store))) if checked.known(store) else standing
+
+
+def _delivery(report: DeliveryReport) -> DeliveryStanding:
+    told = {item.name: getattr(report, item.name) for item in fields(DeliveryStanding)}
+    return DeliveryStanding(**told)
 
 
 def _phases(store: Store) -> tuple[PhaseCount, ...]:

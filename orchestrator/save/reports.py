@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from orchestrator.save.delivery_report import DeliveryReport as DeliveryReport
 from orchestrator.save.edit_reports import AnswerReport as AnswerReport
 from orchestrator.save.edit_reports import CommitReport as CommitReport
 from orchestrator.save.edit_reports import EditReport as EditReport
@@ -324,6 +325,8 @@ class RunReport(Report):
     """It was told to pass phase gates without looking."""
     validations: list[ValidationReport] = []
     """Of the PRDs that were complete at its end and had not been validated as they stand."""
+    deliveries: list[DeliveryReport] = []
+    """What became of their branches, where that was news."""
 
 
 class CriterionReport(Report):
@@ -401,6 +404,8 @@ class PrdReport(Report):
     """The last one; it speaks of the head that it names."""
     forecast: ForecastReport | None = None
     """Of the last run that worked on it, beside what it took."""
+    delivery: DeliveryReport | None = None
+    """The last one; it speaks of the head that it names."""
 
 
 class TaskReport(Report):

@@ -18,6 +18,7 @@ from orchestrator.save import (
     compose,
     compose_edits,
     compose_measures,
+    delivery_report,
     edit_reports,
     edits,
     junit,
@@ -33,7 +34,7 @@ from orchestrator.save.files import encoded, write_atomically, writing
 from orchestrator.save.reports import TaskRunReport
 from orchestrator.save.store import Store
 
-MADE_BY = (compose, compose_edits, compose_measures, edits, edit_reports, measure_reports, phasing, record, reports, took, wholes)
+MADE_BY = (compose, compose_edits, compose_measures, delivery_report, edits, edit_reports, measure_reports, phasing, record, reports, took, wholes)
 """Modules whose change makes another report of the same database."""
 
 TASKS = '\n "tasks": [],\n'

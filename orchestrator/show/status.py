@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.run.breakers import health
 from orchestrator.run.limits import Measure, Spent
 from orchestrator.save.edit_reports import WAYS_OUT
-from orchestrator.save.overview import Account, OrphanStanding, Overview, ProjectStanding, TaskStanding
+from orchestrator.save.overview import Account, DeliveryStanding, OrphanStanding, Overview, ProjectStanding, TaskStanding
 from orchestrator.show import breakers
 from orchestrator.show.terminal import columns, safe, state_words
 
@@ -23,7 +23,7 @@ def text(found: Overview) -> str:
     parts = [_table(found.projects)]
     for project in found.projects:
         parts += _told(project)
-        parts += ["\n".join(_wholes(project))] if project.phases or project.complaining else []
+        parts += ["\n".join(_wholes(project))] if project.phases or project.complaining or project.deliveries else []
     parts.append("\n".join(_spending(found)))
     if any(breaker.state != "closed" or breaker.flapping for breaker in found.breakers):
         parts.append("\n".join(breakers.lines(found.breakers, found.at)))
@@ -87,7 +87,22 @@ def _wholes(project: ProjectStanding) -> list[str]:
         gate = f"; its gate was {phase.gate}" if phase.gate else ""
         title = f" ({phase.title})" if phase.title else ""
         lines.append(f"{phase.prd} phase {phase.number}{title}: {phase.done} of {phase.tasks} task{'s' * (phase.tasks != 1)} done{gate}")
+    lines += [line for each in project.deliveries for line in _delivered(each)]
     return [*lines, *(f"{prd}: its last validation has complaints; `orchestrator validate {prd}` says which" for prd in project.complaining)]
+
+
+DELIVERED = {
+    "delivered": "delivered",
+    "by hand": "to be finished by hand",
+    "blocked": "NOT delivered, and needs a person",
+    "failed": "not delivered yet",
+}
+
+
+def _delivered(each: DeliveryStanding) -> list[str]:
+    url = f" ({each.url})" if each.url else ""
+    said = f"{each.prd}: {DELIVERED[each.state]} as {each.how}, {each.at}: {each.detail}{url}"
+    return [said, *([f"  → {each.command}"] if each.command else [])]
 
 
 def _line(task: TaskStanding, project: ProjectStanding) -> str:

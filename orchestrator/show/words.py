@@ -116,6 +116,13 @@ VALIDATIONS: dict[str, Word] = {
     "not run": Word("–", "quiet", "it was not looked at"),
 }
 
+DELIVERIES: dict[str, Word] = {
+    "delivered": Word("✓", "good", "it is in the repository that it is for"),
+    "by hand": Word("!", "wait", "one step is left to a person, and the command for it is known"),
+    "blocked": Word("?", "person", "it was not delivered: a person must decide"),
+    "failed": Word("‖", "wait", "it could not be delivered; the next run tries again"),
+}
+
 LEVELS: dict[str, Word] = {
     "held-out": Word("4", "level-4", "the expected answers were compared in the trusted process, on examples the agent had never seen as well"),
     "oracle": Word("3", "level-3", "the expected answers were compared in the trusted process, where the agent's code cannot reach"),
@@ -140,6 +147,7 @@ ALL: dict[str, dict[str, Word]] = {
     "phase": PHASES,
     "gate": GATES,
     "validation": VALIDATIONS,
+    "delivery": DELIVERIES,
 }
 
 
