@@ -129,6 +129,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--title", default="", metavar="TEXT", help="of the request (default: the PRD's)")
     command.add_argument("--json", action="store_true", help="machine-readable")
 
+    command = add("notify", _notify, "say who is told what runs do, and send a test")
+    command.add_argument("--test", action="store_true", help="send each of them a message now")
+
     command = add("status", upkeep.status, "say where every project stands, what was spent, and what holds back turns")
     command.epilog = "Ends with 0, or with 1 when a task is in a state that --fail-on names."
     command.add_argument("--json", action="store_true", help="machine-readable")
@@ -270,6 +273,12 @@ def _deliver(options: argparse.Namespace) -> Exit:
     return deliver(options, *opened(options))
 
 
+def _notify(options: argparse.Namespace) -> Exit:
+    from orchestrator.notify_command import notify
+
+    return notify(options, *opened(options))
+
+
 def _run(options: argparse.Namespace) -> Exit:
     root, config = opened(options)
     if options.phase is not None and options.phase < 1:
@@ -286,14 +295,15 @@ def run_once(
     """One run and what it prints; `watch` calls it too. Raises KeyboardInterrupt when it was stopped (`run/stopping.py`)."""
     import functools
 
-    from orchestrator import pipeline, work
+    from orchestrator import notifying, pipeline, work
     from orchestrator.run import stopping
     from orchestrator.show import lines, terminal
 
     if not config.folder(root, "prds").is_dir():
         raise UsageError(f"{config.folder(root, 'prds')}: there is no folder of PRDs", hint="make a working folder with `orchestrator init`")
-    with stopping.signals(), faults.recognised(config.folder(root, "runs")):
-        outcome = pipeline.run(root, config, lines.tell, functools.partial(work.work, last_phase=last_phase, gates=gates), shard=shard)
+    does = functools.partial(work.work, last_phase=last_phase, gates=gates)
+    with stopping.signals(), faults.recognised(config.folder(root, "runs")), notifying.telling(root, config, lines.tell) as tell:
+        outcome = pipeline.run(root, config, tell, does, shard=shard)
     inbox = pipeline.read_inbox(root, config)
     from orchestrator.model import Problem
 

@@ -32,6 +32,7 @@ from orchestrator.agent_settings import (
 )
 from orchestrator.deliver_settings import Delivery
 from orchestrator.errors import ConfigError
+from orchestrator.notify_settings import Notify
 
 __all__ = [
     "AcpAgent",
@@ -345,6 +346,7 @@ class Config(Section):
     sandbox: SandboxConfig = SandboxConfig()
     retention: Retention = Retention()
     deliver: Delivery = Delivery()
+    notify: Notify = Notify()
     schedule: Schedule | None = None
     """A time at which `watch` runs the pipeline although no file changed."""
 
@@ -411,7 +413,8 @@ def _explain(error: ValidationError, values: dict[str, Any], path: Path, environ
             guess = difflib.get_close_matches(loc[-1], _known_keys(loc[:-1]), n=1)
             lines.append(f"{where}: unknown key `{key}`" + (f", did you mean `{guess[0]}`?" if guess else ""))
         else:
-            lines.append(f"{where}: `{key}` is {problem['input']!r}: {problem['msg'].lower()}")
+            shown = "not shown" if loc[:2] == ["notify", "to"] else repr(problem["input"])
+            lines.append(f"{where}: `{key}` is {shown}: {problem['msg'].lower()}")
     return "\n".join(lines)
 
 

@@ -23,6 +23,7 @@ VALUES = (
     "faults.py",
     "agent_settings.py",
     "deliver_settings.py",
+    "notify_settings.py",
     "config.py",
     "measures.py",
     "single_tests.py",
@@ -41,7 +42,7 @@ PURE = (
     *(f"run/agents/{name}.py" for name in ("complaints", "permissions", "presets", "told", "updates")),
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
-    *("show/terminal.py", "show/breakers.py", "show/plans.py", "show/forecasts.py", "show/validations.py", "show/request.py"),
+    *("show/terminal.py", "show/breakers.py", "show/plans.py", "show/forecasts.py", "show/validations.py", "show/request.py", "show/notices.py"),
     *(
         "show/retention.py",
         "save/mutation_report.py",
@@ -184,7 +185,8 @@ def test_folders_import_leftwards_only(module: str) -> None:
         ("model.py", {"single_tests.py", "measures.py", "structure.py"}),
         ("agent_settings.py", set()),
         ("deliver_settings.py", {"agent_settings.py"}),
-        ("config.py", {"errors.py", "agent_settings.py", "deliver_settings.py"}),
+        ("notify_settings.py", {"agent_settings.py"}),
+        ("config.py", {"errors.py", "agent_settings.py", "deliver_settings.py", "notify_settings.py"}),
         ("__init__.py", set()),
     ],
 )

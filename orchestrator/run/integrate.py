@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.model import Change, CycleResult, Prd, RetiredTest, Task
+from orchestrator.run import mentions
 from orchestrator.run.git import Repository
 
 LISTED = 50
@@ -105,7 +106,7 @@ def kept_subject(prd: str) -> str:
 
 
 def _message(kind: str, task: Task, key: str, evidence: str, retired: tuple[RetiredTest, ...] = ()) -> str:
-    goal = " ".join(task.goal.split())
+    goal = mentions.harmless(task.goal)
     subject = f"{kind}({task.id}): {goal}"
     trailers = [f"PRD: {task.prd}", f"Task: {task.id}", *(f"Requirement: {item.id}" for item in task.requirements)]
     lines = [f"- {item.test} ({item.how})" for item in retired[:LISTED]] + [f"- and {len(retired) - LISTED} more"] * (len(retired) > LISTED)

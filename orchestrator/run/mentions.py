@@ -10,7 +10,9 @@ import re
 
 GAP = "\u200b"
 
-_MARKS = re.compile(r"(?:@(?=[\w-])|[#!$&](?=\d)|[%~](?=[\w\"])|\b[A-Za-z][A-Za-z0-9]{1,30}-(?=\d)|\bwww\.(?=\w)|:(?=//)|\bmailto:)")
+_MARKS = re.compile(
+    r"(?:@(?=[\w-])|[#!$&](?=\d)|[%~](?=[\w\"])|\b(?!UTF|SHA|ISO|RFC|CP)(?:[A-Z][A-Z0-9_]{1,30}|gh)-(?=\d)|\bwww\.(?=\w)|:(?=//)|\bmailto:)"
+)
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$^])")
 
 

@@ -69,8 +69,8 @@ class Redaction:
 
 
 def of(config: Config) -> Redaction:
-    """What the configuration calls secret: every variable that an agent gets and that is named like a key, and the patterns."""
-    names: dict[str, None] = {}
+    """What the configuration calls secret: variables that an agent gets and that are named like a key, those of notifications, and the patterns."""
+    names: dict[str, None] = dict.fromkeys(config.notify.to_env)
     for agent in config.agents.values():
         passed = presets.of(agent).env_keys if isinstance(agent, AcpAgent) else getattr(agent, "env_keys", ())
         names |= dict.fromkeys((getattr(agent, "api_key_env", ""), *filter(_NAMED.search, passed)))

@@ -89,7 +89,7 @@ class Ledger:
         `sent`: an earlier process had sent this very turn and was gone before it returned; what it booked is lost then, else released.
         """
         now = time.time()
-        with self._transaction() as db:
+        with self.transaction() as db:
             state, settled = ("lost", now) if sent else ("released", now)
             db.execute("UPDATE turns SET state = ?, settled_at = ? WHERE key = ? AND state = 'reserved'", (state, settled, asked.key))
             day = limits.day_of(now, self.budgets.timezone)
@@ -159,7 +159,7 @@ class Ledger:
         usage, replay = turn.usage, turn.kind == "recorded"
         tokens = None if usage.input_tokens is None and usage.output_tokens is None else (usage.input_tokens or 0) + (usage.output_tokens or 0)
         now = time.time()
-        with self._transaction() as db:
+        with self.transaction() as db:
             row = db.execute("SELECT id, agent, task, step FROM turns WHERE key = ? AND state = 'reserved'", (key,)).fetchone()
             if row is None:
                 return
@@ -175,7 +175,7 @@ class Ledger:
 
     def fail(self, asked: Asked, error: AgentError, seconds: float) -> int:
         """The agent could not answer after so many seconds. Returns how often in a row that happened with this agent, this time included."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             if error.paid:
                 db.execute("UPDATE turns SET state = 'failed', settled_at = ?, error = ? WHERE key = ? AND state = 'reserved'", _failed(asked, error))
             else:
@@ -204,7 +204,7 @@ class Ledger:
 
     def lose(self, key: str) -> None:
         """The turn was stopped before it returned: it stays booked at its reservation."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE turns SET state = 'lost', settled_at = ? WHERE key = ? AND state = 'reserved'", (time.time(), key))
 
     def _booked(self, asked: Asked, seconds: float) -> Spent:
@@ -248,7 +248,7 @@ class Ledger:
 
     def reset(self, found: tuple[breakers.Breaker, ...]) -> None:
         """Close breakers by hand; the events say so."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             for breaker in found:
                 event = breakers.reset(breaker, time.time())
                 db.execute(EVENT, (event.at, event.kind, event.agent, event.task, event.step, "", False))
@@ -263,7 +263,7 @@ class Ledger:
 
     def begin_run(self, name: str) -> str:
         """A run over all projects begins. Returns the scope of its budget: its own name, or that of the killed run that it goes on with."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             rows = db.execute("SELECT id, scope, pid, began FROM runs WHERE ended_at IS NULL ORDER BY rowid DESC").fetchall()
             killed = [row for row in rows if not _alive(row[2], row[3])]
             db.executemany("UPDATE runs SET ended_at = ?, killed = 1 WHERE id = ?", [(time.time(), row[0]) for row in killed])
@@ -274,7 +274,7 @@ class Ledger:
 
     def end_run(self, name: str) -> None:
         """The run has ended by itself. One that asked nobody for anything leaves no trace: most runs of a watcher find nothing new."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("UPDATE runs SET ended_at = ? WHERE id = ?", (time.time(), name))
             db.execute("DELETE FROM runs WHERE id = ? AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.scope = runs.scope)", (name,))
 
@@ -310,7 +310,7 @@ class Ledger:
     # --- the file ------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         """One short transaction under the lock of the file. Raises StoreError when it cannot be read."""
         try:
             import fcntl

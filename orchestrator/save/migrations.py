@@ -226,6 +226,11 @@ def l001_first(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def l002_notices(db: sqlite3.Connection) -> None:
+    """When people were told of which kind of event last, and how many messages were held back since."""
+    db.execute("CREATE TABLE notices (event TEXT PRIMARY KEY, sent_at REAL NOT NULL, held INTEGER NOT NULL) STRICT")
+
+
 Migration = Callable[[sqlite3.Connection], None]
 PROJECT: tuple[Migration, ...] = (
     m001_first,
@@ -238,7 +243,7 @@ PROJECT: tuple[Migration, ...] = (
     m008_checked,
     m009_deliveries,
 )
-LEDGER: tuple[Migration, ...] = (l001_first,)
+LEDGER: tuple[Migration, ...] = (l001_first, l002_notices)
 
 
 def migrate(db: sqlite3.Connection, migrations: tuple[Migration, ...] = PROJECT) -> None:

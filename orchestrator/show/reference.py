@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydantic import SecretStr
+
 from orchestrator.save.files import write_atomically
 
 if TYPE_CHECKING:
@@ -40,7 +42,15 @@ YAML, so lists and numbers work: `ORCHESTRATOR_LIMITS__ATTEMPTS=2`, `ORCHESTRATO
 environment, is refused with a suggestion and exit code 2; so is a value of the wrong kind. Relative paths start at the working folder.
 """
 
-WORDS: dict[object, str] = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`", Path: "path", Any: "anything"}
+WORDS: dict[object, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "`true` or `false`",
+    SecretStr: "text",
+    Path: "path",
+    Any: "anything",
+}
 BOUNDS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -231,7 +230,6 @@ def test_a_kill_at_any_step_is_made_good_by_the_next_run(place: Workplace, hub: 
     assert place.run().returncode == 0
     assert (delivery(place)["state"], delivery(place)["commit"]) == ("delivered", at(hub, "main"))
     assert git(hub, "rev-list", "--count", "--merges", "main").strip() == "1"
-    assert os.path.isdir(hub)
 
 
 def test_a_repository_that_is_gone_is_tried_again(place: Workplace, hub: Path) -> None:
