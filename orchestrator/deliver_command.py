@@ -61,7 +61,7 @@ def _said(answer: Answer, *, dry: bool) -> str:
     if not dry:
         return f"{answer.prd}: {delivering.words(answer.delivery)}"
     report = answer.delivery
-    lines = [f"{answer.prd}: would be delivered as {report.how} to {report.where}, for {report.into}: {report.detail}"]
+    lines = [f"{answer.prd}: a dry run, as {report.how} for {report.into}: {report.detail}"]
     lines += [f"  → {report.command}"] if report.command else []
     return "\n".join([*lines, *(["", f"title: {answer.title}", "", answer.text] if answer.text else [])])
 

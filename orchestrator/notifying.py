@@ -24,7 +24,7 @@ from orchestrator.show import notices
 from orchestrator.show.notices import Digest, Notice
 from orchestrator.telling import Tell, Told
 
-MISSING = "notifications are configured, and Apprise is not installed"
+MISSING = "they are configured, and Apprise is not installed"
 INSTALL = "`pip install 'tdd-orchestrator[notify]'`"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -110,6 +111,7 @@ def place(tmp_path: Path) -> Workplace:
 
 
 NOT_RUN: dict[str, str] = {
+    "apprise": "needs Apprise, which the extras `notify` and `dev` install: pip install apprise",
     "browser": "chromium is not installed; install it (`apt-get install chromium`) and run `make test` again",
     "clients": "needs node and npm (1.6 GB are installed): ORCHESTRATOR_TEST_CLIENTS=1 make test",
     "model": "needs a real model: ORCHESTRATOR_TEST_MODEL=http://127.0.0.1:PORT/v1 make test",
@@ -119,6 +121,7 @@ NOT_RUN: dict[str, str] = {
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     missing = {
+        "apprise": importlib.util.find_spec("apprise") is None,
         "browser": shutil.which("chromium") is None,
         "clients": "ORCHESTRATOR_TEST_CLIENTS" not in os.environ,
         "model": "ORCHESTRATOR_TEST_MODEL" not in os.environ,

@@ -63,7 +63,8 @@ def as_branch(freight: Freight, *, dry: bool = False) -> Landed:
             if now == there:
                 raise
             return _not_ours(freight, now)
-    return Landed("delivered", f"{freight.branch} was pushed to {freight.to.shown}", freight.branch, freight.head)
+    pushed = "would be" if dry else "was"
+    return Landed("delivered", f"{freight.branch} {pushed} pushed to {freight.to.shown}", freight.branch, freight.head)
 
 
 def _not_ours(freight: Freight, there: str) -> Landed:

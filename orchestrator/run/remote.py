@@ -69,13 +69,17 @@ def environment() -> dict[str, str]:
 
 
 def address_of(remote: Remote, name: str) -> str:
-    """Where a repository on this machine pushes to under a name, for example `origin`; '' where there is none."""
+    """Where a repository on this machine pushes to under a name, for example `origin`, as its configuration has it; '' where there is none."""
     if remote.path is None:
         return ""
-    try:
-        return git.run("-C", str(remote.path), "remote", "get-url", "--push", name, ok=(0, 1, 2, 128)).decode("utf-8", "replace").strip()
-    except OrchestratorError:
-        return ""
+    for key in (f"remote.{name}.pushurl", f"remote.{name}.url"):
+        try:
+            found = git.run("-C", str(remote.path), "config", "--get", key, ok=(0, 1)).decode("utf-8", "replace").strip()
+        except OrchestratorError:
+            return ""
+        if found:
+            return found
+    return ""
 
 
 def head(repository: Repository, remote: Remote, branch: str) -> str:
