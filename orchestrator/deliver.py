@@ -154,7 +154,8 @@ def deliver(wanted: Wanted) -> DeliveryReport:
         with durable("delivered"):
             landed = _merge(wanted, freight) if wanted.how == "merge" else landing.as_branch(freight, dry=wanted.dry)
             told = report.model_copy(update=_told(landed))
-            return _ask(wanted, freight, told) if wanted.how == "pull-request" and landed.state != "blocked" else told
+            asks = wanted.how == "pull-request" and landed.state != "blocked" and landed.branch != freight.into
+            return _ask(wanted, freight, told) if asks else told
     except (Unreachable, SetupError) as error:
         return report.model_copy(update={"detail": str(error).replace("\n", " ").replace("  → ", " → ")})
 

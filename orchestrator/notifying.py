@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.config import Config
-from orchestrator.errors import SetupError
+from orchestrator.errors import OrchestratorError, SetupError
 from orchestrator.run import redaction
 from orchestrator.run.redaction import LEAST, MARK
 from orchestrator.save import throttle
@@ -86,6 +86,9 @@ def telling(root: Path, config: Config, tell: Tell) -> Iterator[Tell]:
     sender = _Sender(config, ledger_of(root, config), urls, tell)
     try:
         yield sender.tell
+    except Exception as error:
+        sender.stopped(error)
+        raise
     finally:
         sender.close()
 
@@ -110,10 +113,18 @@ class _Sender:
         self.onwards(told)
         with self.lock:
             self.digest.add(told)
-            found = self.digest.notice(told) if told.kind == "run ended" else notices.notice(told)
-            if found is not None and found.event in self.config.notify.on:
-                self.open += 1
-                self.waiting.put(found)
+            self._put(self.digest.notice(told) if told.kind == "run ended" else notices.notice(told))
+
+    def stopped(self, error: Exception) -> None:
+        """The run came to no end of its own."""
+        said = error.message if isinstance(error, OrchestratorError) else f"{type(error).__name__}: {error}"
+        with self.lock:
+            self._put(notices.stopped(said, time.time()))
+
+    def _put(self, found: Notice | None) -> None:
+        if found is not None and found.event in self.config.notify.on:
+            self.open += 1
+            self.waiting.put(found)
 
     def close(self) -> None:
         self.waiting.put(None)

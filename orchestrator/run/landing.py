@@ -45,10 +45,12 @@ class Freight:
 
 
 def as_branch(freight: Freight, *, dry: bool = False) -> Landed:
-    """Push the branch, unless it is there or holds what is not ours. Raises Unreachable."""
-    there = remote.head(freight.repository, freight.to, freight.branch)
+    """Push the branch, unless it or the branch that it is for holds it, or it holds what is not ours. Raises Unreachable."""
+    there, tip = remote.heads(freight.repository, freight.to, freight.branch, freight.into)
     if there == freight.head:
         return Landed("delivered", f"{freight.branch} of {freight.to.shown} is at {there[:12]}", freight.branch, there)
+    if tip and is_ancestor(freight.repository, freight.head, tip):
+        return Landed("delivered", f"{freight.into} of {freight.to.shown} holds it already", freight.into, tip)
     if there and not is_ancestor(freight.repository, there, freight.head):
         return _not_ours(freight, there)
     if tree := remote.checked_out(freight.to, freight.branch):

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from orchestrator.errors import OrchestratorError, SetupError
+from orchestrator.inbox import targets
 from orchestrator.run import git
 from orchestrator.run.git import Repository
 
@@ -45,7 +46,7 @@ class Remote:
 
 def of(repo: str, root: Path, seconds: float) -> Remote:
     """The repository that a PRD's `target.repo` names."""
-    if "://" in repo or re.match(r"[\w.-]+@[\w.-]+:", repo):
+    if targets.is_url(repo):
         parts = urlsplit(repo)
         return Remote(repo, Path(parts.path) if parts.scheme == "file" else None, seconds)
     path = (root / repo).resolve()
@@ -82,13 +83,20 @@ def address_of(remote: Remote, name: str) -> str:
     return ""
 
 
+def heads(repository: Repository, remote: Remote, *branches: str) -> tuple[str, ...]:
+    """The commits that branches of the remote are at, '' for each that is not there. Their objects are here afterwards. Raises Unreachable."""
+    refs = [f"refs/heads/{branch}" for branch in branches]
+    listed = _ask(repository, remote, "ls-remote", "--quiet", "--", remote.address, *refs)
+    there = {name: found for found, _, name in (line.partition("\t") for line in listed.splitlines())}
+    unknown = [ref for ref in refs if ref in there and not repository.resolve(f"{there[ref]}^{{commit}}")]
+    if unknown:
+        _ask(repository, remote, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", remote.address, *unknown)
+    return tuple(there.get(ref, "") for ref in refs)
+
+
 def head(repository: Repository, remote: Remote, branch: str) -> str:
-    """The commit that the branch of the remote is at, '' where there is no such branch. Its objects are here afterwards. Raises Unreachable."""
-    ref = f"refs/heads/{branch}"
-    listed = _ask(repository, remote, "ls-remote", "--quiet", remote.address, ref)
-    found = next((line.partition("\t")[0] for line in listed.splitlines() if line.partition("\t")[2] == ref), "")
-    if found and not repository.resolve(f"{found}^{{commit}}"):
-        _ask(repository, remote, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote.address, ref)
+    """The same of one branch."""
+    (found,) = heads(repository, remote, branch)
     return found
 
 

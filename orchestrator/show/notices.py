@@ -68,6 +68,11 @@ def notice(told: Told) -> Notice | None:
     return Notice(event, _lines(text), kind, told.project, told.prd, told.task, told.at, dict(told.facts))
 
 
+def stopped(why: str, at: float) -> Notice:
+    """The message about a run that an error has ended."""
+    return Notice("finished", _lines(f"the run was stopped by an error: {why}"), "failure", at=at)
+
+
 def _lines(text: str) -> str:
     found = [mentions.cut(mentions.harmless(line), LENGTH) for line in text.splitlines() if line.strip()]
     return "\n".join([*found[:LINES], *([f"… and {len(found) - LINES} more lines"] if len(found) > LINES else [])])
@@ -90,7 +95,7 @@ class Digest:
         """The message at the end of a run; None when it did nothing. `ended`: what was told at its end."""
         facts, code = ended.facts, Exit(int(ended.facts.get("exit_code", 0)))
         counts = {name: int(facts.get(name, 0)) for name in ("done", "failed", "needs_person", "parked")}
-        if not (any(counts.values()) or facts.get("turns") or self.projects or self.notices):
+        if not (any(counts.values()) or facts.get("turns") or self.projects or self.notices or code in (Exit.SET_ASIDE, Exit.INTERNAL)):
             return None
         shown = ("done", "failed", "need a person", "parked")
         tasks = ", ".join(f"{number} {word}" for number, word in zip(counts.values(), shown, strict=True) if number) or "no task"

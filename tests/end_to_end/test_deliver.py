@@ -72,6 +72,14 @@ def test_the_branch_is_pushed_once_and_again_when_there_is_more(place: Workplace
     assert place.run().returncode == 0
     assert at(hub, "prd/shout") == place.git("shout", "rev-parse", "prd/shout").strip() != head
     assert "shout: delivered as branch" in place.command("status").stdout
+    place.command("site", "build")
+    page = (place.root / "site/projects/shout/index.html").read_text("utf-8")
+    assert "<h3>Delivery</h3>" in page and f"prd/shout was pushed to {hub}" in page
+
+    git(hub, "update-ref", "refs/heads/main", "refs/heads/prd/shout")
+    git(hub, "update-ref", "-d", "refs/heads/prd/shout")
+    assert place.command("deliver").returncode == 0
+    assert ("prd/shout" in git(hub, "for-each-ref"), delivery(place)["branch"]) == (False, "main"), "merged by somebody, and the branch taken away"
 
 
 def test_a_branch_with_commits_of_others_is_never_pushed_over(place: Workplace, existing: Path, hub: Path) -> None:
