@@ -78,6 +78,8 @@ def at_end(job: Job, prds: Sequence[Prd]) -> None:
         wanted, found = Wanted(job.store, job.root, job.config, prd, how, job.run), checked.validation(job.store, prd.id)
         head = wanted.repository.resolve(f"refs/heads/{wanted.branch}")
         if found is None or not found.passed or found.head != head:
+            if found is not None and found.run == job.run:
+                job.say(f"{prd.id}: not delivered: its validation has complaints", "delivered", prd=prd.id, how=how, ok=False)
             continue
         before = deliveries.last(job.store, prd.id)
         if before and before.state == "delivered" and before.at >= found.at and before == _as_now(wanted, before, head):

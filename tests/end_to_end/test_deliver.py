@@ -189,8 +189,9 @@ def test_what_is_not_complete_or_has_complaints_is_not_delivered(place: Workplac
     assert "prd/shout" not in git(hub, "for-each-ref")
     place.agent(ADD, deliver="branch", **QUICK)
     place.command("retry")
+    assert place.command("run", "--no-site", ORCHESTRATOR_DELIVER="none").returncode == 0
     on_branch(place, "shout", "tests/test_no.py", "def test_no():\n    assert 1 == 2\n")
-    place.run()
+    assert "shout: not delivered: its validation has complaints" in place.run().stdout
     asked = place.command("deliver", "shout")
     assert (asked.returncode, "prd/shout" in git(hub, "for-each-ref")) == (1, False), asked.stdout
 
@@ -226,6 +227,10 @@ def test_prds_inside_the_products_own_repository(place: Workplace) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert (at(place.root, "HEAD"), git(place.root, "status", "--porcelain")) == before
     assert git(place.root, "diff", "--name-only", "main", "prd/shout").split() == ["loud.py", "tests/test_shout_r1.py"]
+    on_branch(place, "shout", ".github/workflows/ci.yml", "on: push\n")
+    again = place.run()
+    assert (again.returncode, "changes what is not a product's: .github/workflows/ci.yml" in again.stdout) == (3, True), again.stdout
+    assert ".github" not in git(place.root, "ls-tree", "-r", "--name-only", "prd/shout")
 
 
 @pytest.mark.parametrize("moment", [f"{when} {step}" for step in DELIVERING if step != "request opened" for when in ("before", "after")])

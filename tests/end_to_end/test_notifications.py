@@ -107,6 +107,23 @@ def test_a_question_pings_nobody_and_only_what_is_wanted_is_told(place: Workplac
     assert "@\u200bchannel" in server[0]["message"] and "@channel" not in server[0]["message"]
 
 
+def test_a_budget_and_a_breaker_that_hold_back_turns_are_told(place: Workplace, server: Received) -> None:
+    place.prd("sums", SUMS)
+    place.agent(BAD, notify={"to": [server.url], "on": ["budget"]}, limits={"attempts": 2}, budgets={"run": {"turns": 1}, "warn_percent": 0})
+    assert place.run().returncode == 5
+    assert server.events() == ["a budget comes to its end"]
+    assert "the run's budget of 1 turns is used" in server[0]["message"]
+    server.clear()
+    broken = "def turn(brief, folder):\n    raise SystemExit('no such model')\n"
+    breaks = {"agent": {"failures": 1}, "step": {"failures": 1}}
+    place.agent(broken, name="other", notify={"to": [server.url], "on": ["breaker"], "every_seconds": 0}, breakers=breaks)
+    place.command("retry")
+    place.run()
+    place.command("retry")
+    place.run()
+    assert "a breaker holds back turns" in server.events()
+
+
 def test_urls_come_from_the_environment_and_messages_from_templates(place: Workplace, server: Received) -> None:
     ready(
         place,
