@@ -12,6 +12,7 @@ so that a killed run's push is found by the next.
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from orchestrator.config import Config
 from orchestrator.deliver_settings import How, chosen
 from orchestrator.errors import SetupError, UsageError
 from orchestrator.model import Prd
-from orchestrator.run import environment, hosts, landing, mentions, remote, whole
+from orchestrator.run import environment, hosts, landing, mentions, redaction, remote, whole
 from orchestrator.run.durable import durable
 from orchestrator.run.gates import writable
 from orchestrator.run.git import Repository
@@ -236,8 +237,10 @@ def request_of(wanted: Wanted) -> tuple[str, str]:
     )
     spent = ledger_of(wanted.root, wanted.config).spent_by("prd", wanted.prd.id)
     path = template(wanted.root, wanted.config)
+    clean = redaction.of(wanted.config).cleaner(os.environ)
     try:
-        return request.title(report, wanted.title), request.body(path.read_text(encoding="utf-8"), report, evidence, spent)
+        text = request.body(path.read_text(encoding="utf-8"), report, evidence, spent)
+        return clean(request.title(report, wanted.title)), clean(text)
     except (TemplateError, OSError, UnicodeDecodeError, TypeError, ValueError) as error:
         raise UsageError(
             f"{path}: this template of a request cannot be used: {error}", hint="compare it with the built-in site_templates/request.md"

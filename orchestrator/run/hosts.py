@@ -99,12 +99,16 @@ def request(wish: Wish, which: Kind) -> Request:
 
 
 def by_hand(wish: Wish, which: Kind | None) -> str:
-    """The command for a person; for a host nobody knows GitHub's, which others imitate, is of no use: then there is none."""
+    """The command for a person; '' for a host that nobody knows."""
     if which == "github":
         return shlex.join(["gh", *_create_github(wish)])
     if which == "gitlab":
-        return f'{shlex.join(["glab", *_create_gitlab(wish)])} --description="$(cat {shlex.quote(str(wish.body))})"'
+        return shlex.join(["glab", *_create_gitlab(wish)]) + _from_file(wish)
     return ""
+
+
+def _from_file(wish: Wish) -> str:
+    return f' --description="$(cat {shlex.quote(str(wish.body))})"'
 
 
 # --- GitHub ------------------------------------------------------------------------------------------------------------------
@@ -118,15 +122,24 @@ def _create_github(wish: Wish) -> list[str]:
 
 def _github(wish: Wish) -> Request:
     repo = f"--repo={wish.place.full}"
-    listed = _json(
-        _call("gh", wish, "pr", "list", repo, f"--head={wish.branch}", f"--base={wish.into}", "--state=open", "--json=number,url", "--limit=1")
-    )
-    if listed:
+    asked = (f"--head={wish.branch}", f"--base={wish.into}", "--state=open", "--json=number,url", "--limit=1")
+    if listed := _json(_call("gh", wish, ["pr", "list", repo, *asked])):
         number, url = str(listed[0]["number"]), str(listed[0]["url"])
-        _call("gh", wish, "pr", "edit", number, repo, f"--title={wish.title}", f"--body-file={wish.body}")
-        return Request(url, f"pull request {number} is brought up to date", "")
-    url = _url(_call("gh", wish, *_create_github(wish)))
-    return Request(url, "a pull request is opened", "")
+        # not `gh pr edit`, which fails where a token may not read projects
+        about = [f"--raw-field=title={wish.title}", f"--field=body=@{wish.body}", "--silent"]
+        edit = ["api", f"--hostname={wish.place.host}", "--method=PATCH", f"repos/{wish.place.path}/pulls/{number}", *about]
+        return _updated("gh", wish, edit, url, f"pull request {number}")
+    return Request(_url(_call("gh", wish, _create_github(wish))), "a pull request is opened", "")
+
+
+def _updated(program: str, wish: Wish, arguments: list[str], url: str, what: str, text: str = "") -> Request:
+    """A request that is open, with title and text as they are now. `text`: as a last argument; a person takes it from its file."""
+    try:
+        _call(program, wish, [*arguments, *([text] if text else [])])
+    except _Failed as error:
+        command = shlex.join([program, *arguments]) + (_from_file(wish) if text else "")
+        return Request(url, f"{what} is open and could not be brought up to date: {error}", command)
+    return Request(url, f"{what} is brought up to date", "")
 
 
 # --- GitLab ------------------------------------------------------------------------------------------------------------------
@@ -140,14 +153,12 @@ def _create_gitlab(wish: Wish) -> list[str]:
 
 def _gitlab(wish: Wish) -> Request:
     repo, text = f"--repo=https://{wish.place.full}", f"--description={wish.body.read_text(encoding='utf-8')}"
-    about = (f"--source-branch={wish.branch}", f"--target-branch={wish.into}")
-    listed = _json(_call("glab", wish, "mr", "list", repo, *about, "--output=json", "--per-page=1"))
-    if listed:
+    asked = (f"--source-branch={wish.branch}", f"--target-branch={wish.into}", "--output=json", "--per-page=1")
+    if listed := _json(_call("glab", wish, ["mr", "list", repo, *asked])):
         number, url = str(listed[0]["iid"]), str(listed[0]["web_url"])
-        _call("glab", wish, "mr", "update", number, repo, f"--title={wish.title}", text, "--yes")
-        return Request(url, f"merge request {number} is brought up to date", "")
-    url = _url(_call("glab", wish, *_create_gitlab(wish), text))
-    return Request(url, "a merge request is opened", "")
+        title = [] if wish.draft else [f"--title={wish.title}"]  # a draft is one by its title there, and a person may have made it ready
+        return _updated("glab", wish, ["mr", "update", number, repo, *title, "--yes"], url, f"merge request {number}", text)
+    return Request(_url(_call("glab", wish, [*_create_gitlab(wish), text])), "a merge request is opened", "")
 
 
 # --- the programs ------------------------------------------------------------------------------------------------------------
@@ -169,7 +180,7 @@ def _missing(which: Kind, host: str, seconds: float) -> str:
     return ""
 
 
-def _call(program: str, wish: Wish, *arguments: str) -> str:
+def _call(program: str, wish: Wish, arguments: list[str]) -> str:
     return _run([program, *arguments], wish.seconds)
 
 

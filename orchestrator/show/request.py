@@ -116,9 +116,11 @@ def _fewer(count: int) -> Iterator[int]:
 
 
 def _environment() -> Any:
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    env = Environment(undefined=StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    # in a product's own repository the working folder's template is a file that agents may have written
+    env = ImmutableSandboxedEnvironment(undefined=StrictUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True, autoescape=False)
     env.filters.update(
         code=lambda value: _Markdown(mentions.code(str(value))),
         short=lambda value: str(value)[:10],

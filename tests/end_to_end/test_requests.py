@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.run.durable import KILL_AT
 from tests.conftest import Workplace
 from tests.end_to_end.test_deliver import QUICK, at, delivery
 from tests.end_to_end.test_deliver import hub as hub
@@ -51,9 +53,9 @@ class Program:
         (self.folder / ".gitconfig").write_text(f'[url "{hub}"]\n\tinsteadOf = {address}\n')
         self.place = place
 
-    def run(self, *arguments: str) -> Any:
+    def run(self, *arguments: str, **environment: str) -> Any:
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        return self.place.command(*(arguments or ("run", "--no-site")), HOME=str(self.folder), PATH=path)
+        return self.place.command(*(arguments or ("run", "--no-site")), HOME=str(self.folder), PATH=path, **environment)
 
     def calls(self) -> list[tuple[list[str], str]]:
         """What it was asked since the last time."""
@@ -98,7 +100,8 @@ def test_a_pull_request_is_opened_once_and_then_brought_up_to_date(place: Workpl
     assert gh.run().returncode == 0
     assert at(hub, "prd/shout") != head
     updated = [arguments for arguments, _ in gh.calls()][-1]
-    assert updated == ["pr", "edit", "7", "--repo=github.example/acme/voice", "--title=Shout", f"--body-file={body}"]
+    place_of = ["--hostname=github.example", "--method=PATCH", "repos/acme/voice/pulls/7"]
+    assert updated == ["api", *place_of, "--raw-field=title=Shout", f"--field=body=@{body}", "--silent"]
 
 
 def test_a_target_that_is_a_clone_gets_its_request_where_it_was_cloned_from(place: Workplace, existing: Path, hub: Path) -> None:
@@ -160,6 +163,26 @@ def test_a_dry_run_shows_title_and_text_and_changes_nothing(place: Workplace, hu
     assert gh.run("deliver", "--as", "pull-request", "--title", "Louder").returncode == 0
     assert "--title=Louder" in gh.calls()[-1][0]
     assert delivery(place)["url"] == PULL
+
+
+@pytest.mark.parametrize("moment", ["before request opened", "after request opened"])
+def test_a_kill_around_the_request_opens_no_second_one(place: Workplace, hub: Path, moment: str) -> None:
+    gh = Program(place, hub, "gh", GITHUB, PULL)
+    ready(place, GITHUB)
+    killed = gh.run("run", "--no-site", **{KILL_AT: moment})
+    assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr
+    assert (gh.run().returncode, delivery(place)["url"]) == (0, PULL)
+    assert [arguments[:2] for arguments, _ in gh.calls()].count(["pr", "create"]) == 1
+
+
+def test_what_a_host_refuses_is_said_with_the_command(place: Workplace, hub: Path) -> None:
+    gh = Program(place, hub, "gh", GITHUB, PULL)
+    program = gh.folder / "bin" / "gh"
+    program.write_text(program.read_text() + "if arguments[1] == 'create':\n    sys.exit('GraphQL: not allowed')\n")
+    ready(place, GITHUB)
+    done = gh.run()
+    assert (done.returncode, "gh could not: GraphQL: not allowed" in done.stdout) == (0, True), done.stdout
+    assert (delivery(place)["state"], delivery(place)["command"].partition(" --")[0]) == ("by hand", "gh pr create")
 
 
 def test_the_template_may_be_the_working_folders_own(place: Workplace, hub: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from jinja2.exceptions import SecurityError
 from markdown_it import MarkdownIt
 
 from orchestrator.run import mentions
@@ -91,6 +92,12 @@ def test_it_fits_and_says_what_was_left_out(criteria: int, text: str) -> None:
     left = re.search(rf"(\d+) of {criteria:,} criteria are not listed", made)
     assert (int(left[1]) if left else 0) == criteria - shown
     assert "## Evidence" in made and shown > 0
+
+
+@pytest.mark.parametrize("template", ["{{ prd.__class__.__mro__ }}", "{{ rows.append(1) }}", "{{ ''.__class__.__base__.__subclasses__() }}"])
+def test_a_template_reaches_nothing_but_what_it_is_given(template: str) -> None:
+    with pytest.raises(SecurityError):
+        request.body(template, prd(), EVIDENCE, Spent())
 
 
 def test_even_a_template_that_lists_everything_is_cut() -> None:
