@@ -24,7 +24,7 @@ from orchestrator.config import Config
 from orchestrator.deliver_settings import How, chosen
 from orchestrator.errors import SetupError, UsageError
 from orchestrator.model import Prd
-from orchestrator.run import environment, hosts, landing, mentions, redaction, remote, whole
+from orchestrator.run import environment, hosts, landing, mentions, redaction, remote, stopping, whole
 from orchestrator.run.durable import durable
 from orchestrator.run.gates import writable
 from orchestrator.run.git import Repository
@@ -85,7 +85,9 @@ def at_end(job: Job, prds: Sequence[Prd]) -> None:
         before = deliveries.last(job.store, prd.id)
         if before and before.state == "delivered" and before.at >= found.at and before == _as_now(wanted, before, head):
             continue
+        stopping.check()
         report = deliver(wanted)
+        stopping.check_now()
         news = is_news(report, before)
         if news or report.state == "failed":
             _say(job, prd, report)
