@@ -16,7 +16,7 @@ from orchestrator import pipeline
 from orchestrator.config import load
 from orchestrator.outcome import Outcome
 from orchestrator.telling import Told
-from tests.conftest import Workplace
+from tests.conftest import Workplace, clean_environment
 
 AGENT = """
 import re, time
@@ -161,7 +161,9 @@ def test_two_processes_on_one_folder_pay_for_no_task_twice(place: Workplace) -> 
     for name in names:
         prd(place, name, 1)
     agent(place, 1)
-    processes = [subprocess.Popen(place.argv("run", "--no-site"), cwd=place.root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    processes = [
+        subprocess.Popen(place.argv("run", "--no-site"), cwd=place.root, stdout=subprocess.PIPE, text=True, env=clean_environment()) for _ in range(2)
+    ]
     said = [process.communicate(timeout=200)[0] for process in processes]
     assert {process.returncode for process in processes} <= {0, 6}, said
     assert place.run().returncode == 0
