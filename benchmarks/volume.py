@@ -31,6 +31,7 @@ RUN = "20261122T020000Z-0001"
 COMMANDS = {
     "status": (("status",), 0.5),
     "status --json": (("status", "--json"), 0.5),
+    "metrics": (("metrics",), None),
     "check": (("check",), None),
     "plan": (("plan",), None),
     "run, nothing new": (("run", "--no-site"), None),

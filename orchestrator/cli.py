@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import __version__, faults, upkeep
+from orchestrator import __version__, faults, listening, metrics, upkeep
 from orchestrator.errors import Exit, OrchestratorError, UsageError
 from orchestrator.upkeep import opened, say_damage
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
+    from orchestrator.outcome import Outcome
     from orchestrator.save.reports import ProjectReport
     from orchestrator.sharding import Shard
 
@@ -59,9 +60,15 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         return command
 
+    def progress(command: argparse.ArgumentParser) -> None:
+        shown = "; ".join(f"`{name}`: {text}" for name, text in listening.MODES.items())
+        command.add_argument("--progress", choices=listening.MODES, help=f"what is shown while it works. {shown} (default: as configured)")
+
     command = add("init", _init, "make a working folder: configuration, a first PRD, .gitignore")
     command.add_argument("folder", type=Path, nargs="?", help="where (default: the working folder)")
     command.add_argument("--force", action="store_true", help="write over files that are there")
+    command.add_argument("--systemd", action="store_true", help="units that run the working folder: a service that watches, or a timer")
+    command.add_argument("--cron", action="store_true", help="a crontab line that runs the working folder every few minutes")
 
     command = add("new", _new, "write a PRD to fill in, which `check` accepts")
     command.add_argument("title", help="what it is called")
@@ -93,10 +100,12 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--workers", type=int, metavar="N", help="so many cycles side by side (default: two more than there are cores)")
     command.add_argument("--shard", metavar="K/N", help="only the K-th of N parts of the projects, for several machines")
     command.add_argument("--no-phase-gates", action="store_true", help="a phase begins when the one before is done, without its gate")
+    progress(command)
 
     command = add("watch", _watch, "run whenever a PRD changes or the schedule says so, until ended")
     command.add_argument("--agent", metavar="NAME", help="the agent (default: as configured)")
     command.add_argument("--workers", type=int, metavar="N", help="so many cycles side by side (default: two more than there are cores)")
+    progress(command)
 
     command = add("retry", upkeep.retry, "let tasks that failed or need a person be tried again by the next run, and parked ones without waiting")
     command.add_argument("names", nargs="*", metavar="NAME", help="tasks (`loans#R2`), PRDs or projects (default: every such task)")
@@ -144,6 +153,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--json", action="store_true", help="machine-readable")
 
+    command = add("metrics", metrics.command, "print the metrics in Prometheus' text format, or write them to a file")
+    command.add_argument("--out", type=Path, metavar="FILE", help="replace this file (`….prom`), for the node exporter's textfile collector")
+
     command = add("prune", upkeep.prune, "remove what is old and what nothing needs: runs, texts, transcripts, journals, environments")
     command.epilog = (
         "Ends with 0, with 6 when a project was passed over since it is being worked on, with 70 when something could not be read or removed. "
@@ -184,10 +196,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _init(options: argparse.Namespace) -> Exit:
-    from orchestrator.start import make
+    from orchestrator import config, start
 
     folder = (options.folder or options.root).resolve()
-    for line in make(folder, force=options.force):
+    apart = (options.systemd or options.cron) and (folder / config.FILE).exists()
+    lines = [] if apart else start.make(folder, force=options.force)
+    if options.systemd or options.cron:
+        lines += start.unattended(folder, systemd=options.systemd, cron=options.cron, force=options.force)
+    for line in lines:
         print(line)
     return Exit.DONE
 
@@ -286,7 +302,8 @@ def _run(options: argparse.Namespace) -> Exit:
     from orchestrator import sharding
 
     shard = sharding.parse(options.shard) if options.shard else None
-    return run_once(root, config, build_site=not options.no_site, last_phase=options.phase, gates=not options.no_phase_gates, shard=shard)
+    with listening.output(config):
+        return run_once(root, config, build_site=not options.no_site, last_phase=options.phase, gates=not options.no_phase_gates, shard=shard)
 
 
 def run_once(
@@ -297,12 +314,17 @@ def run_once(
 
     from orchestrator import notifying, pipeline, work
     from orchestrator.run import stopping
-    from orchestrator.show import lines, terminal
+    from orchestrator.show import terminal
 
     if not config.folder(root, "prds").is_dir():
         raise UsageError(f"{config.folder(root, 'prds')}: there is no folder of PRDs", hint="make a working folder with `orchestrator init`")
     does = functools.partial(work.work, last_phase=last_phase, gates=gates)
-    with stopping.signals(), faults.recognised(config.folder(root, "runs")), notifying.telling(root, config, lines.tell) as tell:
+    with (
+        stopping.signals(),
+        faults.recognised(config.folder(root, "runs")),
+        listening.listening(root, config) as shown,
+        notifying.telling(root, config, shown) as tell,
+    ):
         outcome = pipeline.run(root, config, tell, does, shard=shard)
     inbox = pipeline.read_inbox(root, config)
     from orchestrator.model import Problem
@@ -316,6 +338,21 @@ def run_once(
     ]
     if aside:
         print(terminal.problems(aside))
+    if config.progress != "json":
+        _say_standing(root, config, outcome)
+    if build_site:
+        from orchestrator.show import site
+
+        with faults.recognised(config.folder(root, "site")):
+            print(site.build(root, config))
+    metrics.at_end(root, config)
+    return outcome.exit_code
+
+
+def _say_standing(root: Path, config: Config, outcome: Outcome) -> None:
+    """Where every project stands after a run, what is asked of people, and what the run did."""
+    from orchestrator.show import terminal
+
     reports = project_reports(root, config)
     print()
     print(terminal.table(reports))
@@ -326,12 +363,6 @@ def run_once(
         print("\nnothing new")
     else:
         print(f"\nthis run: {count(outcome.turns, 'turn')}, {count(outcome.done, 'task')} done")
-    if build_site:
-        from orchestrator.show import site
-
-        with faults.recognised(config.folder(root, "site")):
-            print(site.build(root, config))
-    return outcome.exit_code
 
 
 def count(number: int, thing: str) -> str:
@@ -356,7 +387,8 @@ def _watch(options: argparse.Namespace) -> Exit:
     from orchestrator.inbox import watch
 
     root, config = opened(options)
-    return watch.watch(root, config, run_once)
+    with listening.output(config):
+        return watch.watch(root, config, run_once)
 
 
 def _site_build(options: argparse.Namespace) -> Exit:

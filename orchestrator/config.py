@@ -33,6 +33,7 @@ from orchestrator.agent_settings import (
 from orchestrator.deliver_settings import Delivery
 from orchestrator.errors import ConfigError
 from orchestrator.notify_settings import Notify
+from orchestrator.watching_settings import Log, Metrics
 
 __all__ = [
     "AcpAgent",
@@ -347,6 +348,10 @@ class Config(Section):
     retention: Retention = Retention()
     deliver: Delivery = Delivery()
     notify: Notify = Notify()
+    progress: Literal["auto", "plain", "json", "none"] = "auto"
+    """What is shown of a run while it works ([what is what](running.md#what-is-shown)); `--progress` decides for one command."""
+    log: Log = Log()
+    metrics: Metrics = Metrics()
     schedule: Schedule | None = None
     """A time at which `watch` runs the pipeline although no file changed."""
 

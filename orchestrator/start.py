@@ -4,13 +4,15 @@ one more PRD to fill in."""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.config import FILE
+from orchestrator.config import FILE, load
 from orchestrator.errors import UsageError
 from orchestrator.inbox import names
 from orchestrator.save.files import write_atomically
+from orchestrator.units import crontab, installation, next_steps, services
 
 CONFIGURATION = """\
 # Every key, its default and what it does: docs/configuration.md, or the site's guide.
@@ -61,22 +63,42 @@ Module: temperatures.py
   ```
 """
 
-IGNORE = "/runs/\n/site/\n"
+IGNORE = "/runs/\n/site/\n/orchestrator.env\n"
 
 
 def make(folder: Path, *, force: bool = False) -> list[str]:
     """Write the files of a new working folder; what is there is left alone. Returns what was done, a line each, and what to do next."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file", hint="name a folder")
+    files = {FILE: CONFIGURATION, "prds/temperatures.md": FIRST_PRD, ".gitignore": IGNORE}
+    return [
+        *_written(folder, files, force=force),
+        "",
+        "next: edit prds/temperatures.md, then `orchestrator check`, `orchestrator plan`, `orchestrator run`",
+    ]
+
+
+def unattended(folder: Path, *, systemd: bool, cron: bool, force: bool = False) -> list[str]:
+    """Write systemd units, a crontab line, or both, for a working folder; the same rules, and the same answer. Raises UsageError, ConfigError."""
+    found = installation(folder, load(folder).folder(folder, "runs"))
+    files = services(found) if systemd else {}
+    files |= {"crontab": crontab(found)} if cron else {}
+    lines = _written(folder, files, force=force)
+    stale = [name for name, text in files.items() if (folder / name).read_bytes() != text.encode()]
+    lines += [f"{', '.join(stale)}: not what would be written now; --force writes it anew"] if stale else []
+    return [*lines, *next_steps(found, systemd=systemd, cron=cron)]
+
+
+def _written(folder: Path, files: Mapping[str, str], *, force: bool) -> list[str]:
     lines = []
-    for name, text in ((FILE, CONFIGURATION), ("prds/temperatures.md", FIRST_PRD), (".gitignore", IGNORE)):
+    for name, text in files.items():
         path = folder / name
         if path.exists() and not force:
             lines.append(f"kept     {path}")
         else:
             write_atomically(path, text)
             lines.append(f"written  {path}")
-    return [*lines, "", "next: edit prds/temperatures.md, then `orchestrator check`, `orchestrator plan`, `orchestrator run`"]
+    return lines
 
 
 @dataclass(frozen=True)

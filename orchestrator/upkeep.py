@@ -26,6 +26,8 @@ def opened(options: argparse.Namespace) -> tuple[Path, Config]:
         raise UsageError(f"{options.root}: not a folder", hint="make a working folder with `orchestrator init`")
     loaded = config.load(root)
     changes: dict[str, Any] = {}
+    if getattr(options, "progress", None):
+        changes["progress"] = options.progress
     if getattr(options, "record", False):
         changes["record"] = True
     if getattr(options, "agent", None):

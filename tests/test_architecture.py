@@ -24,6 +24,7 @@ VALUES = (
     "agent_settings.py",
     "deliver_settings.py",
     "notify_settings.py",
+    "watching_settings.py",
     "config.py",
     "measures.py",
     "single_tests.py",
@@ -43,6 +44,7 @@ PURE = (
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
     *("show/terminal.py", "show/breakers.py", "show/plans.py", "show/forecasts.py", "show/validations.py", "show/request.py", "show/notices.py"),
+    *("show/metrics.py", "show/progress.py"),
     *(
         "show/retention.py",
         "save/mutation_report.py",
@@ -97,6 +99,8 @@ IMPURE_IMPORTS = {
     ("run/examples.py", "run/oracle.py"): "`tolerance`, of the oracle's pure half: the digits that a test and the oracle must read alike",
     ("show/pages.py", "show/gather.py"): "the values `Shown` and `Unreadable`, which gathering returns",
     ("show/history.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
+    ("show/metrics.py", "save/figures.py"): "the value `Figures`, which counting returns",
+    ("show/metrics.py", "save/overview.py"): "the value `Account`, a part of it",
 }
 """A pure module that imports one that is not, and what for."""
 
@@ -186,7 +190,8 @@ def test_folders_import_leftwards_only(module: str) -> None:
         ("agent_settings.py", set()),
         ("deliver_settings.py", {"agent_settings.py"}),
         ("notify_settings.py", {"agent_settings.py"}),
-        ("config.py", {"errors.py", "agent_settings.py", "deliver_settings.py", "notify_settings.py"}),
+        ("watching_settings.py", {"agent_settings.py"}),
+        ("config.py", {"errors.py", "agent_settings.py", "deliver_settings.py", "notify_settings.py", "watching_settings.py"}),
         ("__init__.py", set()),
     ],
 )

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -115,10 +115,10 @@ def signals() -> Iterator[None]:
 
     def heard(number: int, frame: object) -> None:
         if number == signal.SIGTERM or _asked.is_set():
-            _say("stops now")
+            _says[-1]("stops now")
             end()
         else:
-            _say("finishes the steps that are under way; Ctrl-C once more stops now")
+            _says[-1]("finishes the steps that are under way; Ctrl-C once more stops now")
             ask()
 
     wanted = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]  # as below `nohup`, or with `&`
@@ -133,6 +133,19 @@ def signals() -> Iterator[None]:
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):  # whatever is being printed at this moment, this may not wait for it
         os.write(2, f"\norchestrator: {text}\n".encode())
+
+
+_says: list[Callable[[str], None]] = [_say]
+
+
+@contextlib.contextmanager
+def said_by(say: Callable[[str], None]) -> Iterator[None]:
+    """Inside, what a signal makes of the run is said by that. It is called within the signal, and may wait for nothing."""
+    _says.append(say)
+    try:
+        yield
+    finally:
+        _says.remove(say)
 
 
 async def _watched(work: Coroutine[Any, Any, Answer]) -> Answer:

@@ -71,6 +71,22 @@ class Reservation:
 
 
 @dataclass(frozen=True)
+class Tally:
+    """All turns of a project by one agent that came to the same end, whenever that was."""
+
+    project: str
+    agent: str
+    kind: str
+    state: str
+    """`reserved`, `settled`, `failed` or `lost`."""
+    spent: Spent
+    """As it is counted: what is unknown, as it was booked."""
+    input_tokens: int
+    """As the agent said, of turns that were settled."""
+    output_tokens: int
+
+
+@dataclass(frozen=True)
 class Ledger:
     folder: Path
     """`runs`."""
@@ -300,6 +316,22 @@ class Ledger:
         query = "SELECT state, count(*) FROM turns WHERE ?1 IS NULL OR project = ?1 GROUP BY state"
         with self._reading() as db:
             return {} if db is None else dict(db.execute(query, (project,)).fetchall())
+
+    def tallies(self) -> tuple[Tally, ...]:
+        """Every turn that was ever asked for, but those that were never sent."""
+        columns = "project, agent, kind, state, total(seconds), total(tokens), total(usd), count(*), total(input_tokens), total(output_tokens)"
+        query = f"SELECT {columns} FROM turns WHERE {COUNTED} GROUP BY project, agent, kind, state ORDER BY project, agent, kind, state"
+        with self._reading() as db:
+            rows = [] if db is None else db.execute(query).fetchall()
+        return tuple(
+            Tally(project, agent, kind, state, Spent(seconds, int(tokens), usd, count), int(prompts), int(answers))
+            for project, agent, kind, state, seconds, tokens, usd, count, prompts, answers in rows
+        )
+
+    def opened(self) -> dict[str, int]:
+        """Scope → how often a breaker of it opened."""
+        with self._reading() as db:
+            return {} if db is None else dict(db.execute("SELECT scope, count(*) FROM trips GROUP BY scope").fetchall())
 
     def last_scope(self) -> str:
         """The budget scope of the newest run, '' when there was none."""

@@ -24,7 +24,7 @@ from orchestrator.plan.outline import slug
 from orchestrator.run import environment, scratch
 from orchestrator.run.durable import durable
 from orchestrator.run.git import Repository
-from orchestrator.save import chain, compose, evidence, record
+from orchestrator.save import chain, compose, evidence, record, run_log
 from orchestrator.save.clock import moment
 from orchestrator.save.files import write_atomically
 from orchestrator.save.health import FILE
@@ -42,6 +42,8 @@ UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.\d+")
 """An environment whose building, or removal, was killed."""
 _REFERENCE = re.compile(rb"artifacts/(?:[0-9a-f]{2}/[0-9a-f]{64}\.txt|mutation/[A-Za-z0-9_.-]+\.json)")
 _DIGEST = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+ENDINGS = (".json", ".xml", run_log.ENDING)
+"""What a run leaves below `reports`."""
 ROWS = ("results", "run")
 _FREE_BYTES = 1 << 20
 """With so much room in a database that nothing uses, and that a quarter of it, it is made smaller."""
@@ -99,10 +101,10 @@ def holding(store: Store, runs: Path) -> Holding:
     needed = {run for (run,) in db.execute(NEEDED)} | {_run_of(data) for data in bundles.values()}
     results = dict(db.execute("SELECT run, total(length(CAST(result AS BLOB))) FROM results GROUP BY run"))
     rows = {run: (began, size) for run, began, size in db.execute("SELECT id, started_at, length(CAST(facts AS BLOB)) FROM runs")}
-    reports = {path.stem for path in (folder / "reports").glob("*.*") if RUN_ID.fullmatch(path.stem) and path.suffix in (".json", ".xml")}
+    reports = {path.stem for path in (folder / "reports").glob("*.*") if RUN_ID.fullmatch(path.stem) and path.suffix in ENDINGS}
     found, referred = [], _referred_by_evidence(bundles)
     for run in sorted({*rows, *reports}):
-        paths = [path for ending in ("json", "xml") if (path := folder / "reports" / f"{run}.{ending}").is_file()]
+        paths = [path for ending in ENDINGS if (path := folder / "reports" / f"{run}{ending}").is_file()]
         texts = [path.read_bytes() for path in paths if path.suffix == ".json"]
         refers = frozenset(name for text in texts for name in _references(text))
         began, size = rows.get(run, ("", None))

@@ -2,7 +2,7 @@
 
 index.html  inbox.html  agents.html  guide/…  schemas/<name>.json
 projects/<project>/index.html  project.json
-projects/<project>/<run>/index.html  <task>.html  report.json  junit.xml
+projects/<project>/<run>/index.html  <task>.html  report.json  junit.xml  log.jsonl
 projects/<project>/texts/<name>.txt
 """
 

@@ -25,6 +25,8 @@ class RunFiles(NamedTuple):
     """The stem of the report's file: the run's identity for the site."""
     report: Path
     junit: Path | None
+    log: Path | None
+    """What the run told while it worked."""
     key: str
 
 
@@ -113,8 +115,9 @@ def projects(runs: Path) -> list[ProjectFiles]:
         files = sorted((path for path in reports.glob("*.json") if path.name != "project.json"), key=lambda path: path.name, reverse=True)
         entries = []
         for path in files:
-            junit = path.with_suffix(".xml")
-            entries.append(RunFiles(path.stem, path, junit if junit.is_file() else None, key(path, junit)))
+            junit, log = path.with_suffix(".xml"), path.with_suffix(".jsonl")
+            found_key = key(path, junit, log)
+            entries.append(RunFiles(path.stem, path, junit if junit.is_file() else None, log if log.is_file() else None, found_key))
         found.append(ProjectFiles(folder.name, folder, reports / "project.json", key(reports / "project.json"), tuple(entries)))
     return found
 

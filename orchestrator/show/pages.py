@@ -250,10 +250,10 @@ def project_page(env: Environment, name: str, report: ProjectReport | Unreadable
     )
 
 
-def run_page(env: Environment, name: str, run_id: str, report: RunReport | Unreadable, junit: bool, shown: Callable[[Text], Shown]) -> str:
+def run_page(env: Environment, name: str, run_id: str, report: RunReport | Unreadable, junit: bool, log: bool, shown: Callable[[Text], Shown]) -> str:
     page = addresses.run(name, run_id)
     if isinstance(report, Unreadable):
-        return render(env, "run.html", page, project=name, run_id=run_id, report=None, error=report, junit=junit)
+        return render(env, "run.html", page, project=name, run_id=run_id, report=None, error=report, junit=junit, log=log)
     known = digest(name, run_id, report)
     spans = [
         (task.title, task.verdict, addresses.relative(page, known["tasks"][task.id]["page"]), max(0.0, start), task.seconds)
@@ -271,6 +271,7 @@ def run_page(env: Environment, name: str, run_id: str, report: RunReport | Unrea
         report=report,
         error=None,
         junit=junit,
+        log=log,
         known=known,
         tasks=tasks,
         shown=shown,

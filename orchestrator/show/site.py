@@ -50,7 +50,9 @@ def build(root: Path, config: Config) -> Path:
     builder = _Builder(site, theme, old)
     projects = gather.projects(runs)
     builder.part("chrome", Part(theme.key, partial(_chrome, theme)))
-    builder.part("schemas", Part(gather.key(*(Path(__file__).parent.parent / "save" / name for name in ("reports.py", "links.py"))), _schemas))
+    builder.part(
+        "schemas", Part(gather.key(*(Path(__file__).parent.parent / "save" / name for name in ("reports.py", "links.py", "told_line.py"))), _schemas)
+    )
     for project in projects:
         for run in project.runs:
             builder.part(f"run {project.name}/{run.id}", Part(run.key, partial(_run, builder, runs, project, run)))
@@ -69,12 +71,13 @@ def build(root: Path, config: Config) -> Path:
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schemas of the report files, by name."""
+    """JSON Schemas of the report files and of what a run tells, by name."""
     from orchestrator.save.links import Trace
     from orchestrator.save.reports import SCHEMAS
+    from orchestrator.save.told_line import ToldLine
 
     found = {name: model.model_json_schema() for name, model in SCHEMAS.items()}
-    return found | {"trace": Trace.model_json_schema()}
+    return found | {"trace": Trace.model_json_schema(), "told": ToldLine.model_json_schema()}
 
 
 def serve(root: Path, config: Config, port: int) -> None:
@@ -230,13 +233,15 @@ def _run(builder: _Builder, runs: Path, project: gather.ProjectFiles, run: gathe
     title = f"Run {run.id}"
     used: set[str] = set()
     shown = gather.texts(project.folder, used)
-    whole = pages.run_page(builder.env, project.name, run.id, report, run.junit is not None, shown)
+    whole = pages.run_page(builder.env, project.name, run.id, report, run.junit is not None, run.log is not None, shown)
     files: dict[str, str | Path] = {page: builder.page(page, f"{title}, {project.name}", whole)}
     folder = page.removesuffix(addresses.OVERVIEW)
     if run.report.is_file():
         files[folder + "report.json"] = run.report
     if run.junit:
         files[folder + "junit.xml"] = run.junit
+    if run.log:
+        files[folder + "log.jsonl"] = run.log
     known = history.digest(project.name, run.id, report)
     search = [[page, f"{project.name}: run {run.id}", known["why"] or f"{known['outcome']}: {known['done']} done, {known['failed']} failed"]]
     if not isinstance(report, gather.Unreadable):

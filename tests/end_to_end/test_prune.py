@@ -81,6 +81,7 @@ def test_after_pruning_everything_holds_as_before_and_nothing_is_done_again(plac
     there, named = texts(place)
     assert there == named and len(there) >= 2
     assert not (place.root / "runs/lanterns/reports" / f"{second}.xml").exists()
+    assert {path.stem for path in (place.root / "runs/lanterns/reports").glob("*.jsonl")} == {third, fourth}, "logs go with their runs"
 
     assert standing(place) == before
     assert verified(place) == proved
