@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cheats, gates, inputs, mutation, planning, pool, steady, volume
+from benchmarks import cheats, gates, inputs, mutation, planning, pool, steady, volume, watching
 from benchmarks.measure import Result, Sample, python, repeated, result, run
 
 HASHING = "import sys, hashlib, pathlib; [hashlib.sha256(path.read_bytes()).hexdigest() for path in pathlib.Path('prds').iterdir()]"
@@ -118,5 +118,7 @@ BENCHES: dict[str, tuple[Callable[..., Result], int]] = {
     "pool": (pool.pool, 1),
     "volume": (volume.volume, 1),
     "steady": (steady.steady, steady.RUNS),
+    "taken": (watching.taken, 3),
+    "watching": (watching.watching, watching.SCANS),
 }
 """Name → the measurement and its usual number of runs."""

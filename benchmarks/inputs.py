@@ -376,6 +376,33 @@ def change(root: Path, coins: int) -> None:
     _barge(root, 3, coins)
 
 
+def watched(root: Path, number: int, *, quiet: float) -> Path:
+    """The same, with drafts beside them up to so many PRDs in all, and a quiet period of so many seconds."""
+    changing(root)
+    _configure(root, agents={"script": {"type": "scripted", "script": "script.py"}}, gates={"mutants": 0}, inbox={"quiet_seconds": quiet})
+    for each in range(number - 4):
+        (root / "prds" / f"kiosk-{each}.md").write_text(kiosk(each).replace("---\n", "---\ndraft: true\n", 1), encoding="utf-8")
+    return root
+
+
+def disturb(root: Path, scan: int) -> None:
+    """What people do to a folder of PRDs, in turn: edit a draft, break it, mend it, rename it, delete it and write it anew."""
+    path, other = root / "prds" / "kiosk-0.md", root / "prds" / "renamed.md"
+    text = kiosk(0).replace("---\n", "---\ndraft: true\n", 1)
+    match scan % 5:
+        case 0:
+            path.write_text(text, encoding="utf-8")
+        case 1:
+            path.write_text(f"{text}\n<!-- {scan} -->\n", encoding="utf-8")
+        case 2:
+            path.write_text(f"---\ndraft: maybe {scan}\n", encoding="utf-8")
+        case 3:
+            path.write_text(text, encoding="utf-8")
+            path.rename(other)
+        case 4:
+            other.unlink()
+
+
 def _barge(root: Path, number: int, coins: int) -> None:
     module = f"barge_{number}"
     rows = "\n".join(f"  | {carts} | {carts * coins} |" for carts in (0, 1, 3, 8))

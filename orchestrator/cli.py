@@ -15,6 +15,8 @@ from orchestrator.errors import Exit, OrchestratorError, UsageError
 from orchestrator.upkeep import opened, say_damage
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from orchestrator.config import Config
     from orchestrator.outcome import Outcome
     from orchestrator.save.reports import ProjectReport
@@ -93,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     changes.add_argument("--clear", action="store_true", help="forget what was added to a PRD and agreed to; the planning agent is asked anew")
 
     command = add("run", _run, "do what is new, changed or ready, rebuild the site, and end")
+    command.add_argument("--due", action="store_true", help="only what is due: the schedule, PRDs that are new or may begin, what may go on")
     command.add_argument("--record", action="store_true", help="write every agent answer to `recordings`")
     command.add_argument("--agent", metavar="NAME", help="the agent for this run (default: as configured)")
     command.add_argument("--no-site", action="store_true", help="leave the site as it is")
@@ -302,14 +305,27 @@ def _run(options: argparse.Namespace) -> Exit:
     from orchestrator import sharding
 
     shard = sharding.parse(options.shard) if options.shard else None
+    if options.due and (shard or options.phase is not None or options.no_phase_gates):
+        raise UsageError("--due does what is due, all of it", hint="leave out --shard, --phase and --no-phase-gates")
     with listening.output(config):
+        if options.due:
+            from orchestrator import unattended
+
+            return unattended.run_due(root, config, _turn, build_site=not options.no_site)
         return run_once(root, config, build_site=not options.no_site, last_phase=options.phase, gates=not options.no_phase_gates, shard=shard)
 
 
 def run_once(
-    root: Path, config: Config, *, build_site: bool = True, last_phase: int | None = None, gates: bool = True, shard: Shard | None = None
+    root: Path,
+    config: Config,
+    *,
+    build_site: bool = True,
+    last_phase: int | None = None,
+    gates: bool = True,
+    shard: Shard | None = None,
+    at: datetime | None = None,
 ) -> Exit:
-    """One run and what it prints; `watch` calls it too. Raises KeyboardInterrupt when it was stopped (`run/stopping.py`)."""
+    """One run and what it prints; `watch` calls it too, with the moment it is for. Raises KeyboardInterrupt when it was stopped (run/stopping.py)."""
     import functools
 
     from orchestrator import notifying, pipeline, work
@@ -325,7 +341,7 @@ def run_once(
         listening.listening(root, config) as shown,
         notifying.telling(root, config, shown) as tell,
     ):
-        outcome = pipeline.run(root, config, tell, does, shard=shard)
+        outcome = pipeline.run(root, config, tell, does, shard=shard, at=at)
     inbox = pipeline.read_inbox(root, config)
     from orchestrator.model import Problem
 
@@ -384,11 +400,15 @@ def project_reports(root: Path, config: Config) -> list[ProjectReport]:
 
 
 def _watch(options: argparse.Namespace) -> Exit:
-    from orchestrator.inbox import watch
+    from orchestrator import unattended
 
     root, config = opened(options)
     with listening.output(config):
-        return watch.watch(root, config, run_once)
+        return unattended.watch(root, config, _turn)
+
+
+def _turn(root: Path, config: Config, at: datetime) -> Exit:
+    return run_once(root, config, build_site=False, at=at)
 
 
 def _site_build(options: argparse.Namespace) -> Exit:

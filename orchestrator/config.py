@@ -33,6 +33,7 @@ from orchestrator.agent_settings import (
 from orchestrator.deliver_settings import Delivery
 from orchestrator.errors import ConfigError
 from orchestrator.notify_settings import Notify
+from orchestrator.schedule_settings import Schedule
 from orchestrator.watching_settings import Log, Metrics
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "Price",
     "ProgramAgent",
     "RecordedAgent",
+    "Schedule",
     "ScriptedAgent",
     "Section",
     "UsagePatterns",
@@ -61,6 +63,12 @@ class Inbox(Section):
 
     quiet_seconds: float = Field(5.0, ge=0)
     """`watch` takes a PRD when its file has not changed for this many seconds."""
+    take: Literal["saved", "committed"] = "saved"
+    """`committed`: PRDs count as they stand in HEAD of the git repository that holds them; what is not committed waits."""
+    observer: Literal["auto", "events", "polling"] = "auto"
+    """How `watch` notices changes. `auto`: by events; where they do not come (network folders, too few watches) the folder is polled."""
+    poll_seconds: float = Field(1.0, gt=0)
+    """How often a polled folder is looked at."""
     max_bytes: int = Field(1_000_000, gt=0)
     """A larger PRD is set aside."""
 
@@ -283,13 +291,6 @@ class Planning(Section):
     """Parts are taken apart again so often; 0: nothing is taken apart."""
 
 
-class Schedule(Section):
-    cron: str
-    """Five-field cron expression at which `watch` runs the pipeline."""
-    timezone: str = "UTC"
-    """IANA name, for example `Europe/Berlin`."""
-
-
 Ladder = str | tuple[str, ...]
 
 
@@ -352,8 +353,7 @@ class Config(Section):
     """What is shown of a run while it works ([what is what](running.md#what-is-shown)); `--progress` decides for one command."""
     log: Log = Log()
     metrics: Metrics = Metrics()
-    schedule: Schedule | None = None
-    """A time at which `watch` runs the pipeline although no file changed."""
+    schedule: Schedule = Schedule()
 
     @field_validator("redact")
     @classmethod

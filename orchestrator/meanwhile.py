@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.config import Config
+from orchestrator.inbox import committed
 from orchestrator.inbox.folder import Scan, scan
 from orchestrator.model import Prd, Problem
 from orchestrator.save import receipts
@@ -43,6 +44,14 @@ class Meanwhile:
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
     """PRD id → held while it is looked at."""
     _reading: threading.Lock = field(default_factory=threading.Lock)
+    _head: str = ""
+    """What was committed when it was read last, where only that counts."""
+
+    def __post_init__(self) -> None:
+        self._head = self._committed()
+
+    def _committed(self) -> str:
+        return committed.mark(self.config.folder(self.root, "prds")) if self.config.inbox.take == "committed" else ""
 
     def look(self, prd: Prd) -> Prd:
         """The PRD as its file says it now; what was given where nothing changed that can be taken. From any thread."""
@@ -51,6 +60,12 @@ class Meanwhile:
 
     def _look(self, prd: Prd) -> Prd:
         path, known = self.root / prd.path, self._latest.get(prd.id, prd)
+        if self.config.inbox.take == "committed":
+            with self._reading:
+                if (head := self._committed()) != self._head:
+                    self._head = head
+                    self._read_committed()
+            return self._latest.get(prd.id, known)
         status = _status(path)
         if status is None or status == self._seen.get(prd.path):
             return known
@@ -70,10 +85,23 @@ class Meanwhile:
     def notes(self, prd: Prd) -> tuple[Problem, ...]:
         return tuple(problem for problem in self.found.problems if problem.path == prd.path)
 
-    def _read(self, prd: Prd, mark: str) -> None:
+    def _read_committed(self) -> None:
+        """Something was committed: every PRD that it words otherwise, and that can be taken."""
+        before = {prd.id: prd for prd in self.found.prds} | self._latest
+        self._scan()
+        for prd in self.found.prds:
+            old = before.get(prd.id)
+            if old and not prd.draft and (prd.path, prd.project) == (old.path, old.project) and prd.fingerprint != old.fingerprint:
+                self._latest[prd.id] = prd
+                self._say(prd, f"{prd.path} was committed: it is read again")
+
+    def _scan(self) -> None:
         runs = self.config.folder(self.root, "runs")
         self.readings = Readings(runs)
         self.found = scan(self.root, self.config, receipts.known(runs, self.readings.read))
+
+    def _read(self, prd: Prd, mark: str) -> None:
+        self._scan()
         taken = next((item for item in self.found.prds if item.id == prd.id and item.project == prd.project and not item.draft), None)
         if taken is not None and taken.path == prd.path:
             self._latest[prd.id] = taken

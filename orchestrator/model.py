@@ -177,7 +177,9 @@ class Prd:
     depends_on: tuple[str, ...] = ()
     """Other PRDs, by id."""
     start: str = ""
+    """`now`, `schedule`, or a date as `cron.moment` reads it; '' is `now`."""
     schedule: str = ""
+    """A cron expression at which it is taken again, as `cron.cron` reads it."""
     priority: int = 0
     budget: Budget = field(default_factory=Budget)
     agents: tuple[tuple[str, tuple[str, ...]], ...] = ()

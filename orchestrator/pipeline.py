@@ -23,6 +23,7 @@ from orchestrator import job as working
 from orchestrator.config import Config
 from orchestrator.errors import AgentError, DamagedError, LockedError, OrchestratorError, SetupError, UsageError
 from orchestrator.inbox.folder import Scan, scan
+from orchestrator.inbox.schedule import waits
 from orchestrator.job import Job
 from orchestrator.meanwhile import Meanwhile
 from orchestrator.model import Plan, Prd, Task
@@ -31,7 +32,7 @@ from orchestrator.plan import graph
 from orchestrator.pool import Desk, Pool
 from orchestrator.run import git, sandboxes, scratch, stopping
 from orchestrator.run.durable import durable
-from orchestrator.save import light, mend, receipts, recount, standing
+from orchestrator.save import light, mend, receipts, recount, schedule, standing
 from orchestrator.save.ledger import FILE as LEDGER
 from orchestrator.save.ledger import Ledger, ledger_of
 from orchestrator.save.readings import Readings
@@ -59,9 +60,10 @@ def run(
     does: Does = work.work,
     only: frozenset[str] | None = None,
     shard: Shard | None = None,
+    at: datetime | None = None,
 ) -> Outcome:
     """The whole pipeline but the site: inbox, plan, run, save. Errors of one project stop that project only. `only`: ids of PRDs; `shard`: of the
-    projects, only its part. Raises Stopped when somebody has stopped it."""
+    projects, only its part; `at`: the moment that `start` of a PRD is compared with. Raises Stopped when somebody has stopped it."""
     began, outcome, runs, name = time.monotonic(), Outcome(), config.folder(root, "runs"), _run_id()
     stopping.begin()
     told = _one_at_a_time(tell)
@@ -70,6 +72,9 @@ def run(
     for line in receipts.mend(runs):
         told(Told(line))
     found, readings = inbox(root, config)
+    first = receipts.Read(found)
+    moment = at or datetime.now(UTC)
+    held = waits(found.prds, receipts.seen_at(runs, found), config.schedule, moment)
     meanwhile = Meanwhile(root, config, found, told, readings)
     complete = standing.complete(runs)
     ledger = ledger_of(root, config)
@@ -80,9 +85,14 @@ def run(
         ledger = replace(ledger, scope=ledger.begin_run(name))
     pool = Pool(config.workers or default_workers())
     told(Told("", "run began", facts={"run": name, "workers": pool.workers}))
-    grouped = _projects(found)
+    for prd, wait in held.items():
+        until = wait.until.timestamp() if wait.until else None
+        told(Told(f"{prd}: waits: {wait.problem.message}", "waiting", prd=prd, facts={"until": until}))
+    grouped = tuple((project, kept) for project, prds in _projects(found) if (kept := tuple(prd for prd in prds if prd.id not in held)))
     mine = grouped if shard is None else part(grouped, shard)
     chosen = {project: kept for project, prds in mine if (kept := tuple(prd for prd in prds if only is None or prd.id in only))}
+    known = receipts.taken(runs, found)  # of projects that are as urgent, what is new begins first: it need not wait until all others were looked at
+    chosen = dict(sorted(chosen.items(), key=lambda each: (-max(prd.priority for prd in each[1]), all(prd.id in known for prd in each[1]))))
     try:
         _Projects(root, config, meanwhile, readings, ledger, complete, told, does, pool).work(chosen, outcome)
     finally:
@@ -90,9 +100,11 @@ def run(
         readings.keep(file.path for file in found.files)
         left_out = frozenset(prd.id for _, prds in grouped for prd in prds if prd.project not in chosen)
         with durable("inbox written"):
-            outcome.newly_set_aside = receipts.write(runs, meanwhile.found, outcome.waiting, left_out)
+            not_yet = {prd: wait.problem for prd, wait in held.items()}
+            outcome.newly_set_aside = receipts.write(runs, meanwhile.found, outcome.waiting, left_out, not_yet, first)
         with durable("run closed"):
             ledger.end_run(name)
+        schedule.write(ledger, held.values(), moment)
         told(Told("", "run ended", facts=outcome.facts(time.monotonic() - began)))
     return outcome
 

@@ -25,7 +25,8 @@ agent: auto            # recordings that match, then the first agent below, then
 #   claude: {type: acp, preset: claude}            # or codex, gemini, opencode, qwen; `orchestrator doctor` says what is installed and usable
 #   mine: {type: command, argv: [my-agent, "{prompt_file}"], env_keys: [MY_AGENT_KEY]}
 # roles: {tests: hosted, code: claude}             # tests and code from different agents prove more
-# schedule: {cron: "0 2 * * *", timezone: UTC}   # when `watch` runs although no file changed
+# inbox: {take: committed}                         # PRDs count as they are committed, not as they are saved
+# schedule: {timezone: Europe/Berlin, run: "0 2 * * *", verify: "0 4 * * 0", retry: "0 1 * * *"}   # although no file changed
 """
 
 FIRST_PRD = """\

@@ -25,6 +25,8 @@ VALUES = (
     "deliver_settings.py",
     "notify_settings.py",
     "watching_settings.py",
+    "cron.py",
+    "schedule_settings.py",
     "config.py",
     "measures.py",
     "single_tests.py",
@@ -36,20 +38,35 @@ VALUES = (
 """What every folder may import: values, errors, what a run tells, and the version."""
 
 PURE = (
-    *(name for name in MODULES if name.startswith("inbox/") and name not in ("inbox/folder.py", "inbox/targets.py", "inbox/watch.py")),
+    *(
+        name
+        for name in MODULES
+        if name.startswith("inbox/") and name not in ("inbox/folder.py", "inbox/targets.py", "inbox/watch.py", "inbox/committed.py")
+    ),
     *(name for name in MODULES if name.startswith(("plan/", "run/gates/"))),
     *("run/lifecycle.py", "run/evidence.py", "run/limits.py", "run/breakers.py", "run/examples.py", "run/test_files.py", "run/stubs.py"),
     *("run/branches.py", "run/mutants.py", "run/people.py", "run/redaction.py", "run/search.py", "run/mentions.py"),
     *(f"run/agents/{name}.py" for name in ("complaints", "permissions", "presets", "told", "updates")),
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
-    *("show/terminal.py", "show/breakers.py", "show/plans.py", "show/forecasts.py", "show/validations.py", "show/request.py", "show/notices.py"),
+    "cron.py",
+    *(
+        "show/terminal.py",
+        "show/breakers.py",
+        "show/plans.py",
+        "show/forecasts.py",
+        "show/validations.py",
+        "show/schedule.py",
+        "show/request.py",
+        "show/notices.py",
+    ),
     *("show/metrics.py", "show/progress.py"),
     *(
         "show/retention.py",
         "save/mutation_report.py",
         "save/reports.py",
         "save/report.py",
+        "save/schedule_report.py",
         "save/edit_reports.py",
         "save/measure_reports.py",
         "save/wholes.py",
@@ -98,6 +115,7 @@ IMPURE_IMPORTS = {
     ("run/agents/complaints.py", "run/agents/__init__.py"): "the errors an agent raises",
     ("run/examples.py", "run/oracle.py"): "`tolerance`, of the oracle's pure half: the digits that a test and the oracle must read alike",
     ("show/pages.py", "show/gather.py"): "the values `Shown` and `Unreadable`, which gathering returns",
+    ("show/schedule.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/history.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/metrics.py", "save/figures.py"): "the value `Figures`, which counting returns",
     ("show/metrics.py", "save/overview.py"): "the value `Account`, a part of it",
@@ -191,7 +209,12 @@ def test_folders_import_leftwards_only(module: str) -> None:
         ("deliver_settings.py", {"agent_settings.py"}),
         ("notify_settings.py", {"agent_settings.py"}),
         ("watching_settings.py", {"agent_settings.py"}),
-        ("config.py", {"errors.py", "agent_settings.py", "deliver_settings.py", "notify_settings.py", "watching_settings.py"}),
+        ("cron.py", set()),
+        ("schedule_settings.py", {"agent_settings.py", "cron.py", "__init__.py"}),
+        (
+            "config.py",
+            {"errors.py", "agent_settings.py", "deliver_settings.py", "notify_settings.py", "schedule_settings.py", "watching_settings.py"},
+        ),
         ("__init__.py", set()),
     ],
 )

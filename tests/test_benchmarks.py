@@ -106,3 +106,11 @@ def test_the_pool_is_measured_against_one_worker() -> None:
     measured = pool.pool(1, tasks=2, workers=2, seconds=0.1)
     assert measured.target == pytest.approx(measured.baseline / 1.8, rel=0.01)
     assert measured.parts == {"at best: the turns alone": 0.1}
+
+
+def test_watching_is_measured_by_the_real_command() -> None:
+    done = benchmarks("watching", "--runs", "5")
+    assert done.returncode == 0, done.stderr
+    (result,) = json.loads(done.stdout)["results"]
+    assert [look["scan"] for look in result["looks"]] == [1, 2, 3, 4, 5]
+    assert result["min"] > 0

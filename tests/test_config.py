@@ -41,7 +41,7 @@ def test_the_file_sets_what_it_names_and_leaves_the_rest(tmp_path: Path) -> None
         limits=Config().limits.model_copy(update={"attempts": 2}),
         schedule=config.schedule,
     )
-    assert config.schedule and (config.schedule.cron, config.schedule.timezone) == ("0 2 * * *", "UTC")
+    assert (config.schedule.run, config.schedule.timezone) == ("0 2 * * *", "UTC"), "`cron` is the old name of `run`"
 
 
 def test_an_agents_type_decides_what_it_is(tmp_path: Path) -> None:
@@ -136,6 +136,8 @@ def test_an_unknown_key_of_the_environment_is_refused_by_the_variables_name(tmp_
         ("targets: here\n", "targets", "'here'"),
         ("agents: {local: {type: chat, url: 5}}\n", "agents.local.url", "5"),
         ("schedule: tomorrow\n", "schedule", "'tomorrow'"),
+        ("schedule: {verify: every night}\n", "schedule.verify", "'every night'"),
+        ("schedule: {timezone: Mars/Olympus}\n", "schedule.timezone", "'Mars/Olympus'"),
     ],
 )
 def test_a_wrong_value_is_refused_by_file_key_and_value(tmp_path: Path, text: str, key: str, value: str) -> None:
@@ -154,7 +156,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "key"),
-    [("agents: {s: {type: scripted}}\n", "agents.s.script"), ("schedule: {timezone: UTC}\n", "schedule.cron")],
+    [("agents: {s: {type: scripted}}\n", "agents.s.script"), ("agents: {c: {type: chat}}\n", "agents.c.url")],
 )
 def test_a_required_key_that_is_missing_is_named(tmp_path: Path, text: str, key: str) -> None:
     message = refused(tmp_path, text)

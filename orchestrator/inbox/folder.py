@@ -12,7 +12,7 @@ from typing import Literal
 
 from orchestrator.config import Config
 from orchestrator.deliver_settings import HOWS, chosen
-from orchestrator.inbox import contradictions, forms, targets
+from orchestrator.inbox import committed, contradictions, forms, targets
 from orchestrator.inbox.markdown import Reading
 from orchestrator.inbox.names import cycles, did_you_mean
 from orchestrator.model import Prd, Problem
@@ -26,7 +26,8 @@ class File:
     """Relative to the working folder, with `/`."""
     fingerprint: str
     """SHA-256 of its bytes, '' when they could not be read."""
-    state: Literal["accepted", "draft", "set aside"]
+    state: Literal["accepted", "draft", "set aside", "waiting"]
+    """`waiting`: it is not committed, or not as it stands there (`inbox.take: committed`)."""
     prd_id: str = ""
     """'' when nothing could be read, as are the project and the title."""
     project: str = ""
@@ -68,12 +69,29 @@ class Known:
     read: Callable[[str, str, str, str], Reading] = fresh
     """`fresh`, or what gives the same more quickly: (text, path, id it had, fingerprint) → Reading."""
 
-    def name(self, path: str, fingerprint: str, present: frozenset[str]) -> tuple[str, str]:
-        """(id the file had, its old path when it was renamed); '' where nothing is known."""
-        if path in self.by_path:
-            return self.by_path[path], ""
-        old, name = self.by_fingerprint.get(fingerprint, ("", ""))
-        return ("", "") if old in present else (name, old)
+    def name(self, path: str, present: Mapping[str, str]) -> tuple[str, str]:
+        """(id the file had, its old path when it was renamed); '' where nothing is known. `present`: path → fingerprint of the files as they are now.
+
+        Files that have changed places are renamed, each: a file was another's when it has the bytes that the other had, and the other is gone, or
+        was renamed itself. One that was edited keeps its path, and so its id.
+        """
+        old, name = self._was(path, present)
+        if old == path or (path in self.by_path and not self._moved(path, present)):
+            return self.by_path.get(path, name), ""
+        return ("", "") if old in present and not self._moved(path, present) else (name, old)
+
+    def _was(self, path: str, present: Mapping[str, str]) -> tuple[str, str]:
+        return self.by_fingerprint.get(present.get(path, ""), ("", ""))
+
+    def _moved(self, path: str, present: Mapping[str, str]) -> bool:
+        looked: set[str] = set()
+        while path in present and path not in looked:
+            looked.add(path)
+            old, _ = self._was(path, present)
+            if not old or old == path:
+                return False
+            path = old
+        return True
 
 
 NOTHING_KNOWN = Known({}, {})
@@ -85,6 +103,8 @@ class _Entry:
     fingerprint: str = ""
     reading: Reading | None = None
     problems: list[Problem] | None = None
+    waits: bool = False
+    """There is something that is not committed."""
 
     def say(self, code: str, message: str, hint: str = "", line: int = 0, error: bool = True) -> None:
         self.problems = [*(self.problems or ()), Problem(self.path, line, code, message, hint, "error" if error else "note")]
@@ -105,8 +125,11 @@ def scan(root: Path, config: Config, known: Known = NOTHING_KNOWN) -> Scan:
     if not folder.is_dir():
         hint = "make it, or name another under `prds` in orchestrator.yaml; `orchestrator init` makes a working folder"
         return Scan((), (Problem(_shown(folder, root), 0, "no-folder", "there is no folder of PRDs here", hint, "note"),), ())
-    paths = list(_found(folder))
-    present = frozenset(_shown(path, root) for path in paths)
+    paths, head = list(_found(folder)), None
+    if config.inbox.take == "committed":
+        head = committed.read(folder, config.inbox.max_bytes)
+        paths = sorted({*paths, *(folder / name for name in {*head.files, *head.links} if _counts(name))})
+    read: list[tuple[_Entry, bytes | None]] = []
     for path in paths:
         shown = _shown(path, root)
         if _stays_inside(path, folder):
@@ -114,7 +137,14 @@ def scan(root: Path, config: Config, known: Known = NOTHING_KNOWN) -> Scan:
             notes.append(Problem(shown, 0, "symlink-inside", message, severity="note"))
             continue
         entry = _Entry(shown)
-        _read(path, config.inbox.max_bytes, entry, known, present)
+        limit = config.inbox.max_bytes
+        read.append(
+            (entry, _bytes(path, limit, entry) if head is None else _committed(path, path.relative_to(folder).as_posix(), head, entry, limit))
+        )
+    present = {entry.path: entry.fingerprint for entry, data in read if data is not None}
+    for entry, data in read:
+        if data is not None:
+            _read(data, entry, known, present)
         if other := [problem for problem in entry.problems or () if problem.code == forms.NO_PRD]:
             notes += other
             continue
@@ -130,13 +160,13 @@ def scan(root: Path, config: Config, known: Known = NOTHING_KNOWN) -> Scan:
 
 def _file(entry: _Entry) -> File:
     if entry.reading is None:
-        return File(entry.path, entry.fingerprint, "set aside")
+        return File(entry.path, entry.fingerprint, "waiting" if entry.waits else "set aside")
     prd = entry.reading.prd
     criteria = [criterion for requirement in prd.requirements for criterion in requirement.criteria]
     return File(
         path=entry.path,
         fingerprint=entry.fingerprint,
-        state="set aside" if not entry.ok else "draft" if prd.draft else "accepted",
+        state="waiting" if entry.waits else "set aside" if not entry.ok else "draft" if prd.draft else "accepted",
         prd_id=prd.id,
         project=prd.project,
         title=prd.title,
@@ -176,27 +206,63 @@ def _stays_inside(path: Path, folder: Path) -> bool:
         return False
 
 
-def _read(path: Path, limit: int, entry: _Entry, known: Known, present: frozenset[str]) -> None:
+def _counts(name: str) -> bool:
+    """Whether a path of a commit may be a PRD: as `_found` has it."""
+    *folders, last = name.split("/")
+    return takes(last) and not any(each.startswith(".") for each in folders)
+
+
+def _bytes(path: Path, limit: int, entry: _Entry) -> bytes | None:
+    """What lies on the disk; None when the entry says why that cannot be had."""
     try:
         if path.is_symlink() and not path.exists():
             entry.say("unreadable", "a symbolic link to nothing")
-            return
+            return None
         if path.is_symlink():
             entry.say("symlink-outside", "a symbolic link that leads out of the folder is not followed", "put the file itself here")
-            return
+            return None
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             entry.say("not-a-file", "this is not a plain file")
-            return
+            return None
         if status.st_size > limit:
-            message = f"{status.st_size:,} bytes are more than the limit of {limit:,}"
-            entry.say("too-large", message, "split the PRD, or raise `inbox.max_bytes` in orchestrator.yaml")
-            return
+            _say_too_large(entry, status.st_size, limit)
+            return None
         data = path.read_bytes()
     except OSError as error:
         entry.say("unreadable", f"cannot be read: {error.strerror or error}")
-        return
+        return None
     entry.fingerprint = hashlib.sha256(data).hexdigest()
+    return data
+
+
+def _committed(path: Path, name: str, head: committed.Head, entry: _Entry, limit: int) -> bytes | None:
+    """What HEAD has under that name; None when it has nothing there that could be read, and the entry says so."""
+    if name in head.links:
+        entry.say("symlink-outside", "a symbolic link is not followed", "put the file itself here")
+        return None
+    if name not in head.files:
+        _bytes(path, limit, entry)
+        entry.waits, entry.problems = True, []
+        entry.say("not-committed", "it waits until it is committed (`inbox.take: committed`)", "commit it", error=False)
+        return None
+    if name in head.modified:
+        entry.waits = True
+        gone = "it is gone from the folder" if not path.exists() else "it was changed since"
+        entry.say("not-committed", f"{gone}, and that waits until it is committed: what HEAD has counts until then", "commit it", error=False)
+    data = head.files[name]
+    if isinstance(data, int):
+        _say_too_large(entry, data, limit)
+        return None
+    entry.fingerprint = hashlib.sha256(data).hexdigest()
+    return data
+
+
+def _say_too_large(entry: _Entry, size: int, limit: int) -> None:
+    entry.say("too-large", f"{size:,} bytes are more than the limit of {limit:,}", "split the PRD, or raise `inbox.max_bytes` in orchestrator.yaml")
+
+
+def _read(data: bytes, entry: _Entry, known: Known, present: Mapping[str, str]) -> None:
     if (at := data.find(b"\0")) >= 0:
         message = f"this is a binary file: a zero byte at offset {at}"
         entry.say("binary-file", message, "a PRD is text in UTF-8", line=data.count(b"\n", 0, at) + 1)
@@ -208,9 +274,9 @@ def _read(path: Path, limit: int, entry: _Entry, known: Known, present: frozense
         message = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}, line {line}"
         entry.say("not-utf-8", message, "save the file as UTF-8", line=line)
         return
-    name, old = known.name(entry.path, entry.fingerprint, present)
+    name, old = known.name(entry.path, present)
     entry.reading = known.read(text, entry.path, name, entry.fingerprint)
-    entry.problems = list(entry.reading.problems)
+    entry.problems = [*(entry.problems or ()), *entry.reading.problems]
     if old and entry.reading.prd.id == name:
         entry.say("renamed", f"it was `{old}`; it stays the PRD `{name}`", "nothing is done again", error=False)
 
@@ -241,18 +307,10 @@ def _check_configured(entry: _Entry, prd: Prd, root: Path, config: Config) -> No
         message = f"`deliver` may only tighten: the configured `{config.deliver.how}` stays"
         hint = f"from the tightest to the widest: {', '.join(HOWS)}; `deliver` in orchestrator.yaml says what is allowed"
         entry.say("not-tighter", message, hint, entry.line_of("deliver"), error=False)
-    for key, said in _not_honoured(prd):
-        hint = "it changes nothing; the PRD runs without it"
-        entry.say("not-honoured", f"`{key}` is {said} in this version", hint, entry.line_of(key), error=False)
-
-
-def _not_honoured(prd: Prd) -> list[tuple[str, str]]:
-    """(front-matter key, what is missing) for what a PRD may say already and this version does not do."""
-    said = [
-        (prd.schedule != "", "schedule", "not scheduled by"),
-        (prd.start not in ("", "now"), "start", "not waited for"),
-    ]
-    return [(key, text.removesuffix(" by")) for applies, key, text in said if applies]
+    if prd.start == "schedule" and not (prd.schedule or config.schedule.run):
+        message = "`start` is `schedule`, and nothing is scheduled: it never begins"
+        hint = "give it a `schedule:`, or set `schedule.run` in orchestrator.yaml"
+        entry.say("never-begins", message, hint, entry.line_of("start"), error=False)
 
 
 def _check_each_other(entries: list[_Entry]) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
+from orchestrator import cron
 from orchestrator.inbox.doctests import Remark
 from orchestrator.inbox.names import did_you_mean, unsafe
 
@@ -101,7 +103,24 @@ def _one_of(*words: str) -> Check:
 
 
 def _cron(value: Any) -> str:
-    return _text(value) or ("" if len(value.split()) == 5 else "must be a cron expression of five fields, for example `0 2 * * *`")
+    if wrong := _text(value):
+        return wrong
+    try:
+        cron.cron(value)
+    except ValueError as error:
+        return f"bad-schedule: {error}"
+    return ""
+
+
+def _start(value: Any) -> str:
+    if not isinstance(value, str | date):
+        return "expected `now`, `schedule`, or a date such as `2026-12-01 08:00 Europe/Berlin`"
+    try:
+        if value not in ("now", "schedule"):
+            cron.moment(str(value))
+    except ValueError as error:
+        return f"bad-start: {error}"
+    return ""
 
 
 def _ladder(value: Any) -> str:
@@ -120,7 +139,7 @@ KEYS: dict[str, Check | dict[str, Check]] = {
     "dependencies": _list(_dependency),
     "depends_on": _list(_text),
     "deliver": _one_of("none", "branch", "pull-request", "merge"),
-    "start": _one_of("now", "schedule"),
+    "start": _start,
     "schedule": _cron,
     "priority": _whole(),
     "budget": {"minutes": _number(0, above=True), "tokens": _whole(1), "usd": _number(0), "turns": _whole(1), "attempts": _whole(1)},

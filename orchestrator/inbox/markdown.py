@@ -81,7 +81,7 @@ def _prd(values: Mapping[str, Any], path: str, name: str, fingerprint: str) -> P
         target=Target(**group("target")),
         dependencies=tuple(values.get("dependencies", ())),
         depends_on=tuple(values.get("depends_on", ())),
-        start=values.get("start", ""),
+        start=str(values.get("start", "")),
         schedule=values.get("schedule", ""),
         priority=values.get("priority", 0),
         budget=Budget(**group("budget")),

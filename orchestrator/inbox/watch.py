@@ -1,172 +1,157 @@
-"""`orchestrator watch`: a PRD that changed is taken after a quiet period; a clock may ask for a run too. One run at a time.
+"""Waiting for PRDs and for the clock: a folder that changed is taken after a quiet period, what is due when its time has come. One turn at a time.
 
-File events only wake the loop; what is there is read by the run itself. So a lost event costs nothing but time, and an event too many costs a
-scan. Where events do not come (network folders), the loop looks at the folder by itself every few seconds.
+File events only wake the loop; what is there is read by the turn itself. So a lost event costs nothing but time, and an event too many costs a
+look. Where events do not come (network folders, too few watches of the kernel) the folder is polled instead; and it is looked at now and then in
+any case.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from orchestrator.config import Config, Schedule
-from orchestrator.errors import ConfigError, Exit, OrchestratorError, UsageError
+from orchestrator.config import Config
+from orchestrator.inbox import committed
+from orchestrator.inbox.folder import takes
 
 LOOK_SECONDS = 10.0
-"""How often the folder is looked at although no event came."""
+"""How often the folder and the clock are looked at although nothing rang."""
+PATIENCE = 12
+"""So many quiet periods are waited for a folder that is written to all the time; then what is there is taken."""
+NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "vboxsf", "drvfs", "prl_fs", "virtiofs", "ceph", "glusterfs", "afs")
+"""File systems, by the beginning of their names, on which others write without an event here."""
 
-WAITING_SECONDS = 60.0
-"""After a run that left something waiting (an agent that did not answer, a tool that was missing), it is tried again."""
+HEAD = "HEAD"
+"""Stands among the paths of a snapshot for what is committed."""
+
+Turn = Callable[[tuple[str, ...]], float]
+"""Does what is to be done; files that have changed → when it is to be called next although nothing changes, in seconds since the epoch."""
+
+Snapshot = dict[str, tuple[int, ...]]
+"""Path → (inode, size, modification time in ns) of every file under the PRD folder; and what is committed, where that counts."""
 
 
 class Bell:
-    """Wakes the loop; `due` when the schedule rang, not a file."""
+    """Wakes the loop."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
-        self._due = False
 
-    def ring(self, *, due: bool = False) -> None:
-        self._due = self._due or due
+    def ring(self) -> None:
         self._event.set()
 
-    def wait(self, seconds: float) -> bool:
-        """Until it rings or that long; whether the schedule rang."""
-        self._event.wait(seconds)
+    def wait(self, seconds: float) -> None:
+        """Until it rings, or that long."""
+        self._event.wait(max(0.0, seconds))
         self._event.clear()
-        due, self._due = self._due, False
-        return due
 
 
-Snapshot = dict[str, tuple[int, int, int]]
-"""Path → (inode, size, modification time in ns) of every file under the PRD folder."""
-
-
-def snapshot(folder: Path) -> Snapshot:
+def snapshot(folder: Path, config: Config) -> Snapshot:
     """What lies in the folder now; links are not followed, hidden files do not count."""
     found: Snapshot = {}
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if not name.startswith("."):
+            if takes(name):
                 try:
                     status = Path(place, name).lstat()
                 except OSError:
                     continue
                 found[str(Path(place, name))] = (status.st_ino, status.st_size, status.st_mtime_ns)
+    if config.inbox.take == "committed":
+        found[HEAD] = (int(committed.mark(folder).encode().hex() or "0", 16),)
     return found
 
 
-def watch(root: Path, config: Config, run: Callable[[Path, Config], Exit]) -> Exit:
-    """Run once, then whenever a PRD changed or the schedule says so, until SIGTERM or SIGINT. A run that is under way is stopped cleanly
-    and continued by the next start. `run`: one whole run, printing what it did."""
-    folder = config.folder(root, "prds")
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: there is no folder of PRDs", hint="make a working folder with `orchestrator init`")
-    bell, stop = Bell(), threading.Event()
-
-    def end(number: int, frame: object) -> None:
-        stop.set()
-        bell.ring()
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    observer, clock = _observe(folder, bell), _clock(config.schedule, bell)
-    try:
-        print(f"watching {folder}" + (f"; schedule {config.schedule.cron} ({config.schedule.timezone})" if config.schedule else ""), flush=True)
-        _loop(root, config, run, folder, bell, stop)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        observer.stop()
-        observer.join(5)
-        if clock is not None:
-            clock.shutdown(wait=False)
-    print("watch ended", flush=True)
-    return Exit.DONE
-
-
-def _loop(root: Path, config: Config, run: Callable[[Path, Config], Exit], folder: Path, bell: Bell, stop: threading.Event) -> None:
+def loop(folder: Path, config: Config, bell: Bell, stop: threading.Event, turn: Turn, notice: Callable[[dict[str, str]], None]) -> None:
+    """A turn at once, then whenever files changed or its time has come, until `stop`. `notice` is told of files that it waits for: path → SHA-256."""
     seen: Snapshot | None = None
-    due, again = True, float("inf")
+    again = 0.0
     while not stop.is_set():
-        now = snapshot(folder)
-        if seen is None or now != seen or due or time.monotonic() >= again:
-            if now != seen and (seen is not None or _is_fresh(now, config.inbox.quiet_seconds)):
-                now = _quiet(folder, config.inbox.quiet_seconds, stop)
-            seen, again = now, float("inf")
-            try:
-                code = run(root, config)
-            except OrchestratorError as error:
-                print(f"orchestrator: {error}", flush=True)
-                code = error.exit_code
-            except Exception:  # an error of ours must not end what runs unattended; it is said, and tried again
-                print(f"orchestrator: an error of ours; watching goes on\n{traceback.format_exc()}", flush=True)
-                code = Exit.PARKED
-            if code in (Exit.PARKED, Exit.LOCKED):
-                again = time.monotonic() + WAITING_SECONDS
-        due = bell.wait(LOOK_SECONDS)
+        now = snapshot(folder, config)
+        changed = now != seen
+        if changed and (seen is not None or _is_fresh(now, config.inbox.quiet_seconds)):
+            now = _quiet(folder, config, stop, now, seen or {}, notice)
+            if stop.is_set():
+                return
+        if changed or time.time() >= again:
+            before, seen = seen or {}, now
+            differ = tuple(sorted(path for path in {*now, *before} if now.get(path) != before.get(path)))
+            again = turn(differ)
+        bell.wait(min(LOOK_SECONDS, again - time.time()))
 
 
 def _is_fresh(now: Snapshot, seconds: float) -> bool:
     """At the start: was something written only just now?"""
-    return any(modified > (time.time() - seconds) * 1e9 for _, _, modified in now.values())
+    return any(times[2] > (time.time() - seconds) * 1e9 for times in now.values() if len(times) > 2)
 
 
-def _quiet(folder: Path, seconds: float, stop: threading.Event) -> Snapshot:
-    """The folder once nothing in it has changed for that long: an editor may write a file in several steps."""
-    last, since = snapshot(folder), time.monotonic()
-    while time.monotonic() - since < seconds and not stop.is_set():
+def _quiet(
+    folder: Path, config: Config, stop: threading.Event, now: Snapshot, before: Snapshot, notice: Callable[[dict[str, str]], None]
+) -> Snapshot:
+    """The folder once nothing in it has changed for a while: an editor may write a file in several steps, a checkout a hundred files."""
+    seconds, told = config.inbox.quiet_seconds, before
+    since = began = time.monotonic()
+    while True:
+        if now != told:
+            notice({path: mark for path, times in now.items() if told.get(path) != times and (mark := _mark(path))})
+            told = now
+        if time.monotonic() - since >= seconds or time.monotonic() - began >= PATIENCE * seconds or stop.is_set():
+            return now
         stop.wait(min(0.1, seconds))
-        now = snapshot(folder)
-        if now != last:
-            last, since = now, time.monotonic()
-    return last
+        then, now = now, snapshot(folder, config)
+        if now != then:
+            since = time.monotonic()
 
 
-def _observe(folder: Path, bell: Bell) -> Any:
+def _mark(path: str) -> str:
+    """The SHA-256 of a file's bytes, '' where it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def observe(folder: Path, config: Config, bell: Bell) -> Any:
+    """An observer that rings when something changes below the folder, or is committed; stop and join it at the end."""
     from watchdog.events import FileSystemEvent, FileSystemEventHandler
     from watchdog.observers import Observer
+    from watchdog.observers.polling import PollingObserver
 
     class Waker(FileSystemEventHandler):
         def on_any_event(self, event: FileSystemEvent) -> None:
             if event.event_type in ("created", "modified", "moved", "deleted"):
                 bell.ring()
 
-    observer = Observer()
-    observer.schedule(Waker(), str(folder), recursive=True)
-    observer.start()
-    return observer
+    def started(observer: Any) -> Any:
+        observer.schedule(Waker(), str(folder), recursive=True)
+        if config.inbox.take == "committed":
+            observer.schedule(Waker(), str(committed.place(folder)), recursive=False)
+        observer.start()
+        return observer
 
-
-def _clock(schedule: Schedule | None, bell: Bell) -> Any:
-    """A scheduler that wakes the loop at the configured times; missed times are caught up once."""
-    if schedule is None:
-        return None
-    from apscheduler.schedulers.background import BackgroundScheduler
-
-    clock = BackgroundScheduler(timezone=schedule.timezone)
-    clock.add_job(lambda: bell.ring(due=True), trigger(schedule), coalesce=True, misfire_grace_time=None, max_instances=1)
-    clock.start()
-    return clock
-
-
-def trigger(schedule: Schedule) -> Any:
-    """APScheduler's trigger for a schedule. Raises ConfigError that names the value."""
-    from apscheduler.triggers.cron import CronTrigger
-
+    how = config.inbox.observer
+    if how == "polling" or (how == "auto" and _file_system(folder).startswith(NETWORK)):
+        return started(PollingObserver(timeout=config.inbox.poll_seconds))
     try:
-        return CronTrigger.from_crontab(schedule.cron, timezone=schedule.timezone)
-    except (ValueError, LookupError, OSError) as error:
-        raise ConfigError(
-            f"orchestrator.yaml: `schedule` is {schedule.cron!r} in {schedule.timezone!r}: {error}",
-            hint='five fields, for example "0 2 * * *", and an IANA time zone',
-        ) from None
+        return started(Observer())
+    except OSError:  # the kernel has no watch left
+        if how == "events":
+            raise
+        return started(PollingObserver(timeout=config.inbox.poll_seconds))
+
+
+def _file_system(folder: Path) -> str:
+    """The kind of file system that a folder lies on, as the kernel names it; '' where that is not known."""
+    try:
+        mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    except OSError:
+        return ""
+    place = folder.resolve()
+    found = [(len(point), kind) for _, point, kind, *_ in mounts if place.is_relative_to(point.replace("\\040", " "))]
+    return max(found, default=(0, ""), key=lambda each: each[0])[1]

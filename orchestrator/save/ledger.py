@@ -18,7 +18,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -281,11 +281,11 @@ class Ledger:
         """A run over all projects begins. Returns the scope of its budget: its own name, or that of the killed run that it goes on with."""
         with self.transaction() as db:
             rows = db.execute("SELECT id, scope, pid, began FROM runs WHERE ended_at IS NULL ORDER BY rowid DESC").fetchall()
-            killed = [row for row in rows if not _alive(row[2], row[3])]
+            killed = [row for row in rows if not alive(row[2], row[3])]
             db.executemany("UPDATE runs SET ended_at = ?, killed = 1 WHERE id = ?", [(time.time(), row[0]) for row in killed])
             scope = killed[0][1] if killed else name
             pid = os.getpid()
-            db.execute("INSERT INTO runs (id, scope, pid, began, started_at) VALUES (?, ?, ?, ?, ?)", (name, scope, pid, _birth(pid), time.time()))
+            db.execute("INSERT INTO runs (id, scope, pid, began, started_at) VALUES (?, ?, ?, ?, ?)", (name, scope, pid, birth(pid), time.time()))
             return str(scope)
 
     def end_run(self, name: str) -> None:
@@ -340,6 +340,10 @@ class Ledger:
             return str(row[0]) if row else ""
 
     # --- the file ------------------------------------------------------------------------------------------------------
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection | None]:
+        """For modules that keep tables of their own in this file: to read, without a lock; None when there is no file yet."""
+        return self._reading()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -430,7 +434,7 @@ def _ways(scope: str) -> str:
     return f"raise `budgets.{scope}`" + (" or the PRD's `budget`" if scope == "prd" else "")
 
 
-def _birth(pid: int) -> str:
+def birth(pid: int) -> str:
     """When a process began, as the kernel counts it: the same number is another process when it is another time. '' where that is not known."""
     try:
         return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[19]
@@ -438,5 +442,6 @@ def _birth(pid: int) -> str:
         return ""
 
 
-def _alive(pid: int, began: str) -> bool:
-    return bool(began) and _birth(pid) == began
+def alive(pid: int, began: str) -> bool:
+    """Whether that very process is still there."""
+    return bool(began) and birth(pid) == began

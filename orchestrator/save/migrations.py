@@ -231,6 +231,16 @@ def l002_notices(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE notices (event TEXT PRIMARY KEY, sent_at REAL NOT NULL, held INTEGER NOT NULL) STRICT")
 
 
+def l003_schedule(db: sqlite3.Connection) -> None:
+    """When each job of the schedule was done last."""
+    db.execute(
+        """CREATE TABLE schedule (
+            job TEXT PRIMARY KEY, cron TEXT NOT NULL, timezone TEXT NOT NULL, since REAL NOT NULL, began REAL, ended REAL,
+            outcome TEXT NOT NULL DEFAULT '', pid INTEGER NOT NULL DEFAULT 0, birth TEXT NOT NULL DEFAULT '', tries INTEGER NOT NULL DEFAULT 0
+        ) STRICT"""
+    )
+
+
 Migration = Callable[[sqlite3.Connection], None]
 PROJECT: tuple[Migration, ...] = (
     m001_first,
@@ -243,7 +253,7 @@ PROJECT: tuple[Migration, ...] = (
     m008_checked,
     m009_deliveries,
 )
-LEDGER: tuple[Migration, ...] = (l001_first, l002_notices)
+LEDGER: tuple[Migration, ...] = (l001_first, l002_notices, l003_schedule)
 
 
 def migrate(db: sqlite3.Connection, migrations: tuple[Migration, ...] = PROJECT) -> None:

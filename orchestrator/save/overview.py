@@ -16,11 +16,12 @@ from orchestrator.run import limits
 from orchestrator.run.breakers import Breaker
 from orchestrator.run.git import Repository
 from orchestrator.run.limits import Measure, Spent
-from orchestrator.save import checked, compose_edits, deliveries, edits, light
+from orchestrator.save import checked, compose_edits, deliveries, edits, light, schedule
 from orchestrator.save.delivery_report import DeliveryReport
 from orchestrator.save.health import FILE
 from orchestrator.save.ledger import Ledger
 from orchestrator.save.lock import FILE as LOCK
+from orchestrator.save.schedule_report import ScheduleReport
 from orchestrator.save.store import Store
 
 TOLD = ("running", "parked", "unclear", "failed")
@@ -137,6 +138,8 @@ class Overview:
     """State of a turn (`settled`, `lost`, …) → how many."""
     breakers: tuple[Breaker, ...]
     trips: tuple[dict[str, Any], ...] = field(default=())
+    schedule: ScheduleReport = field(default_factory=lambda: ScheduleReport(jobs=[], waiting=[]))
+    """What is scheduled, when it was done last and is due next, and which PRDs begin later."""
 
 
 def overview(root: Path, config: Config, ledger: Ledger) -> Overview:
@@ -150,7 +153,9 @@ def overview(root: Path, config: Config, ledger: Ledger) -> Overview:
     accounts += [_account("prd", prd, spent, ceiling) for prd, spent, ceiling in _prds(runs, config, ledger) if limits.measures(ceiling, spent)]
     accounts.append(Account("all", "everything so far", ledger.spent_by("all")))
     tokens, usd = ledger.unknown()
-    return Overview(now, projects, tuple(accounts), tokens, usd, ledger.states(), ledger.standing(), ledger.trips(5))
+    return Overview(
+        now, projects, tuple(accounts), tokens, usd, ledger.states(), ledger.standing(), ledger.trips(5), schedule.standing(config, ledger)
+    )
 
 
 def _account(scope: str, name: str, spent: Spent, ceiling: Ceiling) -> Account:

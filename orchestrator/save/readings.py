@@ -28,6 +28,8 @@ from orchestrator.save.files import write_atomically
 from orchestrator.save.values import from_json, to_json
 
 FOLDER = "readings"
+REMEMBERED = 400
+"""So many readings stay in memory, the newest."""
 
 
 class Readings:
@@ -43,13 +45,17 @@ class Readings:
     def read(self, text: str, path: str, name: str, fingerprint: str) -> Reading:
         """As `folder.fresh`, from the record where there is one of these very bytes."""
         key = json.dumps([_code(), path, name or PurePosixPath(path).stem, fingerprint])
+        if known := _read.get(key):
+            if not known[1]:
+                self._made[path] = known[0], key
+            return known[0]
         first, reading, _ = self._record(path)
         if first and json.loads(first)["key"] == key:
             try:
-                return from_json(Reading, reading)
+                return _remember(key, from_json(Reading, reading), recorded=True)
             except DamagedError:
                 pass
-        made = fresh(text, path, name, fingerprint)
+        made = _remember(key, fresh(text, path, name, fingerprint), recorded=False)
         self._made[path] = made, key
         return made
 
@@ -83,6 +89,8 @@ class Readings:
             said = to_json(made) if made else reading
             if key and (made is None or from_json(Reading, said) == made):
                 write_atomically(self._place(path), "\n".join([json.dumps({"key": key, "beside": beside}), said, to_json(planned), ""]))
+                if made:
+                    _remember(key, made, recorded=True)
         wanted = {self._place(path) for path in paths}
         for place in self.folder.glob("*.json") if self.folder.is_dir() else ():
             if place not in wanted:
@@ -100,6 +108,17 @@ class Readings:
         except (OSError, ValueError, AttributeError):
             return "", "", ""
         return first, reading, planned
+
+
+_read: dict[str, tuple[Reading, bool]] = {}
+"""What this process has read, by what it was made from, and whether there is a record of it; `watch` looks at the same files again and again."""
+
+
+def _remember(key: str, reading: Reading, *, recorded: bool) -> Reading:
+    _read[key] = reading, recorded
+    while len(_read) > REMEMBERED:
+        _read.pop(next(iter(_read)), None)
+    return reading
 
 
 @cache

@@ -26,6 +26,7 @@ from orchestrator.save.measure_reports import MutantReport as MutantReport
 from orchestrator.save.measure_reports import MutationReport as MutationReport
 from orchestrator.save.measure_reports import UnrunReport as UnrunReport
 from orchestrator.save.report import Report as Report
+from orchestrator.save.schedule_report import ScheduleReport
 from orchestrator.save.wholes import ForecastReport, GateReport, PhaseReport, ValidationReport
 
 VERSION = 2
@@ -61,9 +62,19 @@ class Receipt(Report):
     fingerprint: str
     """SHA-256 of the bytes, '' when they could not be read."""
     state: Literal["accepted", "draft", "set aside", "waiting", "gone"]
-    """`waiting`: fine, but nothing can work on it now (no agent, another PRD first); the problems say why."""
+    """`waiting`: fine, but nothing can work on it now (no agent, another PRD first, not committed, its `start` is to come); the problems say why."""
+    seen_at: str = ""
+    """ISO 8601 in UTC: when these bytes were first seen; '' in a receipt of an older version."""
     taken_at: str
-    """ISO 8601 in UTC: when these bytes were first taken."""
+    """When these bytes were first taken; '' while they are not: a draft, a file that is still written or not committed, a `start` to come."""
+    newer: str = ""
+    """SHA-256 of bytes that were seen since and are not taken yet, since something may still write to the file."""
+    newer_at: str = ""
+    """When these were first seen."""
+    gone_at: str = ""
+    """When the file was missed first."""
+    became: str = ""
+    """Of a file that is gone: the path that has its PRD now, '' when it was deleted."""
     requirements: int
     criteria: int
     examples: int
@@ -482,4 +493,10 @@ class ProjectReport(Report):
     """What the repository still holds of requirements that left their PRD."""
 
 
-SCHEMAS: dict[str, type[Report]] = {"inbox": InboxReport, "project": ProjectReport, "run": RunReport, "validation": ValidationReport}
+SCHEMAS: dict[str, type[Report]] = {
+    "inbox": InboxReport,
+    "project": ProjectReport,
+    "run": RunReport,
+    "schedule": ScheduleReport,
+    "validation": ValidationReport,
+}

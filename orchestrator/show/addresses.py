@@ -1,6 +1,6 @@
 """Where each page lives in the site, as paths from its root, and the links between them.
 
-index.html  inbox.html  agents.html  guide/…  schemas/<name>.json
+index.html  inbox.html  agents.html  schedule.html  guide/…  schemas/<name>.json
 projects/<project>/index.html  project.json
 projects/<project>/<run>/index.html  <task>.html  report.json  junit.xml  log.jsonl
 projects/<project>/texts/<name>.txt
@@ -20,6 +20,7 @@ _RESERVED = frozenset({"index", "texts", "report", "junit"})
 OVERVIEW = "index.html"
 INBOX = "inbox.html"
 AGENTS = "agents.html"
+SCHEDULE = "schedule.html"
 
 
 def slug(text: str) -> str:

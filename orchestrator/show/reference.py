@@ -34,7 +34,7 @@ agents:
   local: {type: chat, url: http://127.0.0.1:8080/v1}
 limits:
   attempts: 3
-schedule: {cron: "0 2 * * *", timezone: Europe/Berlin}
+schedule: {timezone: Europe/Berlin, run: "0 2 * * *", verify: "0 4 * * 0"}
 ```
 
 An environment variable overrides the file: `ORCHESTRATOR_` and the path of the key in capitals, joined by two underscores. Its value is read as

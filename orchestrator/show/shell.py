@@ -28,10 +28,17 @@ TITLE = "orchestratortitlemarker"
 BODY = "<h1>orchestratorbodymarker</h1>"
 _MARKERS = re.compile(f"({re.escape(TITLE)}|{re.escape(BODY)})")
 
-SHELLS = {"index": "index.html", "inbox": "inbox.html", "agents": "agents.html", "2": "projects/_/_shell.html", "3": "projects/_/_/_shell.html"}
-"""Shell name → the page MkDocs makes for it. The first three stand in the navigation; the others are by folder depth."""
+SHELLS = {
+    "index": "index.html",
+    "inbox": "inbox.html",
+    "agents": "agents.html",
+    "schedule": "schedule.html",
+    "2": "projects/_/_shell.html",
+    "3": "projects/_/_/_shell.html",
+}
+"""Shell name → the page MkDocs makes for it. The first four stand in the navigation; the others are by folder depth."""
 
-_DROPPED = re.compile(r"sitemap\.xml(\.gz)?|404\.html|.*\.map|projects/.*|search/.*|index\.html|inbox\.html|agents\.html")
+_DROPPED = re.compile(r"sitemap\.xml(\.gz)?|404\.html|.*\.map|projects/.*|search/.*|index\.html|inbox\.html|agents\.html|schedule\.html")
 """Of what MkDocs built: dated or root-relative files, source maps, the shells, the index that search.py writes anew."""
 
 _SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<body>.*?)</script>", re.DOTALL)
@@ -162,7 +169,7 @@ def _harvest(work: Path, built: Path, config: Path) -> None:
         if html.count(BODY) != 1 or (html.count(TITLE) > 0) != name.isdigit() or "<head>" not in html:
             raise SetupError(
                 f"{config}: the page {page} has {html.count(BODY)} places for a body and {html.count(TITLE)} for a title",
-                hint="the theme must be Material; keep index.md, inbox.md and agents.md, and compare with the mkdocs.yml of `orchestrator init`",
+                hint="the theme must be Material; keep its pages, and compare with the mkdocs.yml of `orchestrator init`",
             )
         (work / "shells" / f"{name}.html").write_text(guarded(html), encoding="utf-8")
     index = built / "search" / "search_index.json"

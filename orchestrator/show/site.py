@@ -64,6 +64,7 @@ def build(root: Path, config: Config) -> Path:
     builder.part("overview", Part(_hash(gather.key(inbox), keys, theme.note()), partial(_overview, builder, runs, projects, theme.note())))
     builder.part("inbox", Part(_hash(gather.key(inbox), [project.name for project in projects]), partial(_inbox, builder, runs, projects)))
     builder.part("agents", Part(_hash(keys), partial(_agents, builder, projects)))
+    builder.part("schedule", Part(_hash(gather.key(runs / "schedule.json")), partial(_schedule, builder, runs)))
     entries = [entry for part in builder.new.values() for entry in part["data"].get("search", ())]
     builder.part("search", Part(_hash(theme.key, entries), partial(_search, theme, entries)))
     builder.finish()
@@ -167,7 +168,8 @@ class _Builder:
         self.new[name] = {"key": key, "files": sorted(rendered.files), "data": json.loads(json.dumps(rendered.data))}
 
     def page(self, path: str, title: str, body: str) -> str:
-        shell = {addresses.OVERVIEW: "index", addresses.INBOX: "inbox", addresses.AGENTS: "agents"}.get(path, str(addresses.depth(path)))
+        named = {addresses.OVERVIEW: "index", addresses.INBOX: "inbox", addresses.AGENTS: "agents", addresses.SCHEDULE: "schedule"}
+        shell = named.get(path, str(addresses.depth(path)))
         return self.shells[shell].fill(title, body)
 
     def digests(self, project: gather.ProjectFiles) -> dict[str, Any]:
@@ -303,8 +305,22 @@ def _agents(builder: _Builder, projects: Iterable[gather.ProjectFiles]) -> Rende
     return Rendered({addresses.AGENTS: builder.page(addresses.AGENTS, "Agents", body)}, {"search": search})
 
 
+def _schedule(builder: _Builder, runs: Path) -> Rendered:
+    from orchestrator.save.schedule_report import ScheduleReport
+    from orchestrator.show import schedule
+
+    path = runs / "schedule.json"
+    report = gather.read(path, ScheduleReport, runs) if path.exists() else None
+    body = schedule.page(builder.env, report)
+    search = [[addresses.SCHEDULE, "Schedule", "What is done when, what came of it last, and which PRDs begin later"]]
+    return Rendered({addresses.SCHEDULE: builder.page(addresses.SCHEDULE, "Schedule", body)}, {"search": search})
+
+
+_NAMED = frozenset({addresses.OVERVIEW, addresses.INBOX, addresses.AGENTS, addresses.SCHEDULE})
+
+
 def _search(theme: Chrome, entries: Iterable[list[str]]) -> Rendered:
     from orchestrator.show.search import Entry, index
 
     guide = (theme.folder / "search.json").read_text(encoding="utf-8")
-    return Rendered(dict(index(guide, [Entry(*entry) for entry in entries], frozenset({addresses.OVERVIEW, addresses.INBOX, addresses.AGENTS}))), {})
+    return Rendered(dict(index(guide, [Entry(*entry) for entry in entries], _NAMED)), {})

@@ -11,7 +11,7 @@ from orchestrator.run.breakers import health
 from orchestrator.run.limits import Measure, Spent
 from orchestrator.save.edit_reports import WAYS_OUT
 from orchestrator.save.overview import Account, DeliveryStanding, OrphanStanding, Overview, ProjectStanding, TaskStanding
-from orchestrator.show import breakers
+from orchestrator.show import breakers, schedule
 from orchestrator.show.terminal import columns, safe, state_words
 
 MOST = 20
@@ -25,6 +25,7 @@ def text(found: Overview) -> str:
         parts += _told(project)
         parts += ["\n".join(_wholes(project))] if project.phases or project.complaining or project.deliveries else []
     parts.append("\n".join(_spending(found)))
+    parts.append(schedule.text(found.schedule))
     if any(breaker.state != "closed" or breaker.flapping for breaker in found.breakers):
         parts.append("\n".join(breakers.lines(found.breakers, found.at)))
     else:
@@ -151,6 +152,7 @@ def as_json(found: Overview) -> dict[str, Any]:
         "turns": found.turns,
         "breakers": breakers.as_json(found.breakers, found.at),
         "trips": list(found.trips),
+        "schedule": found.schedule.model_dump(),
         "locks": {project.project: project.pid for project in found.projects if project.pid},
     }
 

@@ -2,13 +2,15 @@
 
 import os
 import time
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from orchestrator.config import Config
-from orchestrator.inbox.folder import File, Scan, scan
+from orchestrator.cron import moment
+from orchestrator.inbox.folder import File, Known, Scan, scan
 
 from .prds import LOANS, ONE, generated
 
@@ -241,7 +243,49 @@ def test_prds_of_one_project_share_one_target(tmp_path: Path) -> None:
     assert [each.path for each in found.prds] == ["prds/a.md"]
 
 
-def test_what_this_version_does_not_act_on_is_noted(tmp_path: Path) -> None:
-    found = scanned(tmp_path, {"a.md": front(schedule='"0 2 * * *"', start="schedule")})
-    assert [(each.line, each.code) for each in found.problems if each.code == "not-honoured"] == [(2, "not-honoured"), (3, "not-honoured")]
+def test_a_start_that_never_comes_is_noted_and_what_is_no_date_or_cron_expression_is_refused(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "a.md": front(start="schedule"),
+        "b.md": front(start="soon", id="b"),
+        "c.md": front(schedule='"0 2 * * 9"', id="c"),
+    }
+    found = scanned(tmp_path, files)
+    assert [(each.path, each.line, each.code) for each in found.problems if each.code == "never-begins"] == [("prds/a.md", 2, "never-begins")]
+    assert errors(found) == [("prds/b.md", 2, "bad-start"), ("prds/c.md", 2, "bad-schedule")]
+
+
+@pytest.mark.parametrize("start", ["2026-12-01", "2026-12-01 08:00:00", "2026-12-01T08:00:00+01:00", "2026-12-01 08:00 Europe/Berlin"])
+def test_a_start_may_be_written_as_yaml_has_dates(tmp_path: Path, start: str) -> None:
+    (prd,) = scanned(tmp_path, {"a.md": front(start=start)}).prds
+    assert moment(prd.start).date() in (date(2026, 12, 1), date(2026, 11, 30))
+
+
+def known(root: Path, files: dict[str, str | bytes]) -> Known:
+    """What receipts of these files would know."""
+    found = scanned(root, files)
+    return Known({file.path: file.prd_id for file in found.files}, {file.fingerprint: (file.path, file.prd_id) for file in found.files})
+
+
+def text(number: int) -> str:
+    return ONE.replace("double", f"double_{number}")
+
+
+def test_files_that_change_places_keep_their_ids(tmp_path: Path) -> None:
+    """A branch on which every file has the name that the one before it had, the last one a new name, and the first two of another folder are swapped."""
+    before: dict[str, str | bytes] = {f"p{number}.md": text(number) for number in range(5)} | {"a/x.md": text(10), "a/y.md": text(11)}
+    remembered = known(tmp_path, before)
+    after: dict[str, str | bytes] = {f"p{number + 1}.md": text(number) for number in range(5)} | {"a/x.md": text(11), "a/y.md": text(10)}
+    (tmp_path / "prds" / "p0.md").unlink()
+    put(tmp_path, after)
+    found = scan(tmp_path, Config(), remembered)
+    assert {prd.path: prd.id for prd in found.prds} == {f"prds/p{number + 1}.md": f"p{number}" for number in range(5)} | {
+        "prds/a/x.md": "y",
+        "prds/a/y.md": "x",
+    }
     assert errors(found) == []
+
+
+def test_a_file_that_is_edited_keeps_its_id_though_another_has_its_old_text_now(tmp_path: Path) -> None:
+    remembered = known(tmp_path, {"a.md": text(1), "b.md": text(2)})
+    put(tmp_path, {"a.md": text(3), "b.md": text(1)})
+    assert {prd.path: prd.id for prd in scan(tmp_path, Config(), remembered).prds} == {"prds/a.md": "a", "prds/b.md": "b"}

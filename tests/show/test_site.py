@@ -229,7 +229,7 @@ def test_the_json_and_junit_reports_are_part_of_the_site_and_fit_their_schema(li
     for name, path in {"run": place / RUN / "report.json", "project": place / "project.json"}.items():
         jsonschema.validate(json.loads(path.read_text()), json.loads((library_site / "schemas" / f"{name}.json").read_text()))
     assert (place / RUN / "junit.xml").read_text().startswith("<?xml")
-    assert site.schema().keys() == {"inbox", "project", "run", "told", "trace", "validation"}
+    assert site.schema().keys() == {"inbox", "project", "run", "schedule", "told", "trace", "validation"}
 
 
 def test_the_folders_own_mkdocs_file_makes_the_chrome(folder: Path) -> None:
