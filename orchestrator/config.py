@@ -62,7 +62,7 @@ class Inbox(Section):
     """Which files are taken."""
 
     quiet_seconds: float = Field(5.0, ge=0)
-    """`watch` takes a PRD when its file has not changed for this many seconds."""
+    """`watch` takes PRDs when no file in their folder has changed for this many seconds."""
     take: Literal["saved", "committed"] = "saved"
     """`committed`: PRDs count as they stand in HEAD of the git repository that holds them; what is not committed waits."""
     observer: Literal["auto", "events", "polling"] = "auto"

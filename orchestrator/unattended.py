@@ -97,7 +97,7 @@ class _Turns:
     def __init__(self, root: Path, config: Config, run: Run) -> None:
         self.root, self.config, self.run = root, config, run
         self.runs = config.folder(root, "runs")
-        self.wait = WAITING_SECONDS[0]
+        self.wait = WAITING_SECONDS[0] / 2
         self.said = ""
         self.locked = self.retrying = False
         self.first = True

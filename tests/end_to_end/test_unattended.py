@@ -144,6 +144,29 @@ def _is_sunday(day: int) -> bool:
     return datetime(datetime.now(UTC).year + 1, 10, day).weekday() == 6
 
 
+@pytest.mark.parametrize("of_prd", [False, True])
+def test_a_task_that_failed_is_tried_again_when_the_schedule_says_so(place: Workplace, of_prd: bool) -> None:
+    fails = READS_THE_BRIEF.replace("carts * {coins}", "carts * {coins} + 1")
+    place.agent(fails, gates={"mutants": 0}, limits={"attempts": 1}, schedule={} if of_prd else {"retry": "0 6 * * *"})
+    place.prd("barge-1", barge(1, 2, front(schedule='"0 6 * * *"') if of_prd else ""))
+    settings = config.load(place.root, {})
+    monday = datetime(datetime.now(UTC).year + 1, 2, 1, tzinfo=UTC)
+
+    def turn(hours: int) -> list[tuple[str, str]]:
+        done = scheduled.turn(
+            place.root, settings, lambda *given: cli.run_once(*given[:2], build_site=False, at=given[2]), monday + timedelta(hours=hours)
+        )
+        return list(done.jobs)
+
+    assert turn(0) == []
+    assert place.states("barge-1") == {"barge-1#R1": "failed"}
+    (place.root / "script.py").write_text(READS_THE_BRIEF)
+    assert turn(5) == []
+    assert turn(6) == [("prd barge-1" if of_prd else "retry", "1 task tried again")]
+    assert place.states("barge-1") == {"barge-1#R1": "done"}
+    assert turn(7) == []
+
+
 def test_two_watchers_pay_nothing_twice_and_the_second_takes_over(place: Workplace) -> None:
     prepare(place)
     first = place.start("watch")

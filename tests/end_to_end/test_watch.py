@@ -6,6 +6,8 @@ import signal
 import time
 from collections.abc import Callable
 
+import pytest
+
 from tests.conftest import Workplace
 from tests.end_to_end.test_pipeline import LANTERN, STEPWISE
 
@@ -50,6 +52,25 @@ def test_a_file_that_is_still_being_written_is_not_taken(place: Workplace) -> No
         watching.send_signal(signal.SIGTERM)
         watching.wait(20)
     assert len(place.runs("lanterns")) == 1
+    assert set(place.states("lanterns").values()) == {"done"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_watch_ends_cleanly_in_the_middle_of_a_run_and_the_next_goes_on_with_it(place: Workplace, number: signal.Signals) -> None:
+    slow = STEPWISE.replace("def turn(brief, folder):", "def turn(brief, folder):\n    import time; time.sleep(4)")
+    place.agent(slow, inbox={"quiet_seconds": 0.2})
+    place.prd("lanterns", LANTERN)
+    watching = place.start("watch")
+    try:
+        assert until(lambda: "lanterns#R1: Count" in place.log()), place.log()
+    finally:
+        watching.send_signal(number)
+        code = watching.wait(60)
+    assert code == 0, place.log()
+    assert place.log().rstrip().endswith("watch ended")
+    place.agent(STEPWISE)
+    done = place.command("run", "--due", "--no-site")
+    assert done.returncode == 0, done.stdout + done.stderr
     assert set(place.states("lanterns").values()) == {"done"}
 
 
