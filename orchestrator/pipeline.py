@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +49,8 @@ Does = Callable[[Job, tuple[Prd, ...], set[str]], None]
 
 PROJECTS = 16
 """So many projects are open at once; what they begin waits for a slot in the pool."""
+HEAD_START_SECONDS = 0.5
+"""What is new begins so much earlier than many projects with nothing new."""
 PATIENCE_SECONDS = 20.0
 """When everything is to end now, what has not ended by itself after so long is killed."""
 
@@ -91,10 +93,11 @@ def run(
     grouped = tuple((project, kept) for project, prds in _projects(found) if (kept := tuple(prd for prd in prds if prd.id not in held)))
     mine = grouped if shard is None else part(grouped, shard)
     chosen = {project: kept for project, prds in mine if (kept := tuple(prd for prd in prds if only is None or prd.id in only))}
-    known = receipts.taken(runs, found)  # of projects that are as urgent, what is new begins first: it need not wait until all others were looked at
-    chosen = dict(sorted(chosen.items(), key=lambda each: (-max(prd.priority for prd in each[1]), all(prd.id in known for prd in each[1]))))
+    known = receipts.taken(runs, found)
+    fresh = {project for project, prds in chosen.items() if not known.issuperset(prd.id for prd in prds)}
+    chosen = dict(sorted(chosen.items(), key=lambda each: (-max(prd.priority for prd in each[1]), each[0] not in fresh)))
     try:
-        _Projects(root, config, meanwhile, readings, ledger, complete, told, does, pool).work(chosen, outcome)
+        _Projects(root, config, meanwhile, readings, ledger, complete, told, does, pool).work(chosen, outcome, fresh)
     finally:
         pool.close()
         readings.keep(file.path for file in found.files)
@@ -171,17 +174,22 @@ class _Projects:
     does: Does
     pool: Pool
 
-    def work(self, chosen: Mapping[str, tuple[Prd, ...]], outcome: Outcome) -> None:
-        """Every project, once what it depends on in others has been worked on; again when that was completed meanwhile. Raises Stopped."""
+    def work(self, chosen: Mapping[str, tuple[Prd, ...]], outcome: Outcome, fresh: Collection[str] = ()) -> None:
+        """Every project, once what it depends on in others has been worked on; again when that was completed meanwhile. `fresh`: those with PRDs that
+        no run has taken yet; where there are many others, these have a head start. Raises Stopped."""
         sandboxes.level()  # tried once, before there are threads
         left = dict(chosen)
         outcomes: dict[str, Outcome] = {}
         at_work: dict[str, threading.Thread] = {}
         ended: queue.SimpleQueue[str] = queue.SimpleQueue()
+        head_start = HEAD_START_SECONDS if fresh and len(chosen) - len(fresh) > PROJECTS // 2 else 0.0
         try:
             while left or at_work:
                 may = [name for name, prds in left.items() if not at_work or not self._waits_for(prds, {*left, *at_work} - {name}, chosen)]
                 for project in [] if stopping.is_asked() else may[: PROJECTS - len(at_work)]:
+                    if project not in fresh and head_start:
+                        time.sleep(head_start)  # to look at a hundred that have nothing new takes a while, and every core
+                        head_start = 0.0
                     prds, outcomes[project] = left.pop(project), outcomes.get(project, Outcome())
                     outcomes[project].waiting.clear()
                     at_work[project] = threading.Thread(

@@ -45,17 +45,14 @@ class Readings:
     def read(self, text: str, path: str, name: str, fingerprint: str) -> Reading:
         """As `folder.fresh`, from the record where there is one of these very bytes."""
         key = json.dumps([_code(), path, name or PurePosixPath(path).stem, fingerprint])
-        if known := _read.get(key):
-            if not known[1]:
-                self._made[path] = known[0], key
-            return known[0]
         first, reading, _ = self._record(path)
-        if first and json.loads(first)["key"] == key:
+        known = _read.get(key)
+        if first and json.loads(first)["key"] == key:  # only then is the recorded plan that of these bytes
             try:
-                return _remember(key, from_json(Reading, reading), recorded=True)
+                return known or _remember(key, from_json(Reading, reading))
             except DamagedError:
                 pass
-        made = _remember(key, fresh(text, path, name, fingerprint), recorded=False)
+        made = known or _remember(key, fresh(text, path, name, fingerprint))
         self._made[path] = made, key
         return made
 
@@ -89,8 +86,6 @@ class Readings:
             said = to_json(made) if made else reading
             if key and (made is None or from_json(Reading, said) == made):
                 write_atomically(self._place(path), "\n".join([json.dumps({"key": key, "beside": beside}), said, to_json(planned), ""]))
-                if made:
-                    _remember(key, made, recorded=True)
         wanted = {self._place(path) for path in paths}
         for place in self.folder.glob("*.json") if self.folder.is_dir() else ():
             if place not in wanted:
@@ -110,12 +105,12 @@ class Readings:
         return first, reading, planned
 
 
-_read: dict[str, tuple[Reading, bool]] = {}
-"""What this process has read, by what it was made from, and whether there is a record of it; `watch` looks at the same files again and again."""
+_read: dict[str, Reading] = {}
+"""What this process has read, by what it was made from: `watch` looks at the same files again and again."""
 
 
-def _remember(key: str, reading: Reading, *, recorded: bool) -> Reading:
-    _read[key] = reading, recorded
+def _remember(key: str, reading: Reading) -> Reading:
+    _read[key] = reading
     while len(_read) > REMEMBERED:
         _read.pop(next(iter(_read)), None)
     return reading
