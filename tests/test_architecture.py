@@ -67,6 +67,7 @@ PURE = (
         "save/reports.py",
         "save/report.py",
         "save/schedule_report.py",
+        "save/inbox_reports.py",
         "save/edit_reports.py",
         "save/measure_reports.py",
         "save/wholes.py",

@@ -21,6 +21,10 @@ from orchestrator.save.edit_reports import CommitReport as CommitReport
 from orchestrator.save.edit_reports import EditReport as EditReport
 from orchestrator.save.edit_reports import OrphanReport as OrphanReport
 from orchestrator.save.edit_reports import RetiredTestReport as RetiredTestReport
+from orchestrator.save.inbox_reports import VERSION as VERSION
+from orchestrator.save.inbox_reports import InboxReport as InboxReport
+from orchestrator.save.inbox_reports import ProblemReport as ProblemReport
+from orchestrator.save.inbox_reports import Receipt as Receipt
 from orchestrator.save.measure_reports import CoverageReport as CoverageReport
 from orchestrator.save.measure_reports import MutantReport as MutantReport
 from orchestrator.save.measure_reports import MutationReport as MutationReport
@@ -28,8 +32,6 @@ from orchestrator.save.measure_reports import UnrunReport as UnrunReport
 from orchestrator.save.report import Report as Report
 from orchestrator.save.schedule_report import ScheduleReport
 from orchestrator.save.wholes import ForecastReport, GateReport, PhaseReport, ValidationReport
-
-VERSION = 2
 
 
 class Text(Report):
@@ -40,50 +42,6 @@ class Text(Report):
     """Path relative to the project's folder, for example `artifacts/3f/3fa9….txt`; '' when `inline` is the whole."""
     size: int = 0
     """Bytes of the whole text, UTF-8."""
-
-
-class ProblemReport(Report):
-    path: str
-    line: int
-    code: str
-    message: str
-    hint: str
-    severity: Literal["error", "note"]
-
-
-class Receipt(Report):
-    """What became of one file in `prds/`."""
-
-    path: str
-    prd: str
-    """'' when it could not be parsed far enough."""
-    project: str
-    title: str
-    fingerprint: str
-    """SHA-256 of the bytes, '' when they could not be read."""
-    state: Literal["accepted", "draft", "set aside", "waiting", "gone"]
-    """`waiting`: fine, but nothing can work on it now (no agent, another PRD first, not committed, its `start` is to come); the problems say why."""
-    seen_at: str = ""
-    """ISO 8601 in UTC: when these bytes were first seen; '' in a receipt of an older version."""
-    taken_at: str
-    """When these bytes were first taken; '' while they are not: a draft, a file that is still written or not committed, a `start` to come."""
-    newer: str = ""
-    """SHA-256 of bytes that were seen since and are not taken yet, since something may still write to the file."""
-    newer_at: str = ""
-    """When these were first seen."""
-    gone_at: str = ""
-    """When the file was missed first."""
-    became: str = ""
-    """Of a file that is gone: the path that has its PRD now, '' when it was deleted."""
-    requirements: int
-    criteria: int
-    examples: int
-    problems: list[ProblemReport]
-
-
-class InboxReport(Report):
-    version: int = VERSION
-    receipts: list[Receipt]
 
 
 class OutcomeReport(Report):
