@@ -34,6 +34,7 @@ from orchestrator.deliver_settings import Delivery
 from orchestrator.errors import ConfigError
 from orchestrator.notify_settings import Notify
 from orchestrator.schedule_settings import Schedule
+from orchestrator.state_settings import State
 from orchestrator.watching_settings import Log, Metrics
 
 __all__ = [
@@ -353,6 +354,7 @@ class Config(Section):
     """What is shown of a run while it works ([what is what](running.md#what-is-shown)); `--progress` decides for one command."""
     log: Log = Log()
     metrics: Metrics = Metrics()
+    state: State = State()
     schedule: Schedule = Schedule()
 
     @field_validator("redact")

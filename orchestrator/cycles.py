@@ -84,6 +84,7 @@ def of(job: Job, prd: Prd, row: TaskRow, place: Place, ladder: tuple[Agent, ...]
     account = Account(job.ledger, job.project, prd.id, row.id, row.fingerprint, job.run, ceilings, job.config.limits)
     journal = Journal(job.store.folder / "journal" / f"{outline.slug(row.id)}-{row.fingerprint[:12]}-{row.cycle}.jsonl", account)
     journal.changed = functools.partial(reworded.edited, job.meanwhile, prd, row)
+    journal.keep = functools.partial(job.shared.push, job.project)
     found = Cycle(prd, row, place, ladder, _tests_ladder(job, prd, row.task), journal, chain)
 
     def told(kind: Kind, facts: dict[str, object]) -> None:

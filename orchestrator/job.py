@@ -30,6 +30,7 @@ from orchestrator.save.clock import now
 from orchestrator.save.ledger import Ledger
 from orchestrator.save.readings import Readings
 from orchestrator.save.store import Store
+from orchestrator.share import Share
 from orchestrator.telling import Kind, Tell, Told
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Job:
     readings: Readings
     begun: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
+    shared: Share = field(default_factory=Share)
+    """What other machines are told of it."""
     pool: Pool = field(default_factory=lambda: Pool(1))
     desk: Desk = field(default_factory=Desk)
     under_way: dict[str, Cycle] = field(default_factory=dict)
@@ -128,6 +131,7 @@ class Job:
 
     def begin(self, continued: bool = False) -> None:
         if not self.begun:
+            self.shared.claim(self.project)
             self.begun = True
             self.store.begin_run(self.run, continued, self.facts)
             self._recorded = json.dumps(self.facts)
@@ -212,12 +216,13 @@ def close(job: Job, kind: str) -> None:
 def report(job: Job, *, at_once: bool = False) -> None:
     """The run's report and the project's, as things stand; seldom enough that writing them takes a small part of a run."""
     began = time.monotonic()
-    if not at_once and began - job.reported < REPORT_SHARE * job.reporting:
+    if not (at_once or job.shared.on) and began - job.reported < REPORT_SHARE * job.reporting:
         return
     job.keep_facts()
     with durable("run report written"):
         written.run(job.store, job.run)
     with durable("project report written"):
         written.project(job.store, job.root, job.notes)
+    job.shared.push(job.project)
     job.reported = time.monotonic()
     job.reporting = job.reported - began

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from orchestrator import faults, work
+from orchestrator import faults, share, work
 from orchestrator import job as working
 from orchestrator.config import Config
 from orchestrator.errors import AgentError, DamagedError, LockedError, OrchestratorError, SetupError, UsageError
@@ -71,6 +71,8 @@ def run(
     told = _one_at_a_time(tell)
     scratch.use(config.workspaces)
     scratch.sweep()
+    shared = share.of(root, config, told)
+    shared.pull()
     for line in receipts.mend(runs):
         told(Told(line))
     found, readings = inbox(root, config)
@@ -97,7 +99,7 @@ def run(
     fresh = {project for project, prds in chosen.items() if not known.issuperset(prd.id for prd in prds)}
     chosen = dict(sorted(chosen.items(), key=lambda each: (-max(prd.priority for prd in each[1]), each[0] not in fresh)))
     try:
-        _Projects(root, config, meanwhile, readings, ledger, complete, told, does, pool).work(chosen, outcome, fresh)
+        _Projects(root, config, meanwhile, readings, ledger, complete, told, does, pool, shared).work(chosen, outcome, fresh)
     finally:
         pool.close()
         readings.keep(file.path for file in found.files)
@@ -108,6 +110,7 @@ def run(
         with durable("run closed"):
             ledger.end_run(name)
         schedule.write(ledger, held.values(), moment)
+        shared.end()
         told(Told("", "run ended", facts=outcome.facts(time.monotonic() - began)))
     return outcome
 
@@ -173,6 +176,7 @@ class _Projects:
     tell: Tell
     does: Does
     pool: Pool
+    shared: share.Share
 
     def work(self, chosen: Mapping[str, tuple[Prd, ...]], outcome: Outcome, fresh: Collection[str] = ()) -> None:
         """Every project, once what it depends on in others has been worked on; again when that was completed meanwhile. `fresh`: those with PRDs that
@@ -227,7 +231,8 @@ class _Projects:
 
     def _thread(self, project: str, prds: tuple[Prd, ...], outcome: Outcome, ended: queue.SimpleQueue[str]) -> None:
         try:
-            self._project(project, prds, outcome)
+            for _ in self.shared.attempts(project, outcome):
+                self._project(project, prds, outcome)
         except stopping.Stopped:
             pass
         except Exception:
@@ -245,7 +250,7 @@ class _Projects:
                 for line in mend.before(store):
                     self.tell(Told(f"{project}: {line}", project=project))
                 job = Job(root, config, project, store, self.ledger, store.later(_run_id()), notes, outcome, self.tell, self.readings)
-                job.pool, job.desk, job.meanwhile = self.pool, Desk(project), self.meanwhile
+                job.pool, job.desk, job.meanwhile, job.shared = self.pool, Desk(project), self.meanwhile, self.shared
                 level = sandboxes.level()
                 job.facts = {"sandbox": level.name, "sandbox_reasons": list(level.reasons), "tools": _tools()}
                 job.facts["limits"] = config.limits.model_dump()
@@ -256,6 +261,7 @@ class _Projects:
                     kind = working.kind(job)
                 finally:
                     working.close(job, kind)
+                    self.shared.release(project)
                     job.say("", "project ended", run=job.run if job.begun else "", outcome=kind)
         except OrchestratorError as error:
             stopping.check_now()

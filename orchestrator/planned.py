@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,7 +133,9 @@ def _ladder(job: Job, prd: Prd, task: Task, *, named: bool) -> tuple[Agent, ...]
 
 def _journal(job: Job, task: Task, ceilings: dict[str, Ceiling], cycle: int) -> Journal:
     account = Account(job.ledger, job.project, task.prd, task.id, task.fingerprint, job.run, ceilings, job.config.limits)
-    return Journal(job.store.folder / "journal" / f"{outline.slug(task.id)}-{task.fingerprint[:12]}-{cycle}.jsonl", account)
+    journal = Journal(job.store.folder / "journal" / f"{outline.slug(task.id)}-{task.fingerprint[:12]}-{cycle}.jsonl", account)
+    journal.keep = functools.partial(job.shared.push, job.project)
+    return journal
 
 
 def _existing(job: Job, prd: Prd) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-RESERVED = frozenset({"environments", "orchestrator.sqlite", "orchestrator.lock", "inbox.json"})
+RESERVED = frozenset({"environments", "orchestrator.sqlite", "orchestrator.lock", "inbox.json", "state.git", "state.lock"})
 """What the folder of runs holds besides projects."""
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from orchestrator import faults
 from orchestrator.errors import DamagedError, SetupError, StoreError
 from orchestrator.model import Change
-from orchestrator.run import scratch
+from orchestrator.run import clone, scratch
 
 AUTHOR = {
     "GIT_AUTHOR_NAME": "TDD Orchestrator",
@@ -279,6 +279,7 @@ def open_repository(path: Path, target: str, branch: str) -> Repository:
         path.parent.mkdir(parents=True, exist_ok=True)
         run("init", "--quiet", "--bare", str(path))
     if target:
+        clone.deepen(path, target, branch)
         try:
             repository.git("fetch", "--quiet", "--no-tags", "--prune", target, "+refs/heads/*:refs/remotes/target/*")
         except GitError as error:

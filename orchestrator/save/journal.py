@@ -57,6 +57,8 @@ class Journal:
     """Is told when a turn begins and ends, and which step is taken."""
     changed: Callable[[], str] = lambda: ""
     """Why the task is not what it was when it was begun, asked before every turn; '' where it is."""
+    keep: Callable[[], None] = lambda: None
+    """Called when a turn has returned that may have been paid: the journal is brought where it outlives this machine."""
 
     def __post_init__(self) -> None:
         try:
@@ -125,6 +127,8 @@ class Journal:
         with durable("turn settled"):
             self.account.ledger.settle(booked, turn)
         self.told("turn ended", {**about, **_used(turn.seconds, turn.usage), "error": ""})
+        if turn.kind != "recorded":
+            self.keep()
         return turn, changes
 
     def step(self, step: str, attempt: int) -> None:

@@ -33,6 +33,19 @@ def read(runs: Path) -> InboxReport:
         return InboxReport(receipts=[])
 
 
+def text(receipts: Iterable[Receipt]) -> str:
+    """The file that holds them."""
+    return InboxReport(receipts=sorted(receipts, key=lambda receipt: receipt.path)).model_dump_json(indent=1) + "\n"
+
+
+def parsed(text: str | None) -> dict[str, Receipt]:
+    """Path → receipt, of such a file; {} where there is none or it cannot be read."""
+    try:
+        return {receipt.path: receipt for receipt in InboxReport.model_validate_json(text or "").receipts}
+    except ValueError:
+        return {}
+
+
 def mend(runs: Path) -> tuple[str, ...]:
     """Set receipts that cannot be read aside, and say so: the next `write` makes them anew."""
     path = runs / FILE
@@ -178,10 +191,9 @@ def _keep(runs: Path, receipts: Iterable[Receipt]) -> None:
     every = sorted(receipts, key=lambda receipt: receipt.path)
     gone = sorted((receipt for receipt in every if receipt.state == "gone"), key=lambda receipt: receipt.gone_at)
     dropped = {receipt.path for receipt in gone[:-REMEMBERED]}
-    text = InboxReport(receipts=[receipt for receipt in every if receipt.path not in dropped]).model_dump_json(indent=1) + "\n"
-    path = runs / FILE
-    if not path.exists() or path.read_bytes() != text.encode("utf-8", "replace"):
-        write_atomically(path, text)
+    written, path = text(receipt for receipt in every if receipt.path not in dropped), runs / FILE
+    if not path.exists() or path.read_bytes() != written.encode("utf-8", "replace"):
+        write_atomically(path, written)
 
 
 @contextmanager
