@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import __version__, faults, listening, metrics, upkeep
+from orchestrator import __version__, ci, faults, listening, metrics, upkeep
 from orchestrator.errors import Exit, OrchestratorError, UsageError
 from orchestrator.upkeep import opened, say_damage
 
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--force", action="store_true", help="write over files that are there")
     command.add_argument("--systemd", action="store_true", help="units that run the working folder: a service that watches, or a timer")
     command.add_argument("--cron", action="store_true", help="a crontab line that runs the working folder every few minutes")
+    command.add_argument("--ci", choices=ci.HOSTS, help="with a tested template for that host, and the settings it needs")
 
     command = add("new", _new, "write a PRD to fill in, which `check` accepts")
     command.add_argument("title", help="what it is called")
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add("plan", _plan, "show the tasks, their order and what would run; have them planned, edit, agree to or forget plans")
     command.add_argument("names", nargs="*", metavar="NAME", help="PRDs, projects or files (default: all)")
     command.add_argument("--json", action="store_true", help="machine-readable")
+    command.add_argument("--markdown", action="store_true", help="what would run, as a summary for CI")
     changes = command.add_mutually_exclusive_group()
     changes.add_argument("--decompose", action="store_true", help="ask the planning agent now about what the PRDs leave open; no task begins")
     changes.add_argument("--edit", action="store_true", help="open what was added to a PRD in $EDITOR, and check it before it counts")
@@ -147,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add("status", upkeep.status, "say where every project stands, what was spent, and what holds back turns")
     command.epilog = "Ends with 0, or with 1 when a task is in a state that --fail-on names."
     command.add_argument("--json", action="store_true", help="machine-readable")
+    command.add_argument("--markdown", action="store_true", help="as a summary for CI: a job's, or a comment on a pull request")
     command.add_argument("--watch", action="store_true", help="again every two seconds, until Ctrl-C")
     command.add_argument("--fail-on", metavar="STATES", default="", help="states of tasks, and `validation`: for example `failed,unclear,parked`")
 
@@ -166,6 +169,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--dry-run", action="store_true", help="only say what would go")
     command.add_argument("--json", action="store_true", help="machine-readable, with each thing by name")
+
+    state = commands.add_parser("state", help="say what the state branch holds, or bring it", description="The state branch (`state: branch`).")
+    state.set_defaults(command=ci.state)
+    parts = state.add_subparsers(title="commands", metavar="COMMAND")
+    add("pull", ci.state_pull, "bring what other machines have done into this working folder, as a run does when it begins", parts)
 
     breakers = commands.add_parser("breakers", help="show or reset the circuit breakers", description="The circuit breakers.")
     breakers.set_defaults(command=upkeep.breakers)
@@ -202,10 +210,11 @@ def _init(options: argparse.Namespace) -> Exit:
     from orchestrator import config, start
 
     folder = (options.folder or options.root).resolve()
-    apart = (options.systemd or options.cron) and (folder / config.FILE).exists()
+    apart = (options.systemd or options.cron or (options.ci and not options.force)) and (folder / config.FILE).exists()
     lines = [] if apart else start.make(folder, force=options.force)
     if options.systemd or options.cron:
         lines += start.unattended(folder, systemd=options.systemd, cron=options.cron, force=options.force)
+    lines += ci.make(folder, options.ci, force=options.force) if options.ci else []
     for line in lines:
         print(line)
     return Exit.DONE

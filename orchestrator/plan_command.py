@@ -22,7 +22,7 @@ from orchestrator.plan.saved import PlanFile, PlannedRequirement
 from orchestrator.save import lock, plans
 from orchestrator.save.files import write_atomically
 from orchestrator.save.readings import Readings
-from orchestrator.show import lines, terminal
+from orchestrator.show import lines, markdown, terminal
 from orchestrator.show import plans as tree
 
 
@@ -77,6 +77,9 @@ def _show(options: argparse.Namespace, root: Path, config: Config, found: Scan, 
         print(json.dumps(entries, indent=2))
         return
     errors = [problem for problem in found.problems if problem.severity == "error"]
+    if options.markdown:
+        print(markdown.plan(ahead, states, errors, before))
+        return
     if errors and not options.names:
         print(terminal.problems(errors), file=sys.stderr)
     print(tree.text(ahead, states, before))

@@ -99,9 +99,10 @@ def status(options: argparse.Namespace) -> Exit:
     import time
 
     from orchestrator.run.lifecycle import STATES
+    from orchestrator.save import receipts
     from orchestrator.save.ledger import ledger_of
     from orchestrator.save.overview import overview
-    from orchestrator.show import status
+    from orchestrator.show import markdown, status
 
     root, config = opened(options)
     fail_on = {name.strip() for name in options.fail_on.split(",") if name.strip()}
@@ -112,7 +113,10 @@ def status(options: argparse.Namespace) -> Exit:
         found = overview(root, config, ledger_of(root, config))
         if options.watch and sys.stdout.isatty():
             print("\033[H\033[2J", end="")
-        print(json.dumps(status.as_json(found), indent=None if options.watch else 2) if options.json else status.text(found), flush=True)
+        if options.markdown:
+            print(markdown.status(found, receipts.read(config.folder(root, "runs"))), flush=True)
+        else:
+            print(json.dumps(status.as_json(found), indent=None if options.watch else 2) if options.json else status.text(found), flush=True)
         if not options.watch:
             break
         time.sleep(2)

@@ -120,7 +120,7 @@ class Ledger:
     def refusal(self, asked: Asked, ceilings: dict[str, Ceiling]) -> NoTurn | None:
         """What stands before a turn that costs next to nothing; None when nothing does. Books nothing."""
         now = time.time()
-        with self.reading() as db:
+        with self._reading() as db:
             if db is None:
                 return None
             spent = {scope: self._spent(db, scope, asked, limits.day_of(now, self.budgets.timezone)) for scope in SCOPES}
@@ -246,7 +246,7 @@ class Ledger:
     def standing(self) -> tuple[breakers.Breaker, ...]:
         """The system's, every agent's that is configured or was asked, and those of the steps that are not closed."""
         now = time.time()
-        with self.reading() as db:
+        with self._reading() as db:
             events = [] if db is None else _events(db)
             asked = [] if db is None else [agent for (agent,) in db.execute("SELECT DISTINCT agent FROM events WHERE agent != ''")]
             each = [breakers.agent(_events(db, name), name, now, self.rules) for name in dict.fromkeys((*self.agents, *asked)) if db is not None]
@@ -256,7 +256,7 @@ class Ledger:
 
     def turns_end(self) -> tuple[float | None, str, float | None]:
         """(when turns that are under way are ended because the system's breaker is open, the sentence that says so, when it lets turns through)."""
-        with self.reading() as db:
+        with self._reading() as db:
             events = [] if db is None else _events(db)
         found = breakers.system(events, self.agents, time.time(), self.rules)
         seconds = f"{self.rules.system.drain_seconds:g}"
@@ -271,7 +271,7 @@ class Ledger:
 
     def trips(self, most: int = 20) -> tuple[dict[str, Any], ...]:
         """Why breakers opened, newest first."""
-        with self.reading() as db:
+        with self._reading() as db:
             rows = [] if db is None else db.execute("SELECT snapshot FROM trips ORDER BY id DESC LIMIT ?", (most,)).fetchall()
         return tuple(json.loads(snapshot) for (snapshot,) in rows)
 
@@ -298,12 +298,12 @@ class Ledger:
 
     def spent_by(self, scope: str, *value: str) -> Spent:
         """What stands against a budget: `day`, date; `run`, scope of the run; `prd`, id; `task`, id and fingerprint; `project`; or `all` of it."""
-        with self.reading() as db:
+        with self._reading() as db:
             return Spent() if db is None else _sum(db, _SCOPE_COLUMNS.get(scope, "1"), value)
 
     def unknown(self, project: str | None = None) -> tuple[int, int]:
         """(turns whose tokens, turns whose price the agent did not say): they count as booked. Of one project, or of all."""
-        with self.reading() as db:
+        with self._reading() as db:
             if db is None:
                 return 0, 0
             where = "state = 'settled' AND kind NOT IN ('recorded', 'scripted') AND (?1 IS NULL OR project = ?1)"
@@ -314,7 +314,7 @@ class Ledger:
     def states(self, project: str | None = None) -> dict[str, int]:
         """State of turns → how many. Of one project, or of all."""
         query = "SELECT state, count(*) FROM turns WHERE ?1 IS NULL OR project = ?1 GROUP BY state"
-        with self.reading() as db:
+        with self._reading() as db:
             return {} if db is None else dict(db.execute(query, (project,)).fetchall())
 
     def tallies(self) -> tuple[Tally, ...]:
@@ -335,7 +335,7 @@ class Ledger:
 
     def last_scope(self) -> str:
         """The budget scope of the newest run, '' when there was none."""
-        with self.reading() as db:
+        with self._reading() as db:
             row = None if db is None else db.execute("SELECT scope FROM runs ORDER BY rowid DESC LIMIT 1").fetchone()
             return str(row[0]) if row else ""
 
@@ -375,7 +375,7 @@ class Ledger:
             os.close(lock)
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection | None]:
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
         """For readers, without the lock; None when there is no file yet."""
         if not (self.folder / FILE).exists():
             yield None
