@@ -102,7 +102,7 @@ def worked(place: Workplace, project: str = "lanterns") -> tuple[int, list[str]]
 
 
 def test_every_kind_of_edit_costs_what_it_touches_and_no_more(place: Workplace) -> None:
-    place.agent(AGENT)
+    place.agent(AGENT, workers=1)
     place.prd("lanterns", PRD)
     assert worked(place) == (3, ["lanterns#R1", "lanterns#R2", "lanterns#R3"])
     more = "\n- AC3: high houses\n\n  | `post(house)` | => |\n  |---|---|\n  | 100 | 103 |\n"
@@ -144,7 +144,7 @@ SLOW = AGENT.replace("def turn(brief, folder):", "import time\n\n\ndef turn(brie
 
 def begin(place: Workplace, agent: str = SLOW) -> subprocess.Popen[str]:
     """A run whose agent is just being asked for R2."""
-    place.agent(agent, inbox={"quiet_seconds": 0.1})
+    place.agent(agent, inbox={"quiet_seconds": 0.1}, workers=1)
     place.prd("lanterns", PRD)
     running = place.start("run", "--no-site")
     journal, until = place.root / "runs" / "lanterns" / "journal", time.monotonic() + 90

@@ -27,6 +27,14 @@ from orchestrator.save.store import Store
 from tests.conftest import Workplace
 from tests.save.test_store import TASK, TURN, result
 
+
+@pytest.fixture(autouse=True)
+def nobody_elses_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests kill processes: what these left in the temporary directory is removed by whoever prunes first."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+
+
 NOW = 1000 * DAY
 NAMES = tuple(f"a{number}" for number in range(6))
 
