@@ -206,6 +206,11 @@ class Bench:
         """Top-level names of the repository, where it had files before."""
         return self.layout.packages if self.layout else ()
 
+    def stands(self, code: tuple[Change, ...]) -> bool:
+        """That candidate was judged with these very tests, and since then the branch only got more files: what can depend on nothing else stands."""
+        work = self.work
+        return work.is_judged_again(code) and not work.moved_by and work.judged is not None and work.judged.tests == self.tests
+
     @property
     def visible(self) -> tuple[Example, ...]:
         return tuple(example for example in self.work.task.examples if not example.held_out or example.id in self.revealed)

@@ -15,6 +15,7 @@ from orchestrator.model import Change, Example, Finding, Observation, Step
 from orchestrator.run import cover, evidence, layout, oracle, people, stubs, suites
 from orchestrator.run.bench import Bench
 from orchestrator.run.gates import claims, cold, covered, green, red, scan, special_casing, writable
+from orchestrator.run.judging import judging
 from orchestrator.run.suites import Variant
 
 COLD_CLOCK = 3653 * 86400 + 7 * 3600.0
@@ -62,7 +63,8 @@ def check_red(bench: Bench) -> red.Red:
 def observe_red(bench: Bench) -> tuple[Observation, ...]:
     """The base (first) and one observation per stub; then the same for people's tests. Raises SetupError when no suite can be started at all."""
     secret = secrets.token_hex(8)
-    observations = (*(_observe_locked(bench, secret) if bench.tests else ()), *(_observe_people(bench, secret) if bench.people else ()))
+    with judging(first=bench.work.judged is not None):
+        observations = (*(_observe_locked(bench, secret) if bench.tests else ()), *(_observe_people(bench, secret) if bench.people else ()))
     for observation in observations:
         if observation.exit_code == evidence.NOT_STARTED and not observation.outcomes:
             raise SetupError(f"the test suite could not be started: {observation.output.strip()[-500:]}", hint="is the sandbox intact?")
@@ -72,12 +74,24 @@ def observe_red(bench: Bench) -> tuple[Observation, ...]:
 def _observe_locked(bench: Bench, secret: str) -> tuple[Observation, ...]:
     about = bench.subjects()
     variants = [_isolated(bench, red.BASE, bench.graft(bench.tests))]
+    if known := _stubs_before(bench):
+        return (*_run(bench, "check_red", tuple(variants)), *known)
     for kind in stubs.KINDS:
         changes = stubs.stub(kind, about, bench.read_base, secret)
         variants.append(replace(_isolated(bench, f"stub {kind}", bench.graft((*changes, *bench.tests))), tracebacks=False))
     halves = (tuple(variants[:3]), tuple(variants[3:]))
     first, second = _at_once(*(partial(_run, bench, "check_red", half) for half in halves))
     return (*first, *second)
+
+
+def _stubs_before(bench: Bench) -> tuple[Observation, ...]:
+    """What stubs of the subject gave before the branch only got more files: the same tests of the same text; () where that cannot be said."""
+    work = bench.work
+    if work.judged is None or work.moved_by or work.judged.tests != bench.tests:
+        return ()
+    found = {item.what: item for item in work.judged.red if item.what.startswith("stub ") and not item.what.endswith(red.PEOPLE)}
+    kinds = [f"stub {kind}" for kind in stubs.KINDS]
+    return tuple(found[name] for name in kinds) if found.keys() >= set(kinds) else ()
 
 
 def _observe_people(bench: Bench, secret: str) -> tuple[Observation, ...]:
@@ -111,6 +125,11 @@ def _isolated(bench: Bench, name: str, root: Path) -> Variant:
 def check_green(bench: Bench, changes: tuple[Change, ...], step: Step = "check_green") -> Judged:
     """Every gate over one candidate: first the scan and the oracle, which refuse most; then, side by side, what needs a suite or a fresh start."""
     bench.begin(step)
+    with judging(first=bench.work.judged is not None):
+        return _judge_green(bench, changes, step)
+
+
+def _judge_green(bench: Bench, changes: tuple[Change, ...], step: Step) -> Judged:
     if errors := green.syntax(changes):
         return Judged((), errors)
     texts = {path: change.text or "" for path, change in bench.before.items()}
@@ -125,7 +144,8 @@ def check_green(bench: Bench, changes: tuple[Change, ...], step: Step = "check_g
     found = found.and_then(others.observations, others.findings)
     if found.refused:
         return found
-    seen = _run_all(bench, changes, step)
+    judged_before = bench.work.judged if bench.stands(changes) else None
+    seen = _run_all(bench, changes, step, briefly=judged_before is not None)
     if seen.locked:
         findings = (*green.wanted(seen.locked, bench.locked, bench.criteria), *green.incidents(seen.locked))
         found = found.and_then((seen.locked,), findings)
@@ -135,6 +155,10 @@ def check_green(bench: Bench, changes: tuple[Change, ...], step: Step = "check_g
         judged = _judge_whole(bench, changes, seen.whole, step)
         found = found.and_then(judged.observations, judged.findings)
     if found.refused:
+        return found
+    if judged_before is not None:
+        bench.capped |= {proof.criterion for proof in judged_before.proofs if proof.level == "oracle"}
+        bench.coverage = judged_before.coverage
         return found
     judged = _judge_cold(bench, seen)
     found = found.and_then(judged.observations, judged.findings)
@@ -228,7 +252,8 @@ class _Seen:
     covered: covered.Covered | None
 
 
-def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step) -> _Seen:
+def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step, *, briefly: bool) -> _Seen:
+    """`briefly`: without what a branch that only got more files cannot change: cold runs, answers near the examples, and what they run of the code."""
     python, bounds = bench.work.python, bench.work.config.limits
     tests = bench.candidate(changes)
     whole = whole_suite(bench, "whole suite", bench.candidate(changes) if bench.work.own_suite else tests)
@@ -256,14 +281,14 @@ def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step) -> _Seen:
 
     locked = _isolated(bench, "locked tests", tests)
     answers = _at_once(  # the longest first: two at a time are then done soonest
-        ask if asked else None,
+        ask if asked and not briefly else None,
         (lambda: _run(bench, step, (locked,))) if bench.tests else None,
         (lambda: _run(bench, step, (whole,), seconds=bounds.suite_seconds)) if whole else None,
-        (lambda: _run(bench, step, (cold_tests,), hash_seed=COLD_SEED, clock_shift=COLD_CLOCK)) if bench.tests else None,
-        (lambda: oracle.probe(code, near, python=python, limits=bounds, roots=bench.roots)) if near else None,
-        lambda: cover.measure(bench, changes),
+        (lambda: _run(bench, step, (cold_tests,), hash_seed=COLD_SEED, clock_shift=COLD_CLOCK)) if bench.tests and not briefly else None,
+        (lambda: oracle.probe(code, near, python=python, limits=bounds, roots=bench.roots)) if near and not briefly else None,
+        None if briefly else lambda: cover.measure(bench, changes),
         ask_people("people's tests"),
-        ask_people("people's tests, cold", hash_seed=COLD_SEED, clock_shift=COLD_CLOCK),
+        None if briefly else ask_people("people's tests, cold", hash_seed=COLD_SEED, clock_shift=COLD_CLOCK),
     )
     one, all_, cold = (answer[0] if answer else None for answer in answers[1:4])
     return _Seen(one, all_, cold, answers[6], answers[7], answers[0], answers[4] or (), answers[5])

@@ -15,6 +15,7 @@ from orchestrator.run.agents import Agent
 from orchestrator.run.bench import Bench, End, Journal
 from orchestrator.run.gates import mutation as gate
 from orchestrator.run.gates import red, scan, writable
+from orchestrator.run.judging import judging
 
 
 def after(bench: Bench, tests_ladder: tuple[Agent, ...], journal: Journal, end: End) -> End:
@@ -61,15 +62,16 @@ def _measure(bench: Bench, code: tuple[Change, ...]) -> Mutation | None:
     work, gates = bench.work, bench.work.config.gates
     root = bench.candidate(code)
     tests = (*bench.test_files, *people.files_of(bench.people))
-    return mutation.run(
-        root, tests, made, python=work.python, limits=work.config.limits, cap=gates.mutants, seconds=gates.mutation_seconds, roots=bench.roots
-    )
+    with judging(first=bench.work.judged is not None):
+        return mutation.run(
+            root, tests, made, python=work.python, limits=work.config.limits, cap=gates.mutants, seconds=gates.mutation_seconds, roots=bench.roots
+        )
 
 
 def _is_as_measured(bench: Bench, code: tuple[Change, ...]) -> bool:
     """A candidate that is judged again on a branch that only got more files: what was measured before it moved on stands, and is noted."""
     judged = bench.work.judged
-    if judged is None or bench.work.moved_by or not bench.work.is_judged_again(code) or judged.tests != bench.tests or not bench.attempts:
+    if judged is None or not bench.stands(code) or not bench.attempts:
         return False
     if bool(judged.tidying and judged.tidying.kept) != bool(bench.tidying and bench.tidying.kept):
         return False
