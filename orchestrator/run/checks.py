@@ -253,7 +253,7 @@ class _Seen:
 
 
 def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step, *, briefly: bool) -> _Seen:
-    """`briefly`: without what a branch that only got more files cannot change: cold runs, answers near the examples, and what they run of the code."""
+    """`briefly`: without what a branch that only got more files cannot change: cold runs, answers near the examples, coverage."""
     python, bounds = bench.work.python, bench.work.config.limits
     tests = bench.candidate(changes)
     whole = whole_suite(bench, "whole suite", bench.candidate(changes) if bench.work.own_suite else tests)
