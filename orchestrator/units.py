@@ -23,7 +23,7 @@ KEYS = "orchestrator.env"
 """In the working folder, where it is there: lines `NAME=value` for the environment, for example keys of agents. Ignored by git."""
 MINUTES = 5
 """How often the timer and the crontab line look for something to do."""
-RUN, WATCH = ("run", "--progress", "plain"), ("watch", "--progress", "plain")
+RUN, WATCH = ("run", "--due", "--progress", "plain"), ("watch", "--progress", "plain")
 LONGEST = 990
 """Bytes of a crontab line: cron of Debian and others cut a command at 1000."""
 STANDARD = ("/usr/local/bin", "/usr/bin", "/bin")
