@@ -15,7 +15,7 @@ from orchestrator.model import Change, Example, Finding, Observation, Step
 from orchestrator.run import cover, evidence, layout, oracle, people, stubs, suites
 from orchestrator.run.bench import Bench
 from orchestrator.run.gates import claims, cold, covered, green, red, scan, special_casing, writable
-from orchestrator.run.judging import judging
+from orchestrator.run.judging import crowded, judging
 from orchestrator.run.suites import Variant
 
 COLD_CLOCK = 3653 * 86400 + 7 * 3600.0
@@ -79,9 +79,8 @@ def _observe_locked(bench: Bench, secret: str) -> tuple[Observation, ...]:
     for kind in stubs.KINDS:
         changes = stubs.stub(kind, about, bench.read_base, secret)
         variants.append(replace(_isolated(bench, f"stub {kind}", bench.graft((*changes, *bench.tests))), tracebacks=False))
-    halves = (tuple(variants[:3]), tuple(variants[3:]))
-    first, second = _at_once(*(partial(_run, bench, "check_red", half) for half in halves))
-    return (*first, *second)
+    parts = (tuple(variants),) if crowded() else (tuple(variants[:3]), tuple(variants[3:]))
+    return tuple(seen for found in _at_once(*(partial(_run, bench, "check_red", part) for part in parts)) for seen in found)
 
 
 def _stubs_before(bench: Bench) -> tuple[Observation, ...]:
@@ -201,7 +200,7 @@ def _ask_in_halves(bench: Bench, step: Step, what: str, examples: tuple[Example,
     """The oracle, two sandboxes at once where there is enough to ask."""
     python, bounds = bench.work.python, bench.work.config.limits
     middle = len(examples) // 2
-    if middle < ENOUGH:
+    if middle < ENOUGH or crowded():
         return oracle.ask(step, what, examples, root, python=python, limits=bounds, roots=bench.roots)
     first: Observation
     second: Observation
