@@ -29,12 +29,19 @@ def live() -> Iterator[Tell]:
     """Draws until the block ends; then what was drawn is gone and the lines stay."""
     console = Console(markup=False, emoji=False, highlight=False)
     progress, lock = Progress(time.time()), threading.Lock()
+    screen, ended = threading.RLock(), threading.Event()  # one writes at a time: rich moves the cursor by what it drew last
 
     def tell(told: Told) -> None:
         with lock:
             progress.take(told)
         if told.text:
-            console.print(Text(safe(told.text)), soft_wrap=True)
+            with screen:
+                console.print(Text(safe(told.text)), soft_wrap=True)
+
+    def draw() -> None:
+        while not ended.wait(1 / TIMES_A_SECOND):
+            with screen:
+                drawing.refresh()
 
     def drawn() -> RenderableType:
         with lock:
@@ -46,13 +53,19 @@ def live() -> Iterator[Tell]:
     drawing = Live(
         get_renderable=drawn,
         console=console,
-        refresh_per_second=TIMES_A_SECOND,
+        auto_refresh=False,
         transient=True,
         redirect_stdout=True,
         redirect_stderr=sys.stderr.isatty(),
     )
+    drawer = threading.Thread(target=draw, name="progress", daemon=True)
     with stopping.said_by(notice), drawing:
-        yield tell
+        drawer.start()
+        try:
+            yield tell
+        finally:
+            ended.set()
+            drawer.join()
 
 
 def picture(progress: Progress, now: float, width: int, height: int) -> RenderableType:
