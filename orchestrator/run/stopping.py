@@ -47,12 +47,14 @@ def ask() -> None:
 
 
 def end() -> None:
-    """Everything ends now: what this process has started is told to, and what is waited for is given up."""
+    """Everything ends now: what this process has started is told to, and what is waited for is given up. Git is let finish: what was done until
+    now is still written down with it, and it takes no time."""
     _now.set()
     _asked.set()
     for pid in children():
         with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGTERM)
+            if Path(f"/proc/{pid}/comm").read_text() != "git\n":
+                os.kill(pid, signal.SIGTERM)
 
 
 def is_asked() -> bool:
