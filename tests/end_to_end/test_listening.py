@@ -175,7 +175,7 @@ def test_nothing_moves_where_it_should_not(place: Workplace, environment: dict[s
 
 def test_ctrl_c_once_finishes_the_step_and_the_turn_is_not_taken_again(place: Workplace) -> None:
     place.prd("lanterns", ONE)
-    place.agent(SLOW.replace("sleep(1)", "sleep(3)"))
+    place.agent(SLOW.replace("sleep(1)", "sleep(8)"))
     terminal = Terminal(place, "run", "--no-site")
     terminal.until("writing code, attempt 1 (script)")
     terminal.type("\x03")
