@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -34,6 +35,12 @@ def turn(brief, folder):
 """
 
 
+def _as_a_shell_does() -> None:
+    """The terminal is the command's, and Ctrl-C reaches it, also where these tests were started with SIGINT ignored."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """The command in a pseudo-terminal, and what its screen shows."""
 
@@ -53,7 +60,7 @@ class Terminal:
             stderr=slave,
             env=env,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,
+            preexec_fn=_as_a_shell_does,
         )
         os.close(slave)
         self.master = master
