@@ -86,7 +86,7 @@ def zone(name: str) -> ZoneInfo:
 def moment(text: str, timezone: str = "UTC") -> datetime:
     """A date or a date with a time, `2026-12-01`, `2026-12-01 08:00`, `2026-12-01T08:00+01:00`, with a time zone after it where it is in another than
     `timezone`; in UTC. A time that is skipped or comes twice is meant as in `Cron`. Raises ValueError."""
-    words = text.strip()
+    words = re.sub(r"\s+(?=[+-]\d\d)", "", text.strip())
     if named := re.fullmatch(r"(\S+(?:[ T]\d[\d:.]*)?)\s+([A-Za-z][\w+/-]*)", words):
         words, timezone = named[1], named[2]
     try:

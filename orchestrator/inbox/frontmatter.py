@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from orchestrator import cron
@@ -113,11 +112,11 @@ def _cron(value: Any) -> str:
 
 
 def _start(value: Any) -> str:
-    if not isinstance(value, str | date):
+    if not isinstance(value, str):
         return "expected `now`, `schedule`, or a date such as `2026-12-01 08:00 Europe/Berlin`"
     try:
         if value not in ("now", "schedule"):
-            cron.moment(str(value))
+            cron.moment(value)
     except ValueError as error:
         return f"bad-start: {error}"
     return ""
@@ -263,5 +262,10 @@ def _mapping(loader: Any, node: Any, remarks: list[Remark], top: bool = True) ->
         elif top and isinstance(value_node, yaml.MappingNode):
             found[key] = (_Nested(_mapping(loader, value_node, remarks, top=False)), line)
         else:
-            found[key] = (loader.construct_object(value_node, deep=True), line)
+            found[key] = (scalar(loader, value_node), line)
     return found
+
+
+def scalar(loader: Any, node: Any) -> Any:
+    """The value of a node. Dates stay text: whoever asks for one says what is wrong with it."""
+    return node.value if node.tag == "tag:yaml.org,2002:timestamp" else loader.construct_object(node, deep=True)

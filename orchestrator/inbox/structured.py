@@ -134,7 +134,7 @@ def _item(loader: Any, node: Any, remarks: list[Remark]) -> Item:
         return Item(found, line)
     if isinstance(node, yaml.SequenceNode):
         return Item([_item(loader, each, remarks) for each in node.value], line)
-    value = loader.construct_object(node)
+    value = frontmatter.scalar(loader, node)
     value = value if isinstance(value, str | int | float | bool | None) else node.value
     return Item(value, line, node.style == "|")
 

@@ -4,6 +4,7 @@ from hashlib import sha256
 
 import pytest
 
+from orchestrator.inbox import forms
 from orchestrator.inbox.markdown import parse
 from orchestrator.model import Criterion, Example, Prd, Problem, Requirement
 
@@ -453,7 +454,7 @@ ERRORS = {
     "too much held out": ("---\ngates: {held_out: 0.6}\n---\n" + NATIVE, 2, "out-of-range"),
     "coverage over all": ("---\ngates: {coverage: 101}\n---\n" + NATIVE, 2, "out-of-range"),
     "other language": ("---\ntarget: {language: cobol}\n---\n" + NATIVE, 2, "out-of-range"),
-    "cron of four fields": ("---\nschedule: 0 2 * *\n---\n" + NATIVE, 2, "out-of-range"),
+    "cron of four fields": ("---\nschedule: 0 2 * *\n---\n" + NATIVE, 2, "bad-schedule"),
     "id with a slash": ("---\nid: a/b\n---\n" + NATIVE, 2, "unsafe-name"),
     "project that climbs": ("---\nproject: ..\n---\n" + NATIVE, 2, "unsafe-name"),
     "reserved project": ("---\nproject: environments\n---\n" + NATIVE, 2, "unsafe-name"),
@@ -547,3 +548,14 @@ def test_a_draft_may_have_no_requirement_yet() -> None:
     prd, problems = parse("---\ndraft: true\n---\n# Idea\n", "idea.md")
     assert prd and prd.draft
     assert [(each.code, each.severity) for each in problems] == [("no-requirements", "note")]
+
+
+@pytest.mark.parametrize("value", ["2026-13-40", "2026-02-30 08:00", "2026-13-40T08:00:00Z"])
+def test_a_date_that_does_not_exist_is_named_where_it_stands(value: str) -> None:
+    """YAML would build it before anybody could say which key it is."""
+    _, problems = parse(f"---\nid: late\npriority: high\nstart: {value}\n---\n# Late\n", "prds/late.md")
+    found = {(problem.code, problem.line): problem.message for problem in problems}
+    assert ("wrong-type", 3) in found, "everything else that is wrong is said too"
+    assert f"'{value}' is no date" in found["bad-start", 4]
+    in_yaml = forms.read(f"id: late\ntitle: Late\nstart: {value}\n", "prds/late.yaml", "")
+    assert [problem.line for problem in in_yaml.problems if problem.code == "bad-start" and value in problem.message] == [3]
