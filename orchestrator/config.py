@@ -1,4 +1,4 @@
-"""One frozen Config, read from `orchestrator.yaml` and the environment. Every default lives here, once; those of agents in agent_settings.py.
+"""One frozen Config, read from `orchestrator.yaml` and the environment. Every default lives here, once; those of single topics in settings/.
 
 A key may be overridden by an environment variable: `ORCHESTRATOR_` and its path in capitals, joined by two underscores, its value read
 as YAML: `ORCHESTRATOR_LIMITS__ATTEMPTS=2`, `ORCHESTRATOR_AGENT=local`. Unknown keys are refused with a suggestion.
@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from orchestrator.agent_settings import (
+from orchestrator.errors import ConfigError
+from orchestrator.settings.agents import (
     AcpAgent,
     AgentConfig,
     ChatAgent,
@@ -30,12 +31,11 @@ from orchestrator.agent_settings import (
     Section,
     UsagePatterns,
 )
-from orchestrator.deliver_settings import Delivery
-from orchestrator.errors import ConfigError
-from orchestrator.notify_settings import Notify
-from orchestrator.schedule_settings import Schedule
-from orchestrator.state_settings import State
-from orchestrator.watching_settings import Log, Metrics
+from orchestrator.settings.deliver import Delivery
+from orchestrator.settings.notify import Notify
+from orchestrator.settings.schedule import Schedule
+from orchestrator.settings.state import State
+from orchestrator.settings.telling import Log, Metrics
 
 __all__ = [
     "AcpAgent",

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator import gate
 from orchestrator.config import Config
-from orchestrator.deliver_settings import How, chosen
 from orchestrator.errors import SetupError, UsageError
 from orchestrator.model import Prd
 from orchestrator.run import environment, hosts, landing, mentions, redaction, remote, stopping, whole
@@ -36,6 +35,7 @@ from orchestrator.save.delivery_report import DeliveryReport
 from orchestrator.save.files import write_atomically
 from orchestrator.save.ledger import ledger_of
 from orchestrator.save.store import Store
+from orchestrator.settings.deliver import How, chosen
 from orchestrator.show import request
 from orchestrator.show.shell import shipped
 

@@ -12,13 +12,13 @@ from orchestrator import deliver as delivering
 from orchestrator import faults, validate
 from orchestrator.config import Config
 from orchestrator.deliver import Wanted
-from orchestrator.deliver_settings import chosen
 from orchestrator.errors import Exit, OrchestratorError, SetupError, UsageError
 from orchestrator.model import Plan, Prd
 from orchestrator.save import checked, written
 from orchestrator.save.delivery_report import DeliveryReport
 from orchestrator.save.health import FILE
 from orchestrator.save.store import Store
+from orchestrator.settings.deliver import chosen
 from orchestrator.show import terminal
 
 CODES = {"delivered": Exit.DONE, "by hand": Exit.DONE, "blocked": Exit.NEEDS_PERSON, "failed": Exit.PARKED}

@@ -9,8 +9,8 @@ from pathlib import Path
 from orchestrator import notifying
 from orchestrator.config import Config
 from orchestrator.errors import Exit, SetupError, UsageError
-from orchestrator.notify_settings import EVENTS
 from orchestrator.run import mentions
+from orchestrator.settings.notify import EVENTS
 from orchestrator.show import terminal
 
 

@@ -19,12 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import faults, share, work
-from orchestrator import job as working
 from orchestrator.config import Config
 from orchestrator.errors import AgentError, DamagedError, LockedError, OrchestratorError, SetupError, UsageError
 from orchestrator.inbox.folder import Scan, scan
 from orchestrator.inbox.schedule import waits
-from orchestrator.job import Job
+from orchestrator.job import Job, close, kind
 from orchestrator.meanwhile import Meanwhile
 from orchestrator.model import Plan, Prd, Task
 from orchestrator.outcome import Outcome
@@ -254,15 +253,15 @@ class _Projects:
                 level = sandboxes.level()
                 job.facts = {"sandbox": level.name, "sandbox_reasons": list(level.reasons), "tools": _tools()}
                 job.facts["limits"] = config.limits.model_dump()
-                kind = "interrupted"
+                ended = "interrupted"
                 job.say("", "project began", run=job.run, tasks=light.tally(store))
                 try:
                     self.does(job, prds, self.complete)
-                    kind = working.kind(job)
+                    ended = kind(job)
                 finally:
-                    working.close(job, kind)
+                    close(job, ended)
                     self.shared.release(project)
-                    job.say("", "project ended", run=job.run if job.begun else "", outcome=kind)
+                    job.say("", "project ended", run=job.run if job.begun else "", outcome=ended)
         except OrchestratorError as error:
             stopping.check_now()
             self._failed(project, prds, outcome, error)

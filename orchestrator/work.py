@@ -135,7 +135,7 @@ def _drain(job: Job) -> None:
 def _choose(job: Job, names: Sequence[str], complete: set[str]) -> Cycle | None:
     """The cycle that is to be begun next; None where nothing can be begun now. On the way PRDs are opened, and what has come to rest is looked at."""
     while True:
-        found: list[tuple[int, int, int, str]] = []
+        found: list[tuple[int, int, int, str, str]] = []
         moved = False
         for place, name in enumerate(names):
             prd = _as_it_is(job, name)
@@ -146,13 +146,13 @@ def _choose(job: Job, names: Sequence[str], complete: set[str]) -> Cycle | None:
             branch = job.branches.get(name) or _open(job, prd)
             if branch.rests:
                 continue
-            if branch.first and (cycle := _cycle_of(job, prd)):
+            if branch.first and (cycle := _cycle_of(job, prd, branch.first)):
                 return cycle
             if task := _peek(job, prd, branch):
-                found.append((-prd.priority, -job.order(name).chains[task], place, name))
+                found.append((-prd.priority, -job.order(name).chains[task], place, name, task))
             elif not _flying(job, name):
                 moved = _at_rest(job, prd, branch, complete, names) or moved
-        if found and (cycle := _cycle_of(job, job.prds[min(found)[3]])):
+        if found and (cycle := _cycle_of(job, job.prds[min(found)[3]], min(found)[4])):
             return cycle
         if not found and not moved:
             return None
@@ -228,10 +228,9 @@ def _files(task: Task) -> tuple[str, ...]:
     return (*task.files, task.test_file)
 
 
-def _cycle_of(job: Job, prd: Prd) -> Cycle | None:
-    """The next cycle of a PRD; None where its task cannot be begun, which is said and recorded."""
+def _cycle_of(job: Job, prd: Prd, name: str) -> Cycle | None:
+    """The next cycle of a task; None where it cannot be begun, which is said and recorded."""
     branch = job.branches[prd.id]
-    name = _peek(job, prd, branch)
     row = job.store.task(name)
     again, branch.first = branch.first == name, ""
     branch.tried.add(name)

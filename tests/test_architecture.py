@@ -21,13 +21,14 @@ FLOW = ("inbox", "plan", "run", "save", "show")
 VALUES = (
     "errors.py",
     "faults.py",
-    "agent_settings.py",
-    "deliver_settings.py",
-    "notify_settings.py",
-    "watching_settings.py",
+    "settings/__init__.py",
+    "settings/agents.py",
+    "settings/deliver.py",
+    "settings/notify.py",
+    "settings/telling.py",
     "cron.py",
-    "schedule_settings.py",
-    "state_settings.py",
+    "settings/schedule.py",
+    "settings/state.py",
     "config.py",
     "measures.py",
     "single_tests.py",
@@ -188,7 +189,7 @@ def test_imports_are_read_whatever_their_form() -> None:
 
 
 def test_the_flow_is_the_folders_there_are() -> None:
-    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(FLOW)
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == {*FLOW, "settings"}
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.split("/")[0] in FLOW])
@@ -207,23 +208,23 @@ def test_folders_import_leftwards_only(module: str) -> None:
         ("structure.py", set()),
         ("single_tests.py", set()),
         ("model.py", {"single_tests.py", "measures.py", "structure.py"}),
-        ("agent_settings.py", set()),
-        ("deliver_settings.py", {"agent_settings.py"}),
-        ("notify_settings.py", {"agent_settings.py"}),
-        ("watching_settings.py", {"agent_settings.py"}),
-        ("state_settings.py", {"agent_settings.py"}),
+        ("settings/agents.py", set()),
+        ("settings/deliver.py", {"settings/agents.py"}),
+        ("settings/notify.py", {"settings/agents.py"}),
+        ("settings/telling.py", {"settings/agents.py"}),
+        ("settings/state.py", {"settings/agents.py"}),
         ("cron.py", set()),
-        ("schedule_settings.py", {"agent_settings.py", "cron.py", "__init__.py"}),
+        ("settings/schedule.py", {"settings/agents.py", "cron.py", "__init__.py"}),
         (
             "config.py",
             {
                 "errors.py",
-                "agent_settings.py",
-                "deliver_settings.py",
-                "notify_settings.py",
-                "schedule_settings.py",
-                "watching_settings.py",
-                "state_settings.py",
+                "settings/agents.py",
+                "settings/deliver.py",
+                "settings/notify.py",
+                "settings/schedule.py",
+                "settings/telling.py",
+                "settings/state.py",
             },
         ),
         ("__init__.py", set()),

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.config import Config
-from orchestrator.deliver_settings import HOWS, chosen
 from orchestrator.inbox import committed, contradictions, forms, targets
 from orchestrator.inbox.markdown import Reading
 from orchestrator.inbox.names import cycles, did_you_mean
 from orchestrator.model import Prd, Problem
+from orchestrator.settings.deliver import HOWS, chosen
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from orchestrator.cron import Cron, cron, moment
 from orchestrator.model import Prd, Problem
-from orchestrator.schedule_settings import Schedule
+from orchestrator.settings.schedule import Schedule
 
 WORK = ("retry", "verify", "run", "prune", "site")
 """What can be scheduled for everything, in the order in which it is done; what is scheduled for single PRDs is done before `run`."""

@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 
 from orchestrator.inbox import contradictions
 from orchestrator.inbox.contradictions import Contradiction
-from orchestrator.model import Criterion, Example, Plan, Prd, Problem, Question, Requirement, Task
+from orchestrator.model import Example, Plan, Prd, Problem, Question, Requirement, Task
 from orchestrator.plan import complexity, graph, held_out, phases, rules, saved
 from orchestrator.plan.rules import Atomic
 from orchestrator.plan.saved import Part, PlannedRequirement
@@ -391,7 +391,3 @@ def _answer(example: Example) -> str:
     if example.compare == "raises":
         return f"it raises {example.raises}: {example.expected}"
     return example.expected if len(example.expected) < 200 else example.expected[:200] + "…"
-
-
-def criteria_of(task: Task) -> dict[str, Criterion]:
-    return {criterion.id: criterion for criterion in task.criteria}

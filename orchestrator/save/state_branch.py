@@ -23,7 +23,7 @@ from orchestrator.run import clone, git, scratch
 from orchestrator.run.git import Repository
 from orchestrator.save import carried, claims
 from orchestrator.save.claims import Claim
-from orchestrator.state_settings import State
+from orchestrator.settings.state import State
 
 FOLDER = "state.git"
 LOCK = "state.lock"

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.errors import Exit
-from orchestrator.notify_settings import Event, Notify
 from orchestrator.run import mentions
+from orchestrator.settings.notify import Event, Notify
 from orchestrator.telling import Told
 
 LINES = 20

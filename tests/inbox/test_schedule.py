@@ -10,7 +10,7 @@ import pytest
 from orchestrator.cron import cron
 from orchestrator.inbox.schedule import Job, Last, due, jobs, next_time, waits
 from orchestrator.model import Prd
-from orchestrator.schedule_settings import Schedule
+from orchestrator.settings.schedule import Schedule
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 NIGHTLY = cron("0 2 * * *")

@@ -14,7 +14,7 @@ from orchestrator.cron import cron
 from orchestrator.inbox.schedule import Job, due, jobs
 from orchestrator.save import schedule
 from orchestrator.save.ledger import FILE, Ledger, ledger_of
-from orchestrator.schedule_settings import Schedule
+from orchestrator.settings.schedule import Schedule
 from tests.conftest import clean_environment
 
 JOB = Job("run", cron("0 2 * * *", "Europe/Berlin"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.notify_settings import EVENTS, Notify
+from orchestrator.settings.notify import EVENTS, Notify
 from orchestrator.show import notices
 from orchestrator.show.notices import Digest
 from orchestrator.telling import Told

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from orchestrator.agent_settings import Section
+from orchestrator.settings.agents import Section
 
 
 class Log(Section):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from orchestrator.agent_settings import Section
+from orchestrator.settings.agents import Section
 
 
 class State(Section):

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import field_validator, model_validator
 
 from orchestrator import cron
-from orchestrator.agent_settings import Section
+from orchestrator.settings.agents import Section
 
 
 class Schedule(Section):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from orchestrator.agent_settings import Section
+from orchestrator.settings.agents import Section
 
 Event = Literal["finished", "failed", "person", "breaker", "budget", "conflict", "parked", "delivered"]
 EVENTS: dict[Event, str] = {

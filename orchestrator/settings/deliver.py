@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from orchestrator.agent_settings import Section
+from orchestrator.settings.agents import Section
 
 How = Literal["none", "branch", "pull-request", "merge"]
 HOWS: tuple[How, ...] = ("none", "branch", "pull-request", "merge")
