@@ -82,7 +82,8 @@ def test_independent_tasks_run_at_once_and_are_integrated_one_after_the_other_on
     agent(place, 2)
     outcome, heard = run(place, 4)
     assert (outcome.done, outcome.turns, int(outcome.exit_code)) == (4, 4, 0)
-    assert heard.most("turn began", "turn ended") == 4
+    kinds = [told.kind for told in heard.all if told.kind in ("task began", "turn ended")]
+    assert kinds[:4] == ["task began"] * 4 and heard.most("turn began", "turn ended") >= 2, "judging takes turns, agents need not"
     assert len(heard.of("conflict")) == 3, "all four were judged on the first head"
     assert journals(place, "many") == 4, "what is judged again asks nobody"
     log = place.git("many", "log", "--format=%p %s", "prd/many").splitlines()
