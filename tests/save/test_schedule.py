@@ -29,7 +29,8 @@ from orchestrator.inbox.schedule import Job
 from orchestrator.save import schedule
 from orchestrator.save.ledger import ledger_of
 ledger = ledger_of(Path(sys.argv[1]), Config())
-print(schedule.claim(ledger, Job("run", cron("0 2 * * *", "Europe/Berlin")), datetime.fromisoformat(sys.argv[2])))
+print(schedule.claim(ledger, Job("run", cron("0 2 * * *", "Europe/Berlin")), datetime.fromisoformat(sys.argv[2])), flush=True)
+sys.stdin.read()  # the job is under way until told: a process that has ended would have been killed at it, and the next would begin it again
 """
 
 
@@ -41,8 +42,11 @@ def test_of_several_processes_one_does_a_job(tmp_path: Path) -> None:
     schedule.remember(ledger(tmp_path), [JOB], MONDAY)
     at = MONDAY + timedelta(hours=8)
     argv = [sys.executable, "-c", CLAIM, str(tmp_path), at.isoformat()]
-    started = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=clean_environment()) for _ in range(3)]
-    assert Counter(process.communicate()[0].strip() for process in started) == {"True": 1, "False": 2}
+    pipe = subprocess.PIPE
+    started = [subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True, env=clean_environment()) for _ in range(3)]
+    assert Counter(process.stdout.readline().strip() for process in started if process.stdout) == {"True": 1, "False": 2}
+    for process in started:
+        process.communicate()
     (last,) = schedule.lasts(ledger(tmp_path)).values()
     assert last.killed, "the process that began it has ended without ending it"
     assert schedule.claim(ledger(tmp_path), JOB, at), "so it is begun once more"
