@@ -429,20 +429,20 @@ def _site_build(options: argparse.Namespace) -> Exit:
 
 
 def _site_serve(options: argparse.Namespace) -> Exit:
-    from orchestrator.show import site
+    from orchestrator.show.serve import serve
+    from orchestrator.show.site import build
 
     root, config = opened(options)
-    site.build(root, config)
-    site.serve(root, config, options.port)
+    serve(build(root, config).parent, options.port)
     return Exit.DONE
 
 
 def _site_schema(options: argparse.Namespace) -> Exit:
     import json
 
-    from orchestrator.show import site
+    from orchestrator.show.schemas import schema
 
-    print(json.dumps(site.schema(), indent=2))
+    print(json.dumps(schema(), indent=2))
     return Exit.DONE
 
 

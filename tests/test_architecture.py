@@ -51,6 +51,7 @@ PURE = (
     *(f"run/agents/{name}.py" for name in ("complaints", "permissions", "presets", "told", "updates")),
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
+    *("show/agents.py", "show/summary.py", "show/totals.py"),
     "cron.py",
     *(
         "show/terminal.py",
@@ -120,6 +121,7 @@ IMPURE_IMPORTS = {
     ("show/pages.py", "show/gather.py"): "the values `Shown` and `Unreadable`, which gathering returns",
     ("show/schedule.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/history.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
+    ("show/summary.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/metrics.py", "save/figures.py"): "the value `Figures`, which counting returns",
     ("show/metrics.py", "save/overview.py"): "the value `Account`, a part of it",
 }

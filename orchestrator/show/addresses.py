@@ -21,6 +21,16 @@ OVERVIEW = "index.html"
 INBOX = "inbox.html"
 AGENTS = "agents.html"
 SCHEDULE = "schedule.html"
+GUIDE = "guide/index.html"
+
+TABS = {
+    OVERVIEW: "Overview",
+    INBOX: "Inbox",
+    AGENTS: "Agents",
+    SCHEDULE: "Schedule",
+    GUIDE: "Guide",
+}
+"""The tabs from left to right: page → title. Shells, the navigation and the titles of these pages come from here."""
 
 
 def slug(text: str) -> str:
@@ -63,8 +73,9 @@ def anchor(text_: str) -> str:
     return "x-" + _plain(text_)
 
 
-def depth(page: str) -> int:
-    return page.count("/")
+def shell(page: str) -> str:
+    """The name of the shell that a page is filled into: its tab's own, which marks the tab, or that of its folder's depth."""
+    return page.removesuffix(".html") if page in TABS else str(page.count("/"))
 
 
 def relative(page: str, to: str) -> str:

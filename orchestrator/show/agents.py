@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup
 
 from orchestrator.show import addresses, svg
 from orchestrator.show.pages import render
+from orchestrator.show.totals import LATEST, SUMS, UNSURE, Key, known
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-LATEST = 40
-"""Runs in a picture."""
-
-Key = tuple[str, str, str, str]
-"""Role, agent, kind, model."""
 
 
 class Row(NamedTuple):
@@ -53,51 +48,40 @@ class Row(NamedTuple):
         return None if self.usd is None or self.unknown_usd or not self.solved else self.usd / self.solved
 
 
-def rows(runs: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[Row]:
-    """`runs`: (project, run id, digest). By role, then by how much an agent did."""
-    found: dict[Key, list[tuple[str, str, Mapping[str, Any]]]] = {}
-    for project, run_id, known in runs:
-        for item in known.get("agents", ()):
-            found.setdefault((item["role"], item["agent"], item["kind"], item["model"]), []).append((run_id, project, item))
-    made = [_row(key, sorted(items, key=lambda each: each[:2])) for key, items in found.items()]
+def rows(summaries: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """`summaries`: project → summary. By role, then by how much an agent did."""
+    found: dict[Key, list[tuple[str, Mapping[str, Any]]]] = {}
+    for project, summary in summaries.items():
+        for item in summary["agents"]:
+            found.setdefault((item["role"], item["agent"], item["kind"], item["model"]), []).append((project, item))
+    made = [_row(key, items) for key, items in found.items()]
     return sorted(made, key=lambda row: (row.role != "code", row.role, -row.turns, row.agent, row.kind, row.model))
 
 
-def _row(key: Key, items: list[tuple[str, str, Mapping[str, Any]]]) -> Row:
-    def total(name: str) -> int:
-        return sum(item[name] for _, _, item in items)
-
-    def known(name: str) -> Any:
-        values = [item[name] for _, _, item in items if item[name] is not None]
-        return sum(values) if values else None
-
-    latest = [
+def _row(key: Key, items: list[tuple[str, Mapping[str, Any]]]) -> Row:
+    latest = sorted((run_id, project, passed, refused) for project, item in items for run_id, passed, refused in item["latest"])
+    columns = [
         (
-            item["passed"],
-            item["refused"],
-            f"{run_id}, {project}: {item['passed']} passed, {item['refused']} refused",
+            passed,
+            refused,
+            f"{run_id}, {project}: {passed} passed, {refused} refused",
             addresses.relative(addresses.AGENTS, addresses.run(project, run_id)),
         )
-        for run_id, project, item in items[-LATEST:]
+        for run_id, project, passed, refused in latest[-LATEST:]
     ]
+    role, agent, kind, model = key
     return Row(
-        *key,
-        turns=total("turns"),
-        candidates=total("candidates"),
-        passed=total("passed"),
-        refused=total("refused"),
-        solved=total("solved"),
-        seconds=sum(item["seconds"] for _, _, item in items),
-        input_tokens=known("input_tokens"),
-        output_tokens=known("output_tokens"),
-        usd=known("usd"),
-        unknown_tokens=total("unknown_tokens"),
-        unknown_usd=total("unknown_usd"),
-        projects=tuple(dict.fromkeys(project for _, project, _ in items)),
-        trend=svg.columns(latest, f"Candidates of {key[1]} by run, oldest first"),
+        role=role,
+        agent=agent,
+        kind=kind,
+        model=model,
+        **{name: sum(item[name] for _, item in items) for name in SUMS},
+        **{name: known([item[name] for _, item in items]) for name in UNSURE},
+        projects=tuple(project for project, _ in items),
+        trend=svg.columns(columns, f"Candidates of {agent} by run, oldest first"),
     )
 
 
-def page(env: Environment, runs: Iterable[tuple[str, str, Mapping[str, Any]]]) -> str:
+def page(env: Environment, summaries: Mapping[str, Mapping[str, Any]]) -> str:
     """The page's body."""
-    return render(env, "agents.html", addresses.AGENTS, rows=rows(runs))
+    return render(env, "agents.html", addresses.AGENTS, rows=rows(summaries))

@@ -18,10 +18,11 @@ from markupsafe import Markup
 from orchestrator.plan.forecast import KINDS
 from orchestrator.run.search import WAYS
 from orchestrator.save.edit_reports import WAYS_OUT
-from orchestrator.show import addresses, svg, words
+from orchestrator.show import addresses, summary, svg, words
 from orchestrator.show.forecasts import beside
 from orchestrator.show.gather import Shown, Unreadable
-from orchestrator.show.history import REPLAYED, RunRow, answers, between, digest, general, run_rows, task_spot
+from orchestrator.show.history import RunRow, answers, between, digest, run_rows, task_spot
+from orchestrator.show.summary import LATEST, Counts, counts, together
 from orchestrator.show.text import clean, code, diff, inline, prose
 from orchestrator.show.text import words as worded
 
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
         Text,
     )
 
-LATEST = 20
-"""Runs named on the overview."""
 LISTED = 200
 """Runs named on a project's page."""
 
@@ -127,34 +126,6 @@ def label(node_id: str) -> str:
     return node_id.rpartition("::")[2] or node_id
 
 
-# --- counts ------------------------------------------------------------------------------------------------------------
-
-
-class Counts(NamedTuple):
-    criteria: int
-    proved: int
-    levels: dict[str, int]
-    """Criteria whose state is `proved`, by proof level."""
-    requirements: int
-    requirements_proved: int
-    """Requirements of which every criterion is proved."""
-    tasks: dict[str, int]
-    """Tasks by state."""
-
-
-def counts(reports: Sequence[ProjectReport]) -> Counts:
-    requirements = [requirement for report in reports for prd in report.prds for requirement in prd.requirements]
-    criteria = [criterion for requirement in requirements for criterion in requirement.criteria]
-    proved = [criterion for criterion in criteria if criterion.state == "proved"]
-    levels = {level: sum(criterion.level == level for criterion in proved) for level in words.LEVELS}
-    whole = sum(bool(requirement.criteria) and all(item.state == "proved" for item in requirement.criteria) for requirement in requirements)
-    tasks: dict[str, int] = {}
-    for report in reports:
-        for task in report.tasks:
-            tasks[task.state] = tasks.get(task.state, 0) + 1
-    return Counts(len(criteria), len(proved), levels, len(requirements), whole, tasks)
-
-
 # --- pages -------------------------------------------------------------------------------------------------------------
 
 
@@ -162,35 +133,36 @@ class Card(NamedTuple):
     """A project on the overview."""
 
     name: str
-    report: ProjectReport | Unreadable
+    unreadable: Unreadable | None
+    titles: list[str]
     counts: Counts
     rows: list[RunRow]
     answers: list[str]
+    strip: Markup
 
 
-def card(name: str, report: ProjectReport | Unreadable, digests: Mapping[str, Mapping[str, Any]]) -> Card:
-    rows = run_rows(name, report, digests)
-    named = [answer for row in rows for answer in row.answers if answer != REPLAYED]
-    kinds = () if isinstance(report, Unreadable) else report.kinds
-    labels = general("recorded" in kinds or any(REPLAYED in row.answers for row in rows), "scripted" in kinds, list(dict.fromkeys(named)))
-    return Card(name, report, counts([] if isinstance(report, Unreadable) else [report]), rows, labels)
+def card(known: Mapping[str, Any]) -> Card:
+    rows = [summary.row(each) for each in known["runs"]]
+    unreadable = Unreadable(**known["unreadable"]) if known["unreadable"] else None
+    strip = _strip(addresses.OVERVIEW, rows)
+    return Card(known["name"], unreadable, known["titles"], Counts(**known["counts"]), rows, known["answers"], strip)
 
 
-def overview(env: Environment, cards: Sequence[Card], inbox: InboxReport | Unreadable | None, note: str) -> str:
-    rows = sorted((row for item in cards for row in item.rows), key=lambda row: row.id, reverse=True)
-    readable = [(item.name, item.report) for item in cards if not isinstance(item.report, Unreadable)]
-    tasks = [(name, task) for name, report in readable for task in report.tasks]
+def overview(env: Environment, summaries: Sequence[Mapping[str, Any]], inbox: InboxReport | Unreadable | None, note: str) -> str:
+    """`summaries`: of all projects, as summary.py makes them."""
+    cards = [card(known) for known in summaries]
+    rows = sorted((row for item in cards for row in item.rows), key=lambda row: row.id, reverse=True)[:LATEST]
     receipts = [] if inbox is None or isinstance(inbox, Unreadable) else inbox.receipts
     return render(
         env,
         "overview.html",
         addresses.OVERVIEW,
-        cards=[(item, _strip(addresses.OVERVIEW, item.rows)) for item in cards],
-        counts=counts([report for _, report in readable]),
-        rows=rows[:LATEST],
-        more=max(0, len(rows) - LATEST),
-        questions=[(name, task) for name, task in tasks if task.question is not None and task.state != "retired"],
-        gave_up=[(name, task) for name, task in tasks if task.state == "failed" and task.question is None],
+        cards=cards,
+        counts=together(item.counts for item in cards),
+        rows=rows,
+        more=sum(known["run_count"] for known in summaries) - len(rows),
+        questions=[(known["name"], task) for known in summaries for task in known["questions"]],
+        gave_up=[(known["name"], task) for known in summaries for task in known["gave_up"]],
         set_aside=[receipt for receipt in receipts if receipt.state == "set aside"],
         waiting=[receipt for receipt in receipts if receipt.state == "waiting"],
         inbox_error=inbox if isinstance(inbox, Unreadable) else None,
@@ -214,11 +186,20 @@ def inbox_page(env: Environment, inbox: InboxReport | Unreadable | None, project
     )
 
 
+class Head(NamedTuple):
+    """What stands at the top of a project's page."""
+
+    name: str
+    counts: Counts
+    answers: list[str]
+
+
 def project_page(env: Environment, name: str, report: ProjectReport | Unreadable, digests: Mapping[str, Mapping[str, Any]]) -> str:
     page = addresses.project(name)
-    item = card(name, report, digests)
+    rows = run_rows(name, report, digests)
+    item = Head(name, counts([] if isinstance(report, Unreadable) else [report]), summary.labels(report, rows))
     if isinstance(report, Unreadable):
-        return render(env, "project.html", page, item=item, report=None, error=report, rows=item.rows[:LISTED], left=len(item.rows) - LISTED)
+        return render(env, "project.html", page, item=item, report=None, error=report, rows=rows[:LISTED], left=len(rows) - LISTED)
     spots = {task.id: task_spot(task, digests) for task in report.tasks}
     nodes = [
         svg.Node(
@@ -238,8 +219,8 @@ def project_page(env: Environment, name: str, report: ProjectReport | Unreadable
         item=item,
         report=report,
         error=None,
-        rows=item.rows[:LISTED],
-        left=len(item.rows) - LISTED,
+        rows=rows[:LISTED],
+        left=len(rows) - LISTED,
         spots=spots,
         tasks={task.id: task for task in report.tasks},
         graph=svg.graph(nodes, name),

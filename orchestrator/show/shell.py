@@ -8,6 +8,7 @@ policy with the hashes of the theme's own inline scripts, taken before anything 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import re
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from orchestrator.errors import SetupError
+from orchestrator.show import addresses
 from orchestrator.show.text import clean
 
 log = logging.getLogger(__name__)
@@ -28,19 +30,22 @@ TITLE = "orchestratortitlemarker"
 BODY = "<h1>orchestratorbodymarker</h1>"
 _MARKERS = re.compile(f"({re.escape(TITLE)}|{re.escape(BODY)})")
 
-SHELLS = {
-    "index": "index.html",
-    "inbox": "inbox.html",
-    "agents": "agents.html",
-    "schedule": "schedule.html",
-    "2": "projects/_/_shell.html",
-    "3": "projects/_/_/_shell.html",
-}
-"""Shell name → the page MkDocs makes for it. The first four stand in the navigation; the others are by folder depth."""
+_DEPTHS = range(4)
 
-_DROPPED = re.compile(r"sitemap\.xml(\.gz)?|404\.html|.*\.map|projects/.*|search/.*|index\.html|inbox\.html|agents\.html|schedule\.html")
+SHELLS = {addresses.shell(page): page for page in addresses.TABS if page != addresses.GUIDE} | {
+    str(depth): "_/" * depth + "_shell.html" for depth in _DEPTHS
+}
+"""Shell name → the page MkDocs makes for it: of each tab but the guide's, and by folder depth for pages that are no tab."""
+
+_GUIDE = ("index", "verdicts", "proof", "gates", "mutation", "coverage", "data")
+"""The order of the guide's pages in the navigation; others follow by name."""
+
+_DROPPED = re.compile(r"sitemap\.xml(\.gz)?|404\.html|.*\.map|search/.*|" + "|".join(map(re.escape, SHELLS.values())))
 """Of what MkDocs built: dated or root-relative files, source maps, the shells, the index that search.py writes anew."""
 
+_MATERIAL = 'data-md-component="content"'
+"""Stands in every page of Material, whose looks the templates count on."""
+_NAV = re.compile(r"^nav\s*:", re.MULTILINE)
 _SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<body>.*?)</script>", re.DOTALL)
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 
@@ -116,7 +121,7 @@ def _key(parts: Shipped, config: Path) -> str:
     from importlib.metadata import version
 
     digest = hashlib.sha256(f"{version('mkdocs')} {version('mkdocs-material')} {sys.version_info[:2]}".encode())
-    for path in [Path(__file__), config, *_documents(parts)]:
+    for path in [Path(__file__), Path(addresses.__file__), config, *_documents(parts)]:
         digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -137,10 +142,10 @@ def _build(parts: Shipped, config: Path, work: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         title = f"title: {TITLE}\n" if name.isdigit() else ""
         target.write_text(f"---\n{title}hide: [navigation, toc]\nsearch: {{exclude: true}}\n---\n\n{BODY}\n", encoding="utf-8")
-    (work / "mkdocs.yml").write_text(
-        f"INHERIT: {config.resolve().as_posix()!r}\ndocs_dir: docs\nsite_dir: built\nuse_directory_urls: false\nstrict: false\n",
-        encoding="utf-8",
-    )
+    lines = [f"INHERIT: {config.resolve().as_posix()!r}", "docs_dir: docs", "site_dir: built", "use_directory_urls: false", "strict: false"]
+    if not _NAV.search(config.read_text(encoding="utf-8", errors="replace")):
+        lines.append(f"nav: {json.dumps(_nav(docs))}")
+    (work / "mkdocs.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     try:
         done = subprocess.run(
             [sys.executable, "-m", "mkdocs", "build", "--quiet", "--config-file", str(work / "mkdocs.yml")],
@@ -161,12 +166,21 @@ def _build(parts: Shipped, config: Path, work: Path) -> None:
     (work / "mkdocs.yml").unlink()
 
 
+def _nav(docs: Path) -> list[dict[str, str | list[str]]]:
+    """The tabs, and the pages of the guide under theirs, each by its own heading."""
+    found = {path.stem for path in (docs / "guide").glob("*.md")}
+    guide = [*(name for name in _GUIDE if name in found), *sorted(found - set(_GUIDE))]
+    pages: dict[str, str | list[str]] = {title: page.replace(".html", ".md") for page, title in addresses.TABS.items()}
+    pages[addresses.TABS[addresses.GUIDE]] = [f"guide/{name}.md" for name in guide]
+    return [{title: page} for title, page in pages.items()]
+
+
 def _harvest(work: Path, built: Path, config: Path) -> None:
     (work / "shells").mkdir()
     for name, page in SHELLS.items():
         path = built / page
         html = path.read_text(encoding="utf-8") if path.exists() else ""
-        if html.count(BODY) != 1 or (html.count(TITLE) > 0) != name.isdigit() or "<head>" not in html:
+        if html.count(BODY) != 1 or (html.count(TITLE) > 0) != name.isdigit() or "<head>" not in html or _MATERIAL not in html:
             raise SetupError(
                 f"{config}: the page {page} has {html.count(BODY)} places for a body and {html.count(TITLE)} for a title",
                 hint="the theme must be Material; keep its pages, and compare with the mkdocs.yml of `orchestrator init`",

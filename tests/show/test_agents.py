@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orchestrator.config import Config
 from orchestrator.save.reports import AgentReport
-from orchestrator.show import agents, site
+from orchestrator.show import agents, site, totals
 from tests.show.reports_fixture import project_report, save
 from tests.show.run_fixture import run_report
 from tests.show.test_site import visible
@@ -20,8 +20,10 @@ def did(agent: str, passed: int, refused: int, role: str = "code", usd: float | 
     )  # fmt: skip
 
 
-def runs(*found: list[AgentReport]) -> list[tuple[str, str, dict[str, object]]]:
-    return [("till", f"2026112{number}T000000Z-aaaa", {"agents": [item.model_dump() for item in each]}) for number, each in enumerate(found)]
+def runs(*found: list[AgentReport]) -> dict[str, dict[str, object]]:
+    """The summary of a project with these runs."""
+    digests = {f"2026112{number}T000000Z-aaaa": {"agents": [item.model_dump() for item in each]} for number, each in enumerate(found)}
+    return {"till": {"agents": totals.totals(digests)}}
 
 
 def test_what_an_agent_did_is_added_up_over_runs() -> None:

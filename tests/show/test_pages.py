@@ -9,6 +9,7 @@ import pytest
 from orchestrator.config import Config
 from orchestrator.show import history, pages, site
 from orchestrator.show.gather import Unreadable
+from orchestrator.show.summary import counts as counted
 
 from .reports_fixture import project_report, save, summary
 from .run_fixture import MODEL, lend_task, run_report, task_run
@@ -66,7 +67,7 @@ def test_problems_of_a_prd_set_aside_stand_with_line_code_message_and_hint(libra
 
 
 def test_headline_numbers_count_proved_criteria_by_level(library_site: Path) -> None:
-    counts = pages.counts([project_report()])
+    counts = counted([project_report()])
     assert (counts.criteria, counts.proved, counts.requirements, counts.requirements_proved) == (8, 4, 6, 2)
     assert counts.levels == {"held-out": 1, "oracle": 1, "human test": 1, "agent test": 1, "none": 0}
     assert "4 of 8 requirements proved" in visible(library_site / "index.html")

@@ -18,6 +18,7 @@ import pytest
 from orchestrator.config import Config
 from orchestrator.errors import UsageError
 from orchestrator.show import site
+from orchestrator.show.schemas import schema
 
 from .reports_fixture import library, project_report, save, summary
 from .run_fixture import lend_task, run_report
@@ -229,7 +230,7 @@ def test_the_json_and_junit_reports_are_part_of_the_site_and_fit_their_schema(li
     for name, path in {"run": place / RUN / "report.json", "project": place / "project.json"}.items():
         jsonschema.validate(json.loads(path.read_text()), json.loads((library_site / "schemas" / f"{name}.json").read_text()))
     assert (place / RUN / "junit.xml").read_text().startswith("<?xml")
-    assert site.schema().keys() == {"inbox", "project", "run", "schedule", "told", "trace", "validation"}
+    assert schema().keys() == {"inbox", "project", "run", "schedule", "told", "trace", "validation"}
 
 
 def test_the_folders_own_mkdocs_file_makes_the_chrome(folder: Path) -> None:
@@ -269,8 +270,8 @@ def test_a_hundred_task_pages_take_about_a_second_beyond_the_chrome(folder: Path
 def test_the_server_shows_the_site_on_loopback(folder: Path) -> None:
     library(folder)
     script = (
-        "import sys; from pathlib import Path; from orchestrator.config import Config; from orchestrator.show import site;"
-        "site.serve(Path(sys.argv[1]), Config(), 0)"
+        "import sys; from pathlib import Path; from orchestrator.config import Config; from orchestrator.show.site import build; from orchestrator.show.serve import serve;"
+        "serve(build(Path(sys.argv[1]), Config()).parent, 0)"
     )
     server = subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True)
     killer = threading.Timer(60, server.kill)

@@ -1,0 +1,190 @@
+"""What the site is made of: a function for each part, which says what the part is made from (its key) and how it is made.
+
+    RUN       a report → its pages, and a digest: what other pages need to know of the run
+    PROJECT   a project's report and the digests of its runs → its pages, and a summary: what pages of the whole site need to know of it
+    SITE      the summaries of all projects → pages of the whole site; they never read a report of a project, nor a digest
+
+Digests and summaries are JSON values, and small: they are kept from build to build. Modules that need a template engine or the report
+models are imported where a part is made, since most builds make few parts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestrator.show import addresses, gather
+from orchestrator.show.builder import Builder, Part, Rendered
+
+Digests = Mapping[str, Mapping[str, Any]]
+"""Run id → what `history.digest` made of its report, newest first."""
+Summaries = Mapping[str, Mapping[str, Any]]
+"""Project → what `summary.summary` made of its report and digests, by name."""
+
+_SAVE = Path(__file__).parent.parent / "save"
+
+
+# --- of a run ------------------------------------------------------------------------------------------------------------
+
+
+def run(builder: Builder, project: gather.ProjectFiles, files: gather.RunFiles) -> Part:
+    return Part(files.key, lambda: _run(builder, project, files))
+
+
+def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -> Rendered:
+    from orchestrator.save.reports import RunReport
+    from orchestrator.show import history, pages
+
+    report = gather.read(run.report, RunReport, builder.runs)
+    page = addresses.run(project.name, run.id)
+    used: set[str] = set()
+    shown = gather.texts(project.folder, used)
+    body = pages.run_page(builder.env, project.name, run.id, report, run.junit is not None, run.log is not None, shown)
+    files: dict[str, str | Path] = {page: builder.page(page, f"Run {run.id}, {project.name}", body)}
+    folder = page.removesuffix(addresses.OVERVIEW)
+    if run.report.is_file():
+        files[folder + "report.json"] = run.report
+    if run.junit:
+        files[folder + "junit.xml"] = run.junit
+    if run.log:
+        files[folder + "log.jsonl"] = run.log
+    known = history.digest(project.name, run.id, report)
+    search = [[page, f"{project.name}: run {run.id}", known["why"] or f"{known['outcome']}: {known['done']} done, {known['failed']} failed"]]
+    if not isinstance(report, gather.Unreadable):
+        for task in report.tasks:
+            place = known["tasks"][task.id]["page"]
+            files[place] = builder.page(place, f"{task.id}: {task.title}", pages.task_page(builder.env, project.name, run.id, task, place, shown))
+            search.append([place, f"{task.id}: {task.title}", f"{project.name}, {report.started_at[:10]}, {task.verdict}: {task.reason}"])
+        files |= {addresses.text(project.name, name): project.folder / name for name in used}
+    return Rendered(files, {"digest": known, "search": search})
+
+
+# --- of a project --------------------------------------------------------------------------------------------------------
+
+
+def project(builder: Builder, files: gather.ProjectFiles, digests: Digests) -> Part:
+    return Part([files.key, digests], lambda: _project(builder, files, digests))
+
+
+def _project(builder: Builder, project: gather.ProjectFiles, digests: Digests) -> Rendered:
+    from orchestrator.save.reports import ProjectReport
+    from orchestrator.show import pages, summary
+
+    report = gather.read(project.report, ProjectReport, builder.runs)
+    page = addresses.project(project.name)
+    files: dict[str, str | Path] = {page: builder.page(page, project.name, pages.project_page(builder.env, project.name, report, digests))}
+    if project.report.is_file():
+        files[page.replace(addresses.OVERVIEW, "project.json")] = project.report
+    search = [[page, f"Project {project.name}", ""]]
+    if not isinstance(report, gather.Unreadable):
+        search[0][2] = ", ".join(prd.title for prd in report.prds)
+        search += [
+            [f"{page}#{addresses.anchor(item.id)}", f"{item.key}: {item.title}", prd.title] for prd in report.prds for item in prd.requirements
+        ]
+    return Rendered(files, {"summary": summary.summary(project.name, report, digests), "search": search})
+
+
+PROJECT: dict[str, Callable[[Builder, gather.ProjectFiles, Digests], Part]] = {"project": project}
+"""Name → part. What their data says is put together; `summary` must be among it once."""
+
+
+# --- of the whole site ---------------------------------------------------------------------------------------------------
+
+
+def chrome(builder: Builder, summaries: Summaries) -> Part:
+    theme = builder.theme
+    return Part(theme.key, lambda: Rendered({name: theme.folder / "site" / name for name in theme.files()}))
+
+
+def schemas(builder: Builder, summaries: Summaries) -> Part:
+    def made() -> Rendered:
+        from orchestrator.show.schemas import schema
+
+        return Rendered({f"schemas/{name}.json": json.dumps(value, indent=2, sort_keys=True) + "\n" for name, value in schema().items()})
+
+    return Part(gather.key(*sorted(_SAVE.glob("*report*.py")), *(_SAVE / name for name in ("wholes.py", "links.py", "told_line.py"))), made)
+
+
+def overview(builder: Builder, summaries: Summaries) -> Part:
+    note = builder.theme.note()
+
+    def made() -> Rendered:
+        from orchestrator.show import pages
+
+        body = pages.overview(builder.env, list(summaries.values()), _inbox(builder), note)
+        return titled(builder, addresses.OVERVIEW, body, "Projects, what needs a person, recent runs")
+
+    return Part([gather.key(builder.runs / "inbox.json"), summaries, note], made)
+
+
+def inbox(builder: Builder, summaries: Summaries) -> Part:
+    def made() -> Rendered:
+        from orchestrator.show import pages
+
+        body = pages.inbox_page(builder.env, _inbox(builder), list(summaries))
+        return titled(builder, addresses.INBOX, body, "Every PRD file, what became of it, its problems")
+
+    return Part([gather.key(builder.runs / "inbox.json"), list(summaries)], made)
+
+
+def _inbox(builder: Builder) -> Any:
+    """The report of the inbox, why it cannot be read, or None."""
+    from orchestrator.save.reports import InboxReport
+
+    path = builder.runs / "inbox.json"
+    return gather.read(path, InboxReport, builder.runs) if path.exists() else None
+
+
+def agents(builder: Builder, summaries: Summaries) -> Part:
+    def made() -> Rendered:
+        from orchestrator.show import agents
+
+        body = agents.page(builder.env, summaries)
+        return titled(builder, addresses.AGENTS, body, "What each agent solved, what was refused, what it cost")
+
+    return Part({name: summary["agents"] for name, summary in summaries.items()}, made)
+
+
+def schedule(builder: Builder, summaries: Summaries) -> Part:
+    path = builder.runs / "schedule.json"
+
+    def made() -> Rendered:
+        from orchestrator.save.schedule_report import ScheduleReport
+        from orchestrator.show import schedule
+
+        body = schedule.page(builder.env, gather.read(path, ScheduleReport, builder.runs) if path.exists() else None)
+        return titled(builder, addresses.SCHEDULE, body, "What is done when, what came of it last, and which PRDs begin later")
+
+    return Part(gather.key(path), made)
+
+
+SITE: dict[str, Callable[[Builder, Summaries], Part]] = {
+    "chrome": chrome,
+    "schemas": schemas,
+    "overview": overview,
+    "inbox": inbox,
+    "agents": agents,
+    "schedule": schedule,
+}
+"""Name → part, in the order in which they are made."""
+
+
+def titled(builder: Builder, path: str, body: str, line: str) -> Rendered:
+    """A page with the title of its tab, found by that title and `line`."""
+    title = addresses.TABS[path]
+    return Rendered({path: builder.page(path, title, body)}, {"search": [[path, title, line]]})
+
+
+def search(builder: Builder) -> Part:
+    """The index over what all other parts would have found: the last part."""
+    entries = builder.search()
+
+    def made() -> Rendered:
+        from orchestrator.show.search import Entry, index
+
+        guide = (builder.theme.folder / "search.json").read_text(encoding="utf-8")
+        return Rendered(dict(index(guide, [Entry(*entry) for entry in entries], frozenset(addresses.TABS))))
+
+    return Part([builder.theme.key, entries], made)
