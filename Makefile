@@ -30,7 +30,7 @@ bench-agents: $(VENV)/developing  ## what the pipeline makes of an agent, with a
 soak: $(VENV)/developing  ## kill runs at hundreds of random moments, and compare the ends; prints JSON
 	$(BIN)/python -m tests.recovery.soak
 
-docs: $(VENV)/installed  ## regenerate docs/configuration.md and docs/guide/gates.md from the code, and build the site
+docs: $(VENV)/installed  ## regenerate the pages of docs/ that the code writes, and build the site
 	$(BIN)/python -m orchestrator.show.reference docs
 	$(BIN)/orchestrator site build
 

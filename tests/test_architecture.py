@@ -63,7 +63,7 @@ PURE = (
         "show/request.py",
         "show/notices.py",
     ),
-    *("show/metrics.py", "show/progress.py"),
+    *("show/metrics.py", "show/progress.py", "show/commands.py", "show/guide.py", "show/moves.py"),
     *(
         "show/retention.py",
         "save/mutation_report.py",

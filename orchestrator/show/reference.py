@@ -1,15 +1,18 @@
 """Pages of the documentation that the code writes: `python -m orchestrator.show.reference docs`.
 
-docs/configuration.md is made from the docstrings of Config's own fields, docs/guide/gates.md from the tables of gates, detectors and incidents.
+docs/configuration.md is made from the docstrings of Config's own fields, docs/guide/gates.md from the tables of gates, detectors and incidents,
+docs/guide/states.md from the moves of a task, docs/guide/commands.md from the parser of the commands.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import types
 import typing
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -198,6 +201,18 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def pages(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """Path below docs/ → Markdown, of every page that is written here. `parser`: of the commands, which stand above this folder."""
+    from orchestrator.show import commands, moves
+
+    return {
+        "configuration.md": configuration(),
+        "guide/gates.md": gates(),
+        "guide/states.md": moves.page(),
+        "guide/commands.md": commands.page(parser),
+    }
+
+
 if __name__ == "__main__":
-    write_atomically(Path(sys.argv[1]) / "configuration.md", configuration())
-    write_atomically(Path(sys.argv[1]) / "guide" / "gates.md", gates())
+    for name, text in pages(import_module("orchestrator.cli")._parser()).items():
+        write_atomically(Path(sys.argv[1]) / name, text)

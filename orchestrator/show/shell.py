@@ -18,10 +18,10 @@ import sys
 from base64 import b64encode
 from html import escape
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrator.errors import SetupError
-from orchestrator.show import addresses
+from orchestrator.show import addresses, guide
 from orchestrator.show.text import clean
 
 log = logging.getLogger(__name__)
@@ -36,9 +36,6 @@ SHELLS = {addresses.shell(page): page for page in addresses.TABS if page != addr
     str(depth): "_/" * depth + "_shell.html" for depth in _DEPTHS
 }
 """Shell name → the page MkDocs makes for it: of each tab but the guide's, and by folder depth for pages that are no tab."""
-
-_GUIDE = ("index", "verdicts", "proof", "gates", "mutation", "coverage", "data")
-"""The order of the guide's pages in the navigation; others follow by name."""
 
 _DROPPED = re.compile(r"sitemap\.xml(\.gz)?|404\.html|.*\.map|search/.*|" + "|".join(map(re.escape, SHELLS.values())))
 """Of what MkDocs built: dated or root-relative files, source maps, the shells, the index that search.py writes anew."""
@@ -55,16 +52,16 @@ class Shipped(NamedTuple):
 
     templates: Path
     mkdocs: Path
-    guide: Path
+    docs: Path
 
 
 def shipped() -> Shipped:
     package = Path(__file__).resolve().parent.parent
     inside = package / "_shipped"
     if inside.is_dir():
-        return Shipped(inside / "site_templates", inside / "mkdocs.yml", inside / "guide")
+        return Shipped(inside / "site_templates", inside / "mkdocs.yml", inside / "docs")
     root = package.parent
-    return Shipped(root / "site_templates", root / "mkdocs.yml", root / "docs" / "guide")
+    return Shipped(root / "site_templates", root / "mkdocs.yml", root / "docs")
 
 
 class Chrome(NamedTuple):
@@ -121,22 +118,32 @@ def _key(parts: Shipped, config: Path) -> str:
     from importlib.metadata import version
 
     digest = hashlib.sha256(f"{version('mkdocs')} {version('mkdocs-material')} {sys.version_info[:2]}".encode())
-    for path in [Path(__file__), Path(addresses.__file__), config, *_documents(parts)]:
+    for path in [Path(__file__), Path(addresses.__file__), config, *_assets(parts)]:
         digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
+    for name, text in _guide(parts).items():
+        digest.update(f"\0{name}\0{text}".encode())
     return digest.hexdigest()[:16]
 
 
-def _documents(parts: Shipped) -> list[Path]:
-    return sorted(parts.guide.glob("*.md")) + sorted(path for path in (parts.templates / "assets").iterdir() if path.is_file())
+def _assets(parts: Shipped) -> list[Path]:
+    return sorted(path for path in (parts.templates / "assets").iterdir() if path.is_file())
+
+
+def _guide(parts: Shipped) -> dict[str, str]:
+    """Pages of the guide by name, as MkDocs is to read them."""
+    texts = {path.relative_to(parts.docs).as_posix(): path for path in sorted(parts.docs.rglob("*.md"))}
+    return {name: guide.page(path, texts[path].read_text(encoding="utf-8"), texts) for path, name in guide.names(texts).items()}
 
 
 def _build(parts: Shipped, config: Path, work: Path) -> None:
     """MkDocs in a folder of its own; `work` ends with site/, shells/ and search.json. Raises SetupError."""
     docs, built = work / "docs", work / "built"
-    for path in _documents(parts):
-        target = docs / ("guide" if path.suffix == ".md" else "assets") / path.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+    (docs / "assets").mkdir(parents=True)
+    for path in _assets(parts):
+        shutil.copyfile(path, docs / "assets" / path.name)
+    (docs / "guide").mkdir()
+    for name, text in _guide(parts).items():
+        (docs / "guide" / name).write_text(text, encoding="utf-8")
     for name, page in SHELLS.items():
         target = docs / page.replace(".html", ".md")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -166,12 +173,10 @@ def _build(parts: Shipped, config: Path, work: Path) -> None:
     (work / "mkdocs.yml").unlink()
 
 
-def _nav(docs: Path) -> list[dict[str, str | list[str]]]:
-    """The tabs, and the pages of the guide under theirs, each by its own heading."""
-    found = {path.stem for path in (docs / "guide").glob("*.md")}
-    guide = [*(name for name in _GUIDE if name in found), *sorted(found - set(_GUIDE))]
-    pages: dict[str, str | list[str]] = {title: page.replace(".html", ".md") for page, title in addresses.TABS.items()}
-    pages[addresses.TABS[addresses.GUIDE]] = [f"guide/{name}.md" for name in guide]
+def _nav(docs: Path) -> list[dict[str, Any]]:
+    """The tabs, and the pages of the guide under theirs."""
+    pages: dict[str, Any] = {title: page.replace(".html", ".md") for page, title in addresses.TABS.items()}
+    pages[addresses.TABS[addresses.GUIDE]] = guide.nav(path.name for path in (docs / "guide").glob("*.md"))
     return [{title: page} for title, page in pages.items()]
 
 
