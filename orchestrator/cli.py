@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import __version__, ci, faults, listening, metrics, upkeep
+from orchestrator import __version__, ci, faults, listening, metrics, site_command, upkeep
 from orchestrator.errors import Exit, OrchestratorError, UsageError
 from orchestrator.upkeep import opened, say_damage
 
@@ -199,10 +199,12 @@ def _parser() -> argparse.ArgumentParser:
 
     site = commands.add_parser("site", help="build or serve the static site", description="The static site.")
     parts = site.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    add("build", _site_build, "build the site from the reports", parts)
-    command = add("serve", _site_serve, "serve the site on loopback, for looking at it", parts)
+    add("build", site_command.build, "build the site from the reports", parts)
+    command = add("serve", site_command.serve, "serve the site on loopback, for looking at it", parts)
     command.add_argument("--port", type=int, default=8008, help="default: 8008")
-    add("schema", _site_schema, "print the JSON Schemas of the reports", parts)
+    command = add("check", site_command.check, "say whether the built site is whole and safe: links, policies, nothing from elsewhere", parts)
+    command.epilog = "Ends with 0 when nothing is wrong, with 1 when something is."
+    add("schema", site_command.schema, "print the JSON Schemas of the reports", parts)
     return parser
 
 
@@ -418,32 +420,6 @@ def _watch(options: argparse.Namespace) -> Exit:
 
 def _turn(root: Path, config: Config, at: datetime) -> Exit:
     return run_once(root, config, build_site=False, at=at)
-
-
-def _site_build(options: argparse.Namespace) -> Exit:
-    from orchestrator.show import site
-
-    root, config = opened(options)
-    print(site.build(root, config))
-    return Exit.DONE
-
-
-def _site_serve(options: argparse.Namespace) -> Exit:
-    from orchestrator.show.serve import serve
-    from orchestrator.show.site import build
-
-    root, config = opened(options)
-    serve(build(root, config).parent, options.port)
-    return Exit.DONE
-
-
-def _site_schema(options: argparse.Namespace) -> Exit:
-    import json
-
-    from orchestrator.show.schemas import schema
-
-    print(json.dumps(schema(), indent=2))
-    return Exit.DONE
 
 
 if __name__ == "__main__":

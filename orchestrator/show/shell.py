@@ -44,6 +44,8 @@ _MATERIAL = 'data-md-component="content"'
 """Stands in every page of Material, whose looks the templates count on."""
 _NAV = re.compile(r"^nav\s*:", re.MULTILINE)
 _SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<body>.*?)</script>", re.DOTALL)
+_OUTWARD = re.compile(r'<a href="https?://[^">]*"(?=>)')
+"""A link of a document to another site, as Markdown makes it."""
 _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 
 
@@ -210,7 +212,7 @@ def _harvest(work: Path, built: Path, config: Path) -> None:
 
 
 def guarded(html: str) -> str:
-    """A page of the theme with a content security policy as the first element of its head.
+    """A page of the theme with a content security policy as the first element of its head, and links to other sites that name no opener.
 
     Scripts and styles: files of this site, and exactly the inline ones that stand in the page now. `data:` images are the theme's icons.
     """
@@ -221,7 +223,7 @@ def guarded(html: str) -> str:
         f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src 'self' data:; font-src 'self'; "
         "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
     )
-    head, rest = html.split("<head>", 1)
+    head, rest = _OUTWARD.sub(r'\g<0> rel="noopener noreferrer"', html).split("<head>", 1)
     return f'{head}<head><meta http-equiv="Content-Security-Policy" content="{policy}">{rest}'
 
 
