@@ -34,6 +34,7 @@ from orchestrator.settings.agents import (
 from orchestrator.settings.deliver import Delivery
 from orchestrator.settings.notify import Notify
 from orchestrator.settings.schedule import Schedule
+from orchestrator.settings.site import Site
 from orchestrator.settings.state import State
 from orchestrator.settings.telling import Log, Metrics
 
@@ -50,6 +51,7 @@ __all__ = [
     "Schedule",
     "ScriptedAgent",
     "Section",
+    "Site",
     "UsagePatterns",
     "load",
 ]
@@ -318,8 +320,6 @@ class Config(Section):
     """Folder of everything that is written: databases, repositories, reports, artifacts."""
     recordings: Path = Path("recordings")
     """Recorded agent answers."""
-    site: Path = Path("site")
-    """Where the static site is built."""
     environments: Path = Path("runs/environments")
     """Where prepared project environments are cached, by lock hash; several working folders may share one."""
     agent: str = "auto"
@@ -356,6 +356,7 @@ class Config(Section):
     metrics: Metrics = Metrics()
     state: State = State()
     schedule: Schedule = Schedule()
+    site: Site = Site()
 
     @field_validator("redact")
     @classmethod
@@ -371,7 +372,7 @@ class Config(Section):
 
     def folder(self, root: Path, key: Literal["prds", "runs", "recordings", "site", "environments"]) -> Path:
         """The folder under that key as an absolute path; `root` is the working folder."""
-        path: Path = getattr(self, key)
+        path: Path = self.site.folder if key == "site" else getattr(self, key)
         return path if path.is_absolute() else root / path
 
 
@@ -433,4 +434,4 @@ def _known_keys(loc: list[str]) -> list[str]:
         annotation = section.model_fields[part].annotation
         options = [annotation, *getattr(annotation, "__args__", ())]
         section = next((option for option in options if isinstance(option, type) and issubclass(option, BaseModel)), section)
-    return list(section.model_fields)
+    return [field.alias or name for name, field in section.model_fields.items()]

@@ -24,6 +24,8 @@ from tests.conftest import REPOSITORY, clean_environment
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
 FOR_USERS = "\n".join(page.read_text("utf-8") for page in PAGES if page.name not in ("design.md", "decisions.md"))
 """What somebody reads to use the program; the design is for those who change it."""
+ATTRIBUTES = {"from": "from_"}
+"""Keys that are words of Python, and how they are read there."""
 CONFIGURATION = REPOSITORY / "docs" / "configuration.md"
 
 
@@ -53,9 +55,9 @@ def keys(model: type[BaseModel], before: str = "") -> Iterator[str]:
         options = (field.annotation, *getattr(field.annotation, "__args__", ()))
         section = next((each for each in options if isinstance(each, type) and issubclass(each, BaseModel)), None)
         if section:
-            yield from keys(section, f"{before}{name}.")
+            yield from keys(section, f"{before}{field.alias or name}.")
         elif name != "agents":
-            yield before + name
+            yield before + (field.alias or name)
 
 
 def test_every_key_is_on_the_configuration_page() -> None:
@@ -73,10 +75,10 @@ def test_every_default_and_variable_of_the_configuration_page_is_true(tmp_path: 
     config = load(tmp_path, environ)
     value: object = config
     for name in key.split("."):
-        value = getattr(value, name)
+        value = getattr(value, ATTRIBUTES.get(name, name))
     unset: object = load(tmp_path, {name: text for name, text in environ.items() if name != variable})
     for name in key.split("."):
-        unset = getattr(unset, name)
+        unset = getattr(unset, ATTRIBUTES.get(name, name))
     assert value == unset
 
 

@@ -1,7 +1,8 @@
 """Where each page lives in the site, as paths from its root, and the links between them.
 
-index.html  inbox.html  agents.html  schedule.html  guide/…  schemas/<name>.json
-projects/<project>/index.html  project.json
+index.html  inbox.html  agents.html  schedule.html  api.html  guide/…  schemas/<name>.json  feed.xml  badges/<project>-proved.svg …
+api/v1/… (api.py)
+projects/<project>/index.html  project.json  feed.xml
 projects/<project>/<run>/index.html  <task>.html  report.json  junit.xml  log.jsonl
 projects/<project>/texts/<name>.txt
 """
@@ -22,6 +23,7 @@ INBOX = "inbox.html"
 AGENTS = "agents.html"
 SCHEDULE = "schedule.html"
 GUIDE = "guide/index.html"
+DATA = "api.html"
 
 TABS = {
     OVERVIEW: "Overview",
@@ -29,6 +31,7 @@ TABS = {
     AGENTS: "Agents",
     SCHEDULE: "Schedule",
     GUIDE: "Guide",
+    DATA: "Data",
 }
 """The tabs from left to right: page → title. Shells, the navigation and the titles of these pages come from here."""
 

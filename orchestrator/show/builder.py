@@ -39,14 +39,15 @@ class Part(NamedTuple):
 class Builder:
     """One build: where from, where to, the old manifest and the new, and the template engine once a part needs it."""
 
-    def __init__(self, runs: Path, site: Path, theme: Chrome) -> None:
-        self.runs, self.site, self.theme = runs, site, theme
+    def __init__(self, runs: Path, site: Path, theme: Chrome, url: str = "") -> None:
+        """`url`: where the site is published, '' where nobody said."""
+        self.runs, self.site, self.theme, self.url = runs, site, theme, url
         self.old: Mapping[str, Any] = _manifest(site)
         self.new: dict[str, Any] = {}
         self.templates = {path.name: path.read_text(encoding="utf-8") for path in sorted(shipped().templates.glob("*.html"))}
         self.shells = {path.stem: Shell(path.read_text(encoding="utf-8")) for path in sorted((theme.folder / "shells").glob("*.html"))}
         code = gather.key(*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parent.parent / "save" / "reports.py")
-        self.key = digest(code, self.templates, {name: shell.key for name, shell in self.shells.items()})
+        self.key = digest(code, self.templates, url, {name: shell.key for name, shell in self.shells.items()})
         self._env: Any = None
 
     @property
@@ -54,7 +55,7 @@ class Builder:
         if self._env is None:
             from orchestrator.show.pages import environment
 
-            self._env = environment(self.templates)
+            self._env = environment(self.templates, self.url)
         return self._env
 
     def part(self, name: str, part: Part) -> dict[str, Any]:

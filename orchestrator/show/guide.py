@@ -34,6 +34,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "metrics",
         "retention",
         "recovery",
+        "site",
+        "api",
     ),
     "Agents": ("agents", "clients", "limits", "breakers"),
     "Trust": ("trust", "sandbox", "evidence"),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.show import addresses
+from orchestrator.show import addresses, feed
 from orchestrator.show.gather import Unreadable
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def digest(name: str, run_id: str, report: RunReport | Unreadable) -> dict[str, 
         "id": run_id,
         "why": "",
         "started_at": report.started_at,
+        "ended_at": report.ended_at,
+        "told": feed.told(report),
         "seconds": between(report.started_at, report.ended_at),
         "outcome": report.outcome,
         "done": sum(verdict in ("passed", "already satisfied") for verdict in verdicts),

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from orchestrator.plan.forecast import KINDS
 from orchestrator.run.search import WAYS
 from orchestrator.save.edit_reports import WAYS_OUT
-from orchestrator.show import addresses, summary, svg, words
+from orchestrator.show import addresses, badges, summary, svg, words
 from orchestrator.show.forecasts import beside
 from orchestrator.show.gather import Shown, Unreadable
 from orchestrator.show.history import RunRow, answers, between, digest, run_rows, task_spot
@@ -43,8 +43,8 @@ LISTED = 200
 """Runs named on a project's page."""
 
 
-def environment(sources: Mapping[str, str]) -> Environment:
-    """The templates by name."""
+def environment(sources: Mapping[str, str], url: str = "") -> Environment:
+    """The templates by name. `url`: where the site is published, '' where nobody said."""
     from jinja2 import DictLoader, Environment, StrictUndefined
 
     env = Environment(loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, finalize=_plain, trim_blocks=True, lstrip_blocks=True)
@@ -63,7 +63,7 @@ def environment(sources: Mapping[str, str]) -> Environment:
         worded=lambda part: worded(part.before, part.after),
     )
     env.globals.update(chip=chip, LEVELS=words.LEVELS, WAYS=WAYS, anchor=addresses.anchor, bar=svg.bar, strip=svg.strip)
-    env.globals.update(KINDS=KINDS, beside=beside)
+    env.globals.update(KINDS=KINDS, beside=beside, snippet=functools.partial(badges.snippet, url=url), badge=badges.place)
     return env
 
 

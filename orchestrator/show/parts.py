@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.show import addresses, gather
+from orchestrator.show import addresses, data, gather
 from orchestrator.show.builder import Builder, Part, Rendered
 
 Digests = Mapping[str, Mapping[str, Any]]
@@ -35,7 +35,7 @@ def run(builder: Builder, project: gather.ProjectFiles, files: gather.RunFiles) 
 
 def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -> Rendered:
     from orchestrator.save.reports import RunReport
-    from orchestrator.show import history, pages
+    from orchestrator.show import api, history, pages
 
     report = gather.read(run.report, RunReport, builder.runs)
     page = addresses.run(project.name, run.id)
@@ -51,6 +51,7 @@ def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -
     if run.log:
         files[folder + "log.jsonl"] = run.log
     known = history.digest(project.name, run.id, report)
+    files |= api.run(project.name, run.id, report, known, full=run.report.is_file(), junit=bool(run.junit), log=bool(run.log))
     search = [[page, f"{project.name}: run {run.id}", known["why"] or f"{known['outcome']}: {known['done']} done, {known['failed']} failed"]]
     if not isinstance(report, gather.Unreadable):
         for task in report.tasks:
@@ -83,10 +84,11 @@ def _project(builder: Builder, project: gather.ProjectFiles, digests: Digests) -
         search += [
             [f"{page}#{addresses.anchor(item.id)}", f"{item.key}: {item.title}", prd.title] for prd in report.prds for item in prd.requirements
         ]
-    return Rendered(files, {"summary": summary.summary(project.name, report, digests), "search": search})
+    known = summary.summary(project.name, report, digests) | data.known(project.name, report, digests)
+    return Rendered(files, {"summary": known, "search": search})
 
 
-PROJECT: dict[str, Callable[[Builder, gather.ProjectFiles, Digests], Part]] = {"project": project}
+PROJECT: dict[str, Callable[[Builder, gather.ProjectFiles, Digests], Part]] = {"project": project, "data": data.project}
 """Name → part. What their data says is put together; `summary` must be among it once."""
 
 
@@ -167,6 +169,7 @@ SITE: dict[str, Callable[[Builder, Summaries], Part]] = {
     "inbox": inbox,
     "agents": agents,
     "schedule": schedule,
+    "data": data.whole,
 }
 """Name → part, in the order in which they are made."""
 

@@ -1,7 +1,8 @@
 """Pages of the documentation that the code writes: `python -m orchestrator.show.reference docs`.
 
 docs/configuration.md is made from the docstrings of Config's own fields, docs/guide/gates.md from the tables of gates, detectors and incidents,
-docs/guide/states.md from the moves of a task, docs/guide/commands.md from the parser of the commands.
+docs/guide/states.md from the moves of a task, docs/guide/commands.md from the parser of the commands,
+the tables of docs/api.md from the models of the site's data.
 """
 
 from __future__ import annotations
@@ -117,6 +118,79 @@ def gates() -> str:
     )
 
 
+API_INTRODUCTION = """\
+# The data of a site
+
+<!-- Generated from orchestrator/show by `make docs`; change the docstrings of api_models.py, or the words in reference.py. -->
+
+Every site has its data beside its pages, as JSON files: what a server's API would answer, without a server. It begins at `api/v1/index.json`; the
+page
+**Data** of a site links it all, with a script to start from.
+
+```console
+$ curl -s https://your-site.example/api/v1/projects.json | jq -r '.projects[] | select(.totals.proved < .totals.criteria) | .name'
+```
+
+| File | Holds |
+|---|---|
+| `api/v1/index.json` | totals, the last run, links to the rest |
+| `api/v1/projects.json` | the projects, where each stands |
+| `api/v1/projects/<project>.json` | a project with its PRDs |
+| `api/v1/projects/<project>/runs.json` | its runs, the newest first |
+| `api/v1/projects/<project>/runs/<run>.json` | what one run did with each task |
+| `api/v1/projects/<project>/tasks.json` | its tasks as they stand |
+| `api/v1/projects/<project>/trace.json` | requirement → criterion → test → commit |
+| `api/v1/schemas/<name>.json` | JSON Schema of each kind of file |
+| `feed.xml`, `projects/<project>/feed.xml` | Atom: the latest 50 runs that ended |
+| `badges/proved.svg`, `badges/last-run.svg`, `badges/<project>-proved.svg`, … | [badges](#badges), each with a `.json` for shields.io |
+
+## What you can rely on
+
+- `version` is 1, and so is the folder. Within a version fields may be added; none goes away, changes its kind or its meaning. **A reader ignores
+  what it does not know.** Words such as
+  states and outcomes are text: a later release may say new ones.
+- A change that would break this gets a folder `api/v2/`, beside `api/v1/` for at least one release that says so in the changelog.
+- `$schema` leads to the file's JSON Schema. Files and schemas are made from the same models, and the tests hold every file against its schema.
+- Links are relative to the file that they stand in; `''` where there is nothing. They work on disk, under any path, and on a host.
+- A list is cut into files of at most 200 rows; `next` leads on. `total` counts all rows.
+- Moments are ISO 8601 in UTC. Unknown is `null` for numbers and `''` for text, never zero.
+- The same reports give the same bytes: no moment of the build stands anywhere.
+- Texts are what PRDs, agents and programs wrote. Escape them where you show them.
+
+The reports themselves, with all evidence, are linked as `report`; they have [schemas and a version of their own](guide/data.md), and a site that is
+built to be shown to others
+may leave them out.
+
+## Badges
+
+Two pictures for each project and two for all of them: criteria proved of all, and what became of the last run. They are files of the site; nobody
+else is asked.
+The page of a project shows the Markdown to copy. With `site.url` set, it is ready to be pasted:
+
+```yaml
+site: {url: "https://team.example.org/proofs/"}
+```
+
+The same as JSON is for `https://img.shields.io/endpoint?url=<address of the .json file>`.
+
+## Feed
+
+An entry for each run that ended: outcome, how many tasks are done, failed or need a person, the first of them by name, and a link to the run's
+page. Its moment is the
+run's end. Ids are tag URIs of the host in `site.url`; without one, of a name that nobody owns, and they change when you set it. Links are whole
+with `site.url`, and else relative (`xml:base`).
+
+## Field by field
+"""
+
+
+def api() -> str:
+    """The page about the data of a site, Markdown."""
+    from orchestrator.show import fields
+
+    return f"{API_INTRODUCTION}\n{fields.markdown()}"
+
+
 def parts() -> Iterator[Part]:
     """Every key there is, the top level first, then the sections in the order of Config."""
     from orchestrator.config import Config
@@ -127,7 +201,8 @@ def parts() -> Iterator[Part]:
 def _parts(title: str, text: str, path: str, section: type[BaseModel]) -> Iterator[Part]:
     """The keys of a section, then the sections below it. `path`: what stands before each key, with its dot."""
     scalars, below = [], []
-    for name, field in section.model_fields.items():
+    for attribute, field in section.model_fields.items():
+        name = field.alias or attribute
         if models := tuple(_models(field.annotation)):
             below += [(f"{path}{name}", field, model) for model in models]
         else:
@@ -207,6 +282,7 @@ def pages(parser: argparse.ArgumentParser) -> dict[str, str]:
 
     return {
         "configuration.md": configuration(),
+        "api.md": api(),
         "guide/gates.md": gates(),
         "guide/states.md": moves.page(),
         "guide/commands.md": commands.page(parser),

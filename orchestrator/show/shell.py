@@ -27,6 +27,7 @@ from orchestrator.show.text import clean
 log = logging.getLogger(__name__)
 
 TITLE = "orchestratortitlemarker"
+FEED = "feed.xml"
 BODY = "<h1>orchestratorbodymarker</h1>"
 _MARKERS = re.compile(f"({re.escape(TITLE)}|{re.escape(BODY)})")
 
@@ -192,7 +193,7 @@ def _harvest(work: Path, built: Path, config: Path) -> None:
                 f"{config}: the page {page} has {html.count(BODY)} places for a body and {html.count(TITLE)} for a title",
                 hint="the theme must be Material; keep its pages, and compare with the mkdocs.yml of `orchestrator init`",
             )
-        (work / "shells" / f"{name}.html").write_text(guarded(html), encoding="utf-8")
+        (work / "shells" / f"{name}.html").write_text(guarded(html, page), encoding="utf-8")
     index = built / "search" / "search_index.json"
     default = '{"config":{"lang":["en"],"separator":"[\\\\s\\\\-]+","pipeline":["stopWordFilter"]},"docs":[]}'
     (work / "search.json").write_text(index.read_text(encoding="utf-8") if index.exists() else default, encoding="utf-8")
@@ -206,13 +207,14 @@ def _harvest(work: Path, built: Path, config: Path) -> None:
             html = path.read_text(encoding="utf-8")
             if TITLE in html or BODY in html:
                 raise SetupError(f"{config}: a marker of the shell stands in {name}", hint="keep the shell pages out of the navigation")
-            target.write_text(guarded(html), encoding="utf-8")
+            target.write_text(guarded(html, name), encoding="utf-8")
         else:
             shutil.copyfile(path, target)
 
 
-def guarded(html: str) -> str:
-    """A page of the theme with a content security policy as the first element of its head, and links to other sites that name no opener.
+def guarded(html: str, page: str) -> str:
+    """A page of the theme with a content security policy as the first element of its head, then the address of the feed, and links to other sites
+    that name no opener. `page`: its place.
 
     Scripts and styles: files of this site, and exactly the inline ones that stand in the page now. `data:` images are the theme's icons.
     """
@@ -223,8 +225,9 @@ def guarded(html: str) -> str:
         f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src 'self' data:; font-src 'self'; "
         "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
     )
+    found = f'<link rel="alternate" type="application/atom+xml" title="Runs" href="{addresses.relative(page, FEED)}">'
     head, rest = _OUTWARD.sub(r'\g<0> rel="noopener noreferrer"', html).split("<head>", 1)
-    return f'{head}<head><meta http-equiv="Content-Security-Policy" content="{policy}">{rest}'
+    return f'{head}<head><meta http-equiv="Content-Security-Policy" content="{policy}">{found}{rest}'
 
 
 def _hash(body: str) -> str:

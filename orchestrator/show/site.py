@@ -22,7 +22,7 @@ def build(root: Path, config: Config) -> Path:
     Raises UsageError when the site's folder holds an index.html that this function did not write, SetupError when MkDocs cannot run.
     """
     runs = config.folder(root, "runs")
-    builder = Builder(runs, config.folder(root, "site"), chrome(root / "mkdocs.yml", runs / ".chrome"))
+    builder = Builder(runs, config.folder(root, "site"), chrome(root / "mkdocs.yml", runs / ".chrome"), config.site.url)
     summaries = {project.name: _project(builder, project) for project in gather.projects(runs)}
     for name, site_part in parts.SITE.items():
         builder.part(name, site_part(builder, summaries))

@@ -37,7 +37,7 @@ def test_a_live_answer_carries_no_badge(folder: Path) -> None:
     save(folder / "runs", "library", project_report(runs=[]), [run_report(home, tasks=[lend_task(home, "chat")])])
     built = site.build(folder, Config()).parent
     for page in (built / "projects").rglob("*.html"):
-        assert "badge" not in page.read_text()
+        assert 'class="badge"' not in page.read_text()
     assert "live agent" in visible(built / "projects" / "library" / RUN / "index.html")
 
 

@@ -1,0 +1,64 @@
+"""The parts of a site that programs read: `api/v1/`, badges and feeds, and the page for people that says what is where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.show import addresses, gather
+from orchestrator.show.builder import Builder, Part, Rendered
+
+if TYPE_CHECKING:
+    from orchestrator.save.reports import ProjectReport
+
+Digests = Mapping[str, Mapping[str, Any]]
+Summaries = Mapping[str, Mapping[str, Any]]
+
+EVERYTHING = "All projects"
+
+
+def project(builder: Builder, files: gather.ProjectFiles, digests: Digests) -> Part:
+    """The data of a project, its badges and its feed."""
+
+    def made() -> Rendered:
+        from orchestrator.save.reports import ProjectReport
+        from orchestrator.show import api, badges, feed
+
+        report = gather.read(files.report, ProjectReport, builder.runs)
+        row = api.project_row(files.name, "", report, digests)
+        found = api.project(files.name, "", report, digests, full=files.report.is_file())
+        found |= badges.files(addresses.slug(files.name), files.name, row.totals, row.last_run)
+        found[feed.place(files.name)] = feed.feed(feed.entries(files.name, digests), files.name, f"{files.name}: runs", builder.url)
+        return Rendered(dict(found))
+
+    return Part([files.key, digests], made)
+
+
+def known(name: str, report: ProjectReport | gather.Unreadable, digests: Digests) -> dict[str, Any]:
+    """What a summary keeps for the data of the whole site: its row in the list of projects, and entries of the feed."""
+    from orchestrator.show import api, feed
+
+    row = api.project_row(name, "", report, digests)
+    return {"row": row.model_dump(mode="json", by_alias=True), "feed": [entry._asdict() for entry in feed.entries(name, digests)]}
+
+
+def whole(builder: Builder, summaries: Summaries) -> Part:
+    """The index, the list of projects, the schemas, badges and the feed of the whole site, and the page about all of it."""
+    from orchestrator import __version__
+
+    def made() -> Rendered:
+        from orchestrator.show import api, badges, data_page, feed
+        from orchestrator.show.api_models import ProjectRow
+        from orchestrator.show.schemas import schema
+
+        rows = [ProjectRow.model_validate(summary["row"]) for summary in summaries.values()]
+        totals, last = api.whole(rows)
+        files = api.index(rows, name=data_page.NAME, generator=f"tdd-orchestrator {__version__}", url=builder.url, reports=schema())
+        files |= api.schemas() | badges.files("", EVERYTHING, totals, last)
+        entries = feed.latest(feed.Entry(**entry) for summary in summaries.values() for entry in summary["feed"])
+        files[feed.place("")] = feed.feed(entries, "", f"{data_page.NAME}: runs", builder.url)
+        title = addresses.TABS[addresses.DATA]
+        files[addresses.DATA] = builder.page(addresses.DATA, title, data_page.page(builder.env, rows, builder.url))
+        return Rendered(dict(files), {"search": [[addresses.DATA, title, "The JSON files, their schemas, badges and feeds"]]})
+
+    return Part([[summary["row"], summary["feed"]] for summary in summaries.values()] + [__version__], made)
