@@ -162,6 +162,8 @@ class Bench:
     """Prose criterion id → node ids of the agent's tests that name it."""
     people: tuple[PersonsTest, ...] = ()
     """Tests of the repository's own suite that name a criterion of the task: they must pass."""
+    ahead: tuple[Observation, ...] = ()
+    """What RED has run for GREEN in the same start, of a candidate that is judged again."""
     strangers: tuple[Finding, ...] = ()
     """Tests that name a criterion which is not there."""
     baseline: Observation | None = None

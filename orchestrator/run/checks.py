@@ -75,12 +75,20 @@ def _observe_locked(bench: Bench, secret: str) -> tuple[Observation, ...]:
     about = bench.subjects()
     variants = [_isolated(bench, red.BASE, bench.graft(bench.tests))]
     if known := _stubs_before(bench):
-        return (*_run(bench, "check_red", tuple(variants)), *known)
+        base, *ahead = _run(bench, "check_red", (*variants, *_ahead(bench)))
+        bench.ahead = tuple(ahead)
+        return (base, *known)
     for kind in stubs.KINDS:
         changes = stubs.stub(kind, about, bench.read_base, secret)
         variants.append(replace(_isolated(bench, f"stub {kind}", bench.graft((*changes, *bench.tests))), tracebacks=False))
     parts = (tuple(variants),) if crowded() else (tuple(variants[:3]), tuple(variants[3:]))
     return tuple(seen for found in _at_once(*(partial(_run, bench, "check_red", part) for part in parts)) for seen in found)
+
+
+def _ahead(bench: Bench) -> tuple[Variant, ...]:
+    """What GREEN will run of the candidate that is judged again, where one start of the sandbox serves both."""
+    judged = bench.work.judged
+    return tuple(variant for start in _suites(bench, judged.code) for variant in start) if judged and not bench.work.own_suite else ()
 
 
 def _stubs_before(bench: Bench) -> tuple[Observation, ...]:
@@ -109,7 +117,7 @@ def _run_people(bench: Bench, step: Step, name: str, changes: tuple[Change, ...]
         only = tuple(node for node in nodes if node.partition("::")[0] == path)
         runs.append(whole_suite(bench, f"{name}, {path}", bench.candidate(changes), only))
     variants = tuple(run for run in runs if run)
-    seen = _run(bench, step, variants, seconds=bench.work.config.limits.suite_seconds, hash_seed=hash_seed, clock_shift=clock_shift)
+    seen = _run(bench, step, variants, hash_seed=hash_seed, clock_shift=clock_shift)
     return people.together(name, seen, nodes)
 
 
@@ -254,8 +262,6 @@ class _Seen:
 def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step, *, briefly: bool) -> _Seen:
     """`briefly`: without what a branch that only got more files cannot change: cold runs, answers near the examples, coverage."""
     python, bounds = bench.work.python, bench.work.config.limits
-    tests = bench.candidate(changes)
-    whole = whole_suite(bench, "whole suite", bench.candidate(changes) if bench.work.own_suite else tests)
     cold_tests = _isolated(bench, "locked tests, cold", bench.candidate(changes))
     code = bench.without_tests(changes)
     asked = (*bench.shown, *bench.hidden)
@@ -278,28 +284,35 @@ def _run_all(bench: Bench, changes: tuple[Change, ...], step: Step, *, briefly: 
     def ask_people(name: str, **cold: Any) -> Callable[[], Observation] | None:
         return partial(_run_people, bench, step, name, changes, **cold) if bench.people else None
 
-    locked = _isolated(bench, "locked tests", tests)
-    answers = _at_once(  # the longest first: two at a time are then done soonest
+    ahead = tuple(replace(seen, step=step) for seen in bench.ahead) if briefly else ()
+    starts = [partial(_run, bench, step, variants) for variants in _suites(bench, changes)] if not ahead else []
+    asked_again, *answers = _at_once(  # the longest first: two at a time are then done soonest
         ask if asked and not briefly else None,
-        (lambda: _run(bench, step, (locked,))) if bench.tests else None,
-        (lambda: _run(bench, step, (whole,), seconds=bounds.suite_seconds)) if whole else None,
+        *starts,
         (lambda: _run(bench, step, (cold_tests,), hash_seed=COLD_SEED, clock_shift=COLD_CLOCK)) if bench.tests and not briefly else None,
         (lambda: oracle.probe(code, near, python=python, limits=bounds, roots=bench.roots)) if near and not briefly else None,
         None if briefly else lambda: cover.measure(bench, changes),
         ask_people("people's tests"),
         None if briefly else ask_people("people's tests, cold", hash_seed=COLD_SEED, clock_shift=COLD_CLOCK),
     )
-    one, all_, cold = (answer[0] if answer else None for answer in answers[1:4])
-    return _Seen(one, all_, cold, answers[6], answers[7], answers[0], answers[4] or (), answers[5])
+    *suites_seen, cold, answered, coverage, by_people, by_people_cold = answers
+    seen = {each.what: each for each in (*ahead, *(each for start in suites_seen for each in start))}
+    locked, whole = seen.get("locked tests"), seen.get("whole suite")
+    return _Seen(locked, whole, cold[0] if cold else None, by_people, by_people_cold, asked_again, answered or (), coverage)
 
 
-def _run(
-    bench: Bench, step: Step, variants: tuple[Variant, ...], *, seconds: float = 0.0, hash_seed: str = "0", clock_shift: float = 0.0
-) -> tuple[Observation, ...]:
-    """`seconds`: a longer time limit than `limits.test_seconds`."""
-    bounds = bench.work.config.limits
-    bounds = bounds.model_copy(update={"test_seconds": max(seconds, bounds.test_seconds)})
-    return suites.run(step, variants, python=bench.work.python, limits=bounds, hash_seed=hash_seed, clock_shift=clock_shift)
+def _suites(bench: Bench, changes: tuple[Change, ...]) -> tuple[tuple[Variant, ...], ...]:
+    """The locked tests and the whole suite in the graft, by starts of the sandbox: what takes nothing of the project but the code needs only one."""
+    own = bench.work.own_suite
+    tests = bench.candidate(changes)
+    whole = whole_suite(bench, "whole suite", bench.candidate(changes) if own else tests)
+    found = (*((_isolated(bench, "locked tests", tests),) if bench.tests else ()), *((whole,) if whole else ()))
+    return tuple((variant,) for variant in found) if own else (found,) if found else ()
+
+
+def _run(bench: Bench, step: Step, variants: tuple[Variant, ...], *, hash_seed: str = "0", clock_shift: float = 0.0) -> tuple[Observation, ...]:
+    work = bench.work
+    return suites.run(step, variants, python=work.python, limits=work.config.limits, hash_seed=hash_seed, clock_shift=clock_shift)
 
 
 def _at_once(*calls: Callable[[], Any] | None) -> tuple[Any, ...]:
@@ -330,12 +343,10 @@ def _run_again(bench: Bench, changes: tuple[Change, ...], lost: tuple[str, ...],
     """Tests that held before and failed now: each alone, then the whole suite once more. Without any, or with too many to be chance, nothing."""
     if not lost or len(lost) > green.CHANCE:
         return ()
-    own = bench.work.own_suite
     alone = [whole_suite(bench, f"alone: {test}", bench.candidate(changes), (test,)) for test in lost]
     whole = whole_suite(bench, "whole suite, again", bench.candidate(changes))
     runs = [variant for variant in (*alone, whole) if variant]
-    seconds = bench.work.config.limits.suite_seconds
-    found = _at_once(*(partial(_run, bench, step, (variant,), seconds=seconds if own else 0.0) for variant in runs))
+    found = _at_once(*(partial(_run, bench, step, (variant,)) for variant in runs))
     return tuple(observation for (observation,) in found)
 
 
@@ -344,7 +355,7 @@ def baseline(bench: Bench) -> Observation | None:
     if bench.baseline is None:
         place = whole_suite(bench, "whole suite, base", bench.graft((), own_inodes=bench.work.own_suite))
         if place:
-            (bench.baseline,) = _run(bench, "check_red", (place,), seconds=bench.work.config.limits.suite_seconds)
+            (bench.baseline,) = _run(bench, "check_red", (place,))
     return bench.baseline
 
 
@@ -353,13 +364,13 @@ def whole_suite(bench: Bench, name: str, root: Path, only: tuple[str, ...] = ())
 
     `only`: node ids to run of it.
     """
-    own = bench.layout
+    own, seconds = bench.layout, bench.work.config.limits.suite_seconds
     if own is not None and own.tests:
         arguments = layout.arguments_for(own, bench.environment.packages if bench.environment else ())
         tests = frozenset(path for path in bench.before if own.is_test(path))
-        return Variant(name, root, only or own.tests, isolated=False, arguments=arguments, test_files=tests)
+        return Variant(name, root, only or own.tests, isolated=False, arguments=arguments, test_files=tests, seconds=seconds)
     others = tuple(sorted(path for path in bench.before if writable.is_test(path) and path.endswith(".py") and path not in bench.test_files))
-    return Variant(name, root, only or others) if others else None
+    return Variant(name, root, only or others, seconds=seconds) if others else None
 
 
 # --- the final run ---------------------------------------------------------------------------------------------------------

@@ -178,9 +178,7 @@ def _whole(bench: Bench) -> Observation | None:
     place = checks.whole_suite(bench, "whole suite", bench.graft((), own_inodes=own))
     if place is None:
         return None
-    bounds = bench.work.config.limits
-    longer = bounds.model_copy(update={"test_seconds": max(bounds.suite_seconds, bounds.test_seconds)})
-    (seen,) = suites.run("check_green", (place,), python=bench.work.python, limits=longer)
+    (seen,) = suites.run("check_green", (place,), python=bench.work.python, limits=bench.work.config.limits)
     return _started(seen)
 
 

@@ -30,10 +30,11 @@ import limits as resource_limits
 import processes
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TICK = 0.02
+TICK, SLOWEST = 0.02, 0.1
 GRACE = 0.3
 FOREVER = 1e9
-"""Seconds: between two counts; what helpers of the standard library have to end by themselves; a wait without a limit."""
+"""Seconds: between two counts, at first and of what has run for long (a fiftieth of its time); what helpers of the standard library have to end by
+themselves; a wait without a limit."""
 HELPERS = ("from multiprocessing.resource_tracker import", "from multiprocessing.forkserver import")
 MOST = 20
 """Incidents that are kept of those the kernel named, and of those the hook named."""
@@ -126,7 +127,8 @@ class Fork:
         for source in (descriptor, self.notes, self.answers and self.answers.listener):
             if source is not None:
                 poll.register(source, select.POLLIN)
-        tick = time.monotonic() + TICK
+        began = time.monotonic()
+        tick = began + TICK
         while True:
             now = time.monotonic()
             if now >= tick:
@@ -135,7 +137,7 @@ class Fork:
                     return "ended"
                 if self._too_much(found, threads):
                     return "stopped"
-                tick = time.monotonic() + max(TICK, 4 * (time.monotonic() - now))
+                tick = time.monotonic() + max(TICK, min(SLOWEST, (now - began) / 50), 4 * (time.monotonic() - now))
             if now >= deadline:
                 return "late"
             ready = dict(poll.poll(max(0.0, min(deadline, tick) - now) * 1000))

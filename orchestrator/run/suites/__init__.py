@@ -38,6 +38,8 @@ class Variant:
     """Top-level names of the project: taken from it, whatever the runner has loaded under that name."""
     tracebacks: bool = True
     """False: one line for each test that failed is enough. Only what is printed differs, and the time it takes."""
+    seconds: float = 0.0
+    """How long it may take; never less than `limits.test_seconds`."""
 
 
 def run(
@@ -54,13 +56,14 @@ def run(
     env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": f"{python.parent}:{sandboxes.PATH}", "PYTHONHASHSEED": hash_seed}
     with sandboxes.code(mounts, python=python, env=env) as box:
         roots = [box.at(mount.target) for mount in mounts]
+        times = [max(variant.seconds, limits.test_seconds) for variant in variants]
         runs = [
-            {key: getattr(variant, key) for key in _ASKED} | {"root": root, "seconds": limits.test_seconds}
-            for variant, root in zip(variants, roots, strict=True)
+            {key: getattr(variant, key) for key in _ASKED} | {"root": root, "seconds": seconds}
+            for variant, root, seconds in zip(variants, roots, times, strict=True)
         ]
-        request = {"box": dict(box.inside), "limits": limits_inside(limits, limits.test_seconds), "clock_shift": clock_shift, "runs": runs}
+        request = {"box": dict(box.inside), "limits": limits_inside(limits, max(times)), "clock_shift": clock_shift, "runs": runs}
         process = box.start([str(python), "-P", "-s", "-B", box.at("/inside/suite.py")], **_PIPES)
-        allowed = (limits.test_seconds + 5) * len(variants) + 20
+        allowed = sum(seconds + 5 for seconds in times) + 20
         try:
             out, err = process.communicate(json.dumps(request).encode(), timeout=allowed)
         except subprocess.TimeoutExpired as error:
