@@ -199,7 +199,15 @@ def _parser() -> argparse.ArgumentParser:
 
     site = commands.add_parser("site", help="build or serve the static site", description="The static site.")
     parts = site.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    add("build", site_command.build, "build the site from the reports", parts)
+    command = add("build", site_command.build, "build the site from the reports", parts)
+    command.add_argument(
+        "--from",
+        dest="from_",
+        action="append",
+        default=[],
+        metavar="WHERE",
+        help="show another installation too: a folder of runs, or the address of a published site; may be given several times (default: `site.from`)",
+    )
     command = add("serve", site_command.serve, "serve the site on loopback, for looking at it", parts)
     command.add_argument("--port", type=int, default=8008, help="default: 8008")
     command = add("check", site_command.check, "say whether the built site is whole and safe: links, policies, nothing from elsewhere", parts)

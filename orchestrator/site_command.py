@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ def build(options: argparse.Namespace) -> Exit:
     from orchestrator.show import site
 
     root, config = opened(options)
+    if options.from_:
+        given = tuple(each if "://" in each else os.path.relpath(each, root) for each in options.from_)
+        config = config.model_copy(update={"site": config.site.model_copy(update={"from_": given})})
     print(site.build(root, config))
     return Exit.DONE
 

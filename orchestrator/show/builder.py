@@ -11,14 +11,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.errors import UsageError
 from orchestrator.show import addresses, gather
 from orchestrator.show.shell import Chrome, Shell, shipped
+
+if TYPE_CHECKING:
+    from orchestrator.show.sources import Source
 
 MANIFEST = "orchestrator-site.json"
 
@@ -39,9 +42,9 @@ class Part(NamedTuple):
 class Builder:
     """One build: where from, where to, the old manifest and the new, and the template engine once a part needs it."""
 
-    def __init__(self, runs: Path, site: Path, theme: Chrome, url: str = "") -> None:
-        """`url`: where the site is published, '' where nobody said."""
-        self.runs, self.site, self.theme, self.url = runs, site, theme, url
+    def __init__(self, runs: Path, site: Path, theme: Chrome, url: str = "", sources: Sequence[Source] = ()) -> None:
+        """`url`: where the site is published, '' where nobody said. `sources`: other installations that it shows."""
+        self.runs, self.site, self.theme, self.url, self.sources = runs, site, theme, url, sources
         self.old: Mapping[str, Any] = _manifest(site)
         self.new: dict[str, Any] = {}
         self.templates = {path.name: path.read_text(encoding="utf-8") for path in sorted(shipped().templates.glob("*.html"))}

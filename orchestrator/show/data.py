@@ -24,9 +24,9 @@ def project(builder: Builder, files: gather.ProjectFiles, digests: Digests) -> P
         from orchestrator.save.reports import ProjectReport
         from orchestrator.show import api, badges, feed
 
-        report = gather.read(files.report, ProjectReport, builder.runs)
-        row = api.project_row(files.name, "", report, digests)
-        found = api.project(files.name, "", report, digests, full=files.report.is_file())
+        report = gather.read(files.report, ProjectReport, files.folder.parent)
+        row = api.project_row(files.name, files.source, report, digests)
+        found = api.project(files.name, files.source, report, digests, full=files.report.is_file())
         found |= badges.files(addresses.slug(files.name), files.name, row.totals, row.last_run)
         found[feed.place(files.name)] = feed.feed(feed.entries(files.name, digests), files.name, f"{files.name}: runs", builder.url)
         return Rendered(dict(found))
@@ -34,12 +34,12 @@ def project(builder: Builder, files: gather.ProjectFiles, digests: Digests) -> P
     return Part([files.key, digests], made)
 
 
-def known(name: str, report: ProjectReport | gather.Unreadable, digests: Digests) -> dict[str, Any]:
+def known(files: gather.ProjectFiles, report: ProjectReport | gather.Unreadable, digests: Digests) -> dict[str, Any]:
     """What a summary keeps for the data of the whole site: its row in the list of projects, and entries of the feed."""
     from orchestrator.show import api, feed
 
-    row = api.project_row(name, "", report, digests)
-    return {"row": row.model_dump(mode="json", by_alias=True), "feed": [entry._asdict() for entry in feed.entries(name, digests)]}
+    row = api.project_row(files.name, files.source, report, digests)
+    return {"row": row.model_dump(mode="json", by_alias=True), "feed": [entry._asdict() for entry in feed.entries(files.name, digests)]}
 
 
 def whole(builder: Builder, summaries: Summaries) -> Part:

@@ -32,12 +32,14 @@ class RunFiles(NamedTuple):
 
 class ProjectFiles(NamedTuple):
     name: str
-    """The folder's name: the project's identity for the site."""
+    """The folder's name: the project's identity for the site. Of another installation: `<source>/<folder's name>`."""
     folder: Path
     report: Path
     key: str
     runs: tuple[RunFiles, ...]
     """Newest first."""
+    source: str = ""
+    """The label of the installation that it comes from, '' for the site's own."""
 
 
 class Shown(NamedTuple):
@@ -103,8 +105,8 @@ def _reason(error: Exception) -> str:
     return (f"{place}: " if place else "") + first["msg"] + more
 
 
-def projects(runs: Path) -> list[ProjectFiles]:
-    """Every folder under `runs/` that holds reports, by name."""
+def projects(runs: Path, source: str = "") -> list[ProjectFiles]:
+    """Every folder under `runs/` that holds reports, by name. `source`: the label of another installation."""
     if not runs.is_dir():
         return []
     found = []
@@ -118,7 +120,8 @@ def projects(runs: Path) -> list[ProjectFiles]:
             junit, log = path.with_suffix(".xml"), path.with_suffix(".jsonl")
             found_key = key(path, junit, log)
             entries.append(RunFiles(path.stem, path, junit if junit.is_file() else None, log if log.is_file() else None, found_key))
-        found.append(ProjectFiles(folder.name, folder, reports / "project.json", key(reports / "project.json"), tuple(entries)))
+        name = f"{source}/{folder.name}" if source else folder.name
+        found.append(ProjectFiles(name, folder, reports / "project.json", key(reports / "project.json"), tuple(entries), source))
     return found
 
 

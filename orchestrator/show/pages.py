@@ -38,7 +38,10 @@ if TYPE_CHECKING:
         TaskRunReport,
         Text,
     )
+    from orchestrator.show.sources import Source
 
+MOST = 50
+"""Projects of one published site that the overview names; the others are a link away."""
 LISTED = 200
 """Runs named on a project's page."""
 
@@ -148,8 +151,10 @@ def card(known: Mapping[str, Any]) -> Card:
     return Card(known["name"], unreadable, known["titles"], Counts(**known["counts"]), rows, known["answers"], strip)
 
 
-def overview(env: Environment, summaries: Sequence[Mapping[str, Any]], inbox: InboxReport | Unreadable | None, note: str) -> str:
-    """`summaries`: of all projects, as summary.py makes them."""
+def overview(
+    env: Environment, summaries: Sequence[Mapping[str, Any]], inbox: InboxReport | Unreadable | None, note: str, sources: Sequence[Source] = ()
+) -> str:
+    """`summaries`: of all projects, as summary.py makes them; `sources`: other installations."""
     cards = [card(known) for known in summaries]
     rows = sorted((row for item in cards for row in item.rows), key=lambda row: row.id, reverse=True)[:LATEST]
     receipts = [] if inbox is None or isinstance(inbox, Unreadable) else inbox.receipts
@@ -167,6 +172,8 @@ def overview(env: Environment, summaries: Sequence[Mapping[str, Any]], inbox: In
         waiting=[receipt for receipt in receipts if receipt.state == "waiting"],
         inbox_error=inbox if isinstance(inbox, Unreadable) else None,
         note=note,
+        sources=sources,
+        most=MOST,
     )
 
 

@@ -37,7 +37,7 @@ def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -
     from orchestrator.save.reports import RunReport
     from orchestrator.show import api, history, pages
 
-    report = gather.read(run.report, RunReport, builder.runs)
+    report = gather.read(run.report, RunReport, project.folder.parent)
     page = addresses.run(project.name, run.id)
     used: set[str] = set()
     shown = gather.texts(project.folder, used)
@@ -73,7 +73,7 @@ def _project(builder: Builder, project: gather.ProjectFiles, digests: Digests) -
     from orchestrator.save.reports import ProjectReport
     from orchestrator.show import pages, summary
 
-    report = gather.read(project.report, ProjectReport, builder.runs)
+    report = gather.read(project.report, ProjectReport, project.folder.parent)
     page = addresses.project(project.name)
     files: dict[str, str | Path] = {page: builder.page(page, project.name, pages.project_page(builder.env, project.name, report, digests))}
     if project.report.is_file():
@@ -84,7 +84,7 @@ def _project(builder: Builder, project: gather.ProjectFiles, digests: Digests) -
         search += [
             [f"{page}#{addresses.anchor(item.id)}", f"{item.key}: {item.title}", prd.title] for prd in report.prds for item in prd.requirements
         ]
-    known = summary.summary(project.name, report, digests) | data.known(project.name, report, digests)
+    known = summary.summary(project.name, report, digests) | data.known(project, report, digests)
     return Rendered(files, {"summary": known, "search": search})
 
 
@@ -115,10 +115,10 @@ def overview(builder: Builder, summaries: Summaries) -> Part:
     def made() -> Rendered:
         from orchestrator.show import pages
 
-        body = pages.overview(builder.env, list(summaries.values()), _inbox(builder), note)
+        body = pages.overview(builder.env, list(summaries.values()), _inbox(builder), note, builder.sources)
         return titled(builder, addresses.OVERVIEW, body, "Projects, what needs a person, recent runs")
 
-    return Part([gather.key(builder.runs / "inbox.json"), summaries, note], made)
+    return Part([gather.key(builder.runs / "inbox.json"), summaries, note, [source.values() for source in builder.sources]], made)
 
 
 def inbox(builder: Builder, summaries: Summaries) -> Part:

@@ -60,12 +60,12 @@ def _source(label: str, url: str, said: Answer | str, cache: Path) -> Source:
     path = cache / sources.cache_name(url)
     if isinstance(said, Answer):
         write_atomically(path, said.model_dump_json(by_alias=True) + "\n")
-        return Source(label, url, "", said)
+        return Source(label, sources.shown(url), "", said)
     try:
         before = sources.kept(path.read_bytes(), url)
     except OSError:
         before = None
-    return Source(label, url, said, before)
+    return Source(label, sources.shown(url), said, before)
 
 
 def _ask(url: str, seconds: float, now: Callable[[], datetime]) -> Answer:

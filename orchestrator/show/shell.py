@@ -225,7 +225,8 @@ def guarded(html: str, page: str) -> str:
         f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src 'self' data:; font-src 'self'; "
         "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
     )
-    found = f'<link rel="alternate" type="application/atom+xml" title="Runs" href="{addresses.relative(page, FEED)}">'
+    # `rel` has two words, since the theme takes a link whose `rel` is `alternate` and nothing else for a translation, and asks for its sitemap.
+    found = f'<link rel="alternate feed" type="application/atom+xml" title="Runs" href="{addresses.relative(page, FEED)}">'
     head, rest = _OUTWARD.sub(r'\g<0> rel="noopener noreferrer"', html).split("<head>", 1)
     return f'{head}<head><meta http-equiv="Content-Security-Policy" content="{policy}">{found}{rest}'
 

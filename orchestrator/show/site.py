@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.show import addresses, gather, parts
+from orchestrator.show import addresses, gather, installations, parts
 from orchestrator.show.builder import Builder
 from orchestrator.show.shell import chrome
 
@@ -22,8 +22,9 @@ def build(root: Path, config: Config) -> Path:
     Raises UsageError when the site's folder holds an index.html that this function did not write, SetupError when MkDocs cannot run.
     """
     runs = config.folder(root, "runs")
-    builder = Builder(runs, config.folder(root, "site"), chrome(root / "mkdocs.yml", runs / ".chrome"), config.site.url)
-    summaries = {project.name: _project(builder, project) for project in gather.projects(runs)}
+    found = installations.found(root, config)
+    builder = Builder(runs, config.folder(root, "site"), chrome(root / "mkdocs.yml", runs / ".chrome"), config.site.url, found.sources)
+    summaries = {project.name: _project(builder, project) for project in found.projects}
     for name, site_part in parts.SITE.items():
         builder.part(name, site_part(builder, summaries))
     builder.part("search", parts.search(builder))

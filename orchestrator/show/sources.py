@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from pydantic import ValidationError
 
 from orchestrator.show.api_models import VERSION, Index, ProjectRow, Projects, Totals, Value
 
-ROWS = 50
-"""Projects of one published site on the overview; the others are a link away."""
 LARGEST = 10**9
 """A greater number in somebody's data is not believed."""
 
@@ -56,12 +54,25 @@ class Source(NamedTuple):
     answer: Answer | None
     """Of a published site: what it said this time, or the last time that it did."""
 
+    @property
+    def published(self) -> bool:
+        return is_address(self.where)
+
+    def values(self) -> list[Any]:
+        """As JSON values: what a page that shows it is made from."""
+        return [self.label, self.where, self.problem, self.answer.model_dump(mode="json", by_alias=True) if self.answer else None]
+
 
 # --- what is asked for ---------------------------------------------------------------------------------------------------
 
 
 def is_address(text: str) -> bool:
     return "://" in text
+
+
+def shown(text: str) -> str:
+    """What is asked for as a page may show it: an address without a name and a password."""
+    return re.sub(r"//[^/?#]*@", "//…@", text) if is_address(text) else text
 
 
 def label(text: str) -> str:
@@ -193,8 +204,3 @@ def kept(data: bytes, url: str) -> Answer | None:
 
 def cache_name(url: str) -> str:
     return f"{hashlib.sha256(url.encode('utf-8', 'replace')).hexdigest()[:24]}.json"
-
-
-def values(found: Iterable[Source]) -> list[Mapping[str, object]]:
-    """As JSON values: what a page that shows them is made from."""
-    return [{**each._asdict(), "answer": each.answer.model_dump(mode="json", by_alias=True) if each.answer else None} for each in found]

@@ -33,7 +33,7 @@ def _hostile(kind: Any, keep: dict[str, Any]) -> Any:
     if origin is list:
         return [_hostile(arguments[0], keep)]
     if origin is dict:
-        return {PAYLOAD: PAYLOAD}
+        return {PAYLOAD: _hostile(arguments[1], keep)}
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return r.Text(inline=PAYLOAD, artifact="", size=1) if kind is r.Text else hostile(kind, keep)
     if type(None) in arguments:

@@ -261,7 +261,9 @@ def test_a_feed_holds_the_latest_runs_only() -> None:
 def test_every_page_says_where_the_feed_is(library_site: Path) -> None:
     for path in library_site.rglob("*.html"):
         depth = len(path.relative_to(library_site).parts) - 1
-        assert f'type="application/atom+xml" title="Runs" href="{"../" * depth}feed.xml"' in path.read_text(encoding="utf-8"), path
+        assert f'rel="alternate feed" type="application/atom+xml" title="Runs" href="{"../" * depth}feed.xml"' in path.read_text(encoding="utf-8"), (
+            path
+        )
 
 
 def test_the_data_is_the_same_bytes_wherever_and_whenever_it_is_built(folder: Path, library_site: Path) -> None:
