@@ -11,7 +11,10 @@
     shell.py    MkDocs Material builds the chrome once; its shell is split on markers, with a content security policy
     search.py   the search index
     parts.py    what the site is made of: a function for each part
-    builder.py  the engine: what changed is rendered, what is gone is removed
+    builder.py  the engine: what a part is, shells, writing
+    manifest.py   what is there: keys, files, what a killed build left behind
+    seen.py       what report files held when they were last read, by their stat
+    workers.py    several processes that render runs
     site.py     build()
 
 A page shows verdicts and states as they stand in the reports and computes none of its own.

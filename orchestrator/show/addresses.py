@@ -18,6 +18,7 @@ from urllib.parse import quote
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _RESERVED = frozenset({"index", "texts", "report", "junit"})
 
+PROJECTS = "projects"
 OVERVIEW = "index.html"
 INBOX = "inbox.html"
 AGENTS = "agents.html"
@@ -52,6 +53,16 @@ def slugs(names: Iterable[str]) -> dict[str, str]:
         taken.add(candidate.lower())
         found[name] = candidate
     return found
+
+
+def folder(name: str) -> str:
+    """Of a project: everything of it is in there."""
+    return f"{PROJECTS}/{slug(name)}"
+
+
+def areas(name: str) -> tuple[str, ...]:
+    """Folders in which there is nothing but a project's own."""
+    return f"{folder(name)}/", f"api/v1/projects/{slug(name)}/"
 
 
 def project(name: str) -> str:

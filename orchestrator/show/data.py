@@ -28,7 +28,7 @@ def project(builder: Builder, files: gather.ProjectFiles, digests: Digests) -> P
         row = api.project_row(files.name, files.source, report, digests)
         found = api.project(files.name, files.source, report, digests, full=files.report.is_file())
         found |= badges.files(addresses.slug(files.name), files.name, row.totals, row.last_run)
-        found[feed.place(files.name)] = feed.feed(feed.entries(files.name, digests), files.name, f"{files.name}: runs", builder.url)
+        found[feed.place(files.name)] = feed.feed(feed.entries(files.name, digests), files.name, f"{files.name}: runs", builder.settings.url)
         return Rendered(dict(found))
 
     return Part([files.key, digests], made)
@@ -53,12 +53,12 @@ def whole(builder: Builder, summaries: Summaries) -> Part:
 
         rows = [ProjectRow.model_validate(summary["row"]) for summary in summaries.values()]
         totals, last = api.whole(rows)
-        files = api.index(rows, name=data_page.NAME, generator=f"tdd-orchestrator {__version__}", url=builder.url, reports=schema())
+        files = api.index(rows, name=data_page.NAME, generator=f"tdd-orchestrator {__version__}", url=builder.settings.url, reports=schema())
         files |= api.schemas() | badges.files("", EVERYTHING, totals, last)
         entries = feed.latest(feed.Entry(**entry) for summary in summaries.values() for entry in summary["feed"])
-        files[feed.place("")] = feed.feed(entries, "", f"{data_page.NAME}: runs", builder.url)
+        files[feed.place("")] = feed.feed(entries, "", f"{data_page.NAME}: runs", builder.settings.url)
         title = addresses.TABS[addresses.DATA]
-        files[addresses.DATA] = builder.page(addresses.DATA, title, data_page.page(builder.env, rows, builder.url))
+        files[addresses.DATA] = builder.page(addresses.DATA, title, data_page.page(builder.env, rows, builder.settings.url))
         return Rendered(dict(files), {"search": [[addresses.DATA, title, "The JSON files, their schemas, badges and feeds"]]})
 
     return Part([[summary["row"], summary["feed"]] for summary in summaries.values()] + [__version__], made)

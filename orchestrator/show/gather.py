@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from orchestrator.show.seen import Seen
 
 if TYPE_CHECKING:
     from orchestrator.save.reports import Report, Text
 
+PROJECT = "project.json"
+SEEN = ".site/seen"
+"""Under the folder of runs: what files held when they were last read."""
 LIMIT = 64 * 1024
 """Characters of a long text shown at each end; the whole is linked."""
 
@@ -105,8 +110,9 @@ def _reason(error: Exception) -> str:
     return (f"{place}: " if place else "") + first["msg"] + more
 
 
-def projects(runs: Path, source: str = "") -> list[ProjectFiles]:
-    """Every folder under `runs/` that holds reports, by name. `source`: the label of another installation."""
+def projects(runs: Path, cache: Path, source: str = "") -> list[ProjectFiles]:
+    """Every folder under `runs/` that holds reports, by name. `cache` keeps what files held when they were last read; `source`: the label of another
+    installation."""
     if not runs.is_dir():
         return []
     found = []
@@ -114,15 +120,20 @@ def projects(runs: Path, source: str = "") -> list[ProjectFiles]:
         reports = folder / "reports"
         if folder.name.startswith(".") or not reports.is_dir():
             continue
-        files = sorted((path for path in reports.glob("*.json") if path.name != "project.json"), key=lambda path: path.name, reverse=True)
-        entries = []
-        for path in files:
-            junit, log = path.with_suffix(".xml"), path.with_suffix(".jsonl")
-            found_key = key(path, junit, log)
-            entries.append(RunFiles(path.stem, path, junit if junit.is_file() else None, log if log.is_file() else None, found_key))
+        files = {entry.name: entry.hash for entry in Seen(cache, reports).entries((".json", ".xml", ".jsonl"))}
+        stems = sorted((name.removesuffix(".json") for name in files if name.endswith(".json") and name != PROJECT), reverse=True)
         name = f"{source}/{folder.name}" if source else folder.name
-        found.append(ProjectFiles(name, folder, reports / "project.json", key(reports / "project.json"), tuple(entries), source))
+        runs_ = tuple(_run(reports, stem, files) for stem in stems)
+        found.append(ProjectFiles(name, folder, reports / PROJECT, files.get(PROJECT, "-"), runs_, source))
     return found
+
+
+def _run(reports: Path, stem: str, files: Mapping[str, str]) -> RunFiles:
+    names = [f"{stem}{ending}" for ending in (".json", ".xml", ".jsonl")]
+    key = hashlib.sha256(" ".join(files.get(name, "-") for name in names).encode()).hexdigest()
+    report, junit, log = (reports / name if name in files else None for name in names)
+    assert report is not None
+    return RunFiles(stem, report, junit, log, key)
 
 
 def key(*paths: Path) -> str:

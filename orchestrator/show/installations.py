@@ -25,7 +25,7 @@ class Found(NamedTuple):
 def found(root: Path, config: Config) -> Found:
     """Reads folders and asks published sites; what cannot be had is a source with a problem, never an error."""
     runs = config.folder(root, "runs")
-    own = gather.projects(runs)
+    own = gather.projects(runs, runs / gather.SEEN)
     if not config.site.from_:
         return Found(own, [])
     from orchestrator.show import published, sources
@@ -40,7 +40,7 @@ def found(root: Path, config: Config) -> Found:
             continue
         folder = _runs(root / where)
         problem = _problem(folder)
-        theirs = [] if problem else gather.projects(folder, name)
+        theirs = [] if problem else gather.projects(folder, runs / gather.SEEN, name)
         projects = [*projects, *theirs]
         told.append(sources.Source(name, where, problem or ("" if theirs else "nothing has run there yet"), None))
     return Found(projects, told)

@@ -11,7 +11,7 @@ models are imported where a part is made, since most builds make few parts.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +52,12 @@ def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -
         files[folder + "log.jsonl"] = run.log
     known = history.digest(project.name, run.id, report)
     files |= api.run(project.name, run.id, report, known, full=run.report.is_file(), junit=bool(run.junit), log=bool(run.log))
-    search = [[page, f"{project.name}: run {run.id}", known["why"] or f"{known['outcome']}: {known['done']} done, {known['failed']} failed"]]
     if not isinstance(report, gather.Unreadable):
         for task in report.tasks:
             place = known["tasks"][task.id]["page"]
             files[place] = builder.page(place, f"{task.id}: {task.title}", pages.task_page(builder.env, project.name, run.id, task, place, shown))
-            search.append([place, f"{task.id}: {task.title}", f"{project.name}, {report.started_at[:10]}, {task.verdict}: {task.reason}"])
         files |= {addresses.text(project.name, name): project.folder / name for name in used}
-    return Rendered(files, {"digest": known, "search": search})
+    return Rendered(files, {"digest": known})
 
 
 # --- of a project --------------------------------------------------------------------------------------------------------
@@ -180,9 +178,8 @@ def titled(builder: Builder, path: str, body: str, line: str) -> Rendered:
     return Rendered({path: builder.page(path, title, body)}, {"search": [[path, title, line]]})
 
 
-def search(builder: Builder) -> Part:
+def search(builder: Builder, entries: Sequence[Sequence[str]]) -> Part:
     """The index over what all other parts would have found: the last part."""
-    entries = builder.search()
 
     def made() -> Rendered:
         from orchestrator.show.search import Entry, index
