@@ -154,7 +154,7 @@ def land(job: Job, cycle: Cycle, future: Future[CycleResult]) -> None:
     until = f" (until {stamp(result.until)})" if result.until else ""
     said, question = f"{row.id}: {result.verdict}{until}: {result.reason}", result.question.text if result.question else result.reason
     if move == "parked":
-        job.say(said, "parked", prd=prd.id, task=row.id, until=result.until)
+        job.say(said, "parked", prd=prd.id, task=row.id, until=result.until, cause=result.cause)
     elif move == "needs a person":
         job.say(said, "needs a person", prd=prd.id, task=row.id, question=question, path=prd.path, lines=[])
     _ended(job, row, "" if move in ("parked", "needs a person") else said, result)
@@ -198,7 +198,7 @@ def park(job: Job, row: TaskRow, refused: NoTurn) -> None:
     job.begin()
     job.store.move(row.id, "parked", job.run, str(refused), until=refused.reset_at)
     until = f" (until {stamp(refused.reset_at)})" if refused.reset_at else ""
-    job.say(f"{row.id}: parked{until}: {refused}", "parked", prd=row.prd, task=row.id, until=refused.reset_at)
+    job.say(f"{row.id}: parked{until}: {refused}", "parked", prd=row.prd, task=row.id, until=refused.reset_at, cause=refused.cause)
 
 
 def _tests_ladder(job: Job, prd: Prd, task: Task) -> tuple[Agent, ...]:

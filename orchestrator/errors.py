@@ -11,6 +11,8 @@ OrchestratorError            70  an error of ours; the base of the tree
 │   └── DamagedError         70  one that was damaged: `orchestrator doctor --rebuild` makes it good
 └── AgentError                5  an agent that could not answer (never a wrong answer: that is a finding)
     └── NoTurn                5  a turn was not sent: a budget or a breaker stands before it
+        ├── OverBudget        5  a budget does
+        ├── HeldBack          5  a breaker does
         └── Reworded          5  the PRD asks for something else now
 """
 
@@ -99,6 +101,8 @@ class AgentError(OrchestratorError):
     """It is a failure at all: a limit that says when to come back is none."""
     passes = False
     """It may pass by itself: the task is tried again after a while. Otherwise the next run tries it again."""
+    cause = ""
+    """`budget` or `breaker` where one of them stands before the turn."""
 
     def __init__(self, message: str, *, hint: str = "", reset_at: float | None = None) -> None:
         """`reset_at`: seconds since the epoch at which to come back, None where nobody said."""
@@ -108,6 +112,14 @@ class AgentError(OrchestratorError):
 
 class NoTurn(AgentError):
     """Nothing was sent, and nothing is paid. `reset_at` is when the budget or the breaker lets a turn through again."""
+
+
+class OverBudget(NoTurn):
+    cause = "budget"
+
+
+class HeldBack(NoTurn):
+    cause = "breaker"
 
 
 class Reworded(NoTurn):

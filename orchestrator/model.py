@@ -472,6 +472,8 @@ class CycleResult:
     question: Question | None = None
     until: float | None = None
     """For `parked`: when it is worth trying again, seconds since the epoch; None: at the next run."""
+    cause: str = ""
+    """For `parked`: `budget` or `breaker` where one of them stands before the next turn."""
     written: tuple[Attempt, ...] = ()
     """Answers of the tests agent, for criteria without examples."""
     baseline: Observation | None = None

@@ -259,9 +259,11 @@ class _Projects:
                     self.does(job, prds, self.complete)
                     ended = kind(job)
                 finally:
-                    close(job, ended)
-                    self.shared.release(project)
-                    job.say("", "project ended", run=job.run if job.begun else "", outcome=ended)
+                    try:
+                        close(job, ended)
+                    finally:
+                        self.shared.release(project)
+                        job.say("", "project ended", run=job.run if job.begun else "", outcome=ended)
         except OrchestratorError as error:
             stopping.check_now()
             self._failed(project, prds, outcome, error)

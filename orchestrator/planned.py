@@ -71,7 +71,7 @@ def say_parked(job: Job, prd: Prd) -> None:
         message = f"{name} is parked until {until}: {light.reason(job.store, name).splitlines()[0]}"
         hint = "a run after that goes on; `orchestrator retry` goes on now"
         if job.outcome.wait(prd, "parked", message, hint):
-            job.say(f"{message}\n  → {hint}", "parked", prd=prd.id, task=name, until=moment(until))
+            job.say(f"{message}\n  → {hint}", "parked", prd=prd.id, task=name, until=moment(until), cause="")
 
 
 def _ask(job: Job, prd: Prd, file: PlanFile) -> bool:

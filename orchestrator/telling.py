@@ -58,7 +58,7 @@ FACTS: dict[str, str] = {
     "turn ended": "as when it began, and `seconds`, `input_tokens`, `output_tokens`, `usd` (null: not known), `error`: '' or why there is no answer",
     "task ended": "`state` the task is in now, `verdict`, `seconds`, `tasks`: state → how many of the project",
     "needs a person": "`question`, `path`, `lines`",
-    "parked": "`until` (seconds since the epoch or null)",
+    "parked": "`until` (seconds since the epoch or null), `cause`: `budget`, `breaker` or ''",
     "waiting": "`until` (seconds since the epoch or null)",
     "budget": "nothing: the text says which budget comes to its end",
     "breaker": "`scope`, `name`, `state`",

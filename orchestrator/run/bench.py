@@ -135,11 +135,13 @@ class End:
     question: Question | None = None
     until: float | None = None
     """For `parked`: when it is worth trying again, seconds since the epoch; None: at the next run."""
+    cause: str = ""
+    """For `parked`: `budget` or `breaker` where one of them stands before the turn."""
 
 
 def waits(error: AgentError) -> End:
     """A cycle whose next turn was not taken: it waits, or has nothing to wait for since the PRD changed."""
-    return End("changed" if isinstance(error, Reworded) else "parked", str(error), until=error.reset_at)
+    return End("changed" if isinstance(error, Reworded) else "parked", str(error), until=error.reset_at, cause=error.cause)
 
 
 @dataclass

@@ -73,6 +73,7 @@ def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_lad
         sandbox=sandboxes.level().name,
         question=end.question,
         until=end.until,
+        cause=end.cause,
         written=tuple(bench.test_attempts),
         baseline=bench.baseline if work.own_suite else None,
         tidying=bench.tidying,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from orchestrator.errors import NoTurn
+from orchestrator.errors import HeldBack
 
 Answer = TypeVar("Answer")
 
@@ -77,7 +77,7 @@ def check_turn() -> None:
         raise Stopped
     held = _held
     if held is not None and time.time() >= held[0]:
-        raise NoTurn(held[1], hint="`orchestrator breakers` says more", reset_at=held[2])
+        raise HeldBack(held[1], hint="`orchestrator breakers` says more", reset_at=held[2])
 
 
 def wait_for(child: subprocess.Popen[bytes], seconds: float) -> int:

@@ -25,7 +25,7 @@ from typing import Any
 
 from orchestrator import faults
 from orchestrator.config import BreakerRules, Budgets, Ceiling, Config
-from orchestrator.errors import AgentError, NoTurn, SetupError, StoreError
+from orchestrator.errors import AgentError, HeldBack, NoTurn, OverBudget, SetupError, StoreError
 from orchestrator.model import AgentTurn, Usage
 from orchestrator.run import breakers, limits
 from orchestrator.run.limits import SCOPES, Spent
@@ -135,10 +135,10 @@ class Ledger:
         ):
             what = "the system's breaker" if breaker.scope == "system" else f"the breaker of {breaker.name}"
             hint = "`orchestrator breakers` says more; `orchestrator breakers reset` closes it now"
-            return NoTurn(f"{what} is {breaker.state}: {breaker.reason}", hint=hint, reset_at=breaker.until)
+            return HeldBack(f"{what} is {breaker.state}: {breaker.reason}", hint=hint, reset_at=breaker.until)
         for scope in SCOPES:
             if why := limits.exceeded(scope, ceilings[scope], spent[scope], booked):
-                return NoTurn(why, hint=_ways(scope), reset_at=limits.next_day(now, self.budgets.timezone) if scope == "day" else None)
+                return OverBudget(why, hint=_ways(scope), reset_at=limits.next_day(now, self.budgets.timezone) if scope == "day" else None)
         return None
 
     def _book(

@@ -55,7 +55,8 @@ def event_of(told: Told) -> Event | None:
     if told.kind == "task ended":
         return "failed" if told.facts.get("state") == "failed" else None
     if told.kind == "parked":
-        return "breaker" if "breaker" in told.text else "budget" if " budget of " in told.text else "parked"
+        cause = told.facts.get("cause")
+        return "breaker" if cause == "breaker" else "budget" if cause == "budget" else "parked"
     return _KINDS.get(told.kind)
 
 

@@ -18,10 +18,10 @@ from orchestrator.telling import Told
         (Told("loans#R1: gave up: …", "task ended", facts={"state": "failed"}), "failed"),
         (Told("loans#R1: done: …", "task ended", facts={"state": "done"}), None),
         (Told("loans#R1: needs a person: which?", "needs a person"), "person"),
-        (Told("loans#R1: parked: the run's budget of 1 turn is used up (1 turn spent)", "parked"), "budget"),
+        (Told("loans#R1: parked: the run's budget of 1 turn is used up (1 turn spent)", "parked", facts={"cause": "budget"}), "budget"),
         (Told("loans#R1: 85 % of the day's budget of 2.00 USD is used", "budget"), "budget"),
-        (Told("loans#R1: parked: the breaker of local is open: 3 failures in a row", "parked"), "breaker"),
-        (Told("loans#R1: parked: rate limited", "parked"), "parked"),
+        (Told("loans#R1: parked: the breaker of local is open: 3 failures in a row", "parked", facts={"cause": "breaker"}), "breaker"),
+        (Told("circuit-breaker#R1: parked: rate limited", "parked", facts={"cause": ""}), "parked"),
         (Told("", "conflict", facts={"why": "the branch moved on"}), "conflict"),
         (Told("loans: delivered", "delivered", facts={"ok": True}), "delivered"),
         (Told("loans: a note"), None),
@@ -47,7 +47,7 @@ def test_the_end_of_a_run_tells_all_of_it_and_of_a_run_without_news_nothing() ->
     digest = Digest()
     for number in range(3):
         digest.add(Told(f"loans#R{number}: gave up: no\nmore of it", "task ended", "loans", facts={"state": "failed"}))
-    digest.add(Told("loans#R4: parked: the run's budget of 1 turn is used up", "parked", "loans"))
+    digest.add(Told("loans#R4: parked: the run's budget of 1 turn is used up", "parked", "loans", facts={"cause": "budget"}))
     digest.add(Told("", "project ended", "loans", facts={"run": "r1", "outcome": "failed"}))
     digest.add(Told("", "project ended", "idle", facts={"run": "", "outcome": "done"}))
     found = digest.notice(ended(exit_code=1, failed=3, done=1, parked=1, turns=4))
