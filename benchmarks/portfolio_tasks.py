@@ -215,7 +215,7 @@ def _seen(random: Random, step: str, what: str, names: list[str], failing: float
     failed = [outcome for outcome in outcomes if outcome.outcome != "passed"]
     said = "".join(
         f"{'_' * 20} {outcome.id.rpartition('::')[2]} {'_' * 20}\n{outcome.where}: in {outcome.id.rpartition('::')[2]}\n"
-        f"    assert answer(value, rounded=True) == 12\nE   {outcome.kind}: {outcome.message}\nE    +  where 5 = <function answer at 0x7fb9d0180680>(4)\n"
+        f"    assert answer(value, rounded=True) == 12\nE   {outcome.kind}: {outcome.message}\nE    +  where 5 = <function answer at 0x7fb9>(4)\n"
         for outcome in failed
     )
     output = f"\x1b[1mtest session\x1b[0m\n{said}{len(failed)} failed, {len(outcomes) - len(failed)} passed in 0.05s\n"

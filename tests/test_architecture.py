@@ -52,7 +52,7 @@ PURE = (
     *(f"run/agents/{name}.py" for name in ("complaints", "permissions", "presets", "told", "updates")),
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
-    *("show/agents.py", "show/summary.py", "show/totals.py"),
+    *("show/agents.py", "show/summary.py", "show/totals.py", "show/colours.py"),
     "cron.py",
     *(
         "show/terminal.py",

@@ -82,6 +82,7 @@ def render(env: Environment, template: str, page: str, **values: Any) -> str:
 # --- words and numbers -------------------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=4096)
 def chip(kind: str, value: str, note: str = "") -> Markup:
     """A state in colour, symbol and word; `note` is added to what hovering says."""
     word = words.word(kind, value)

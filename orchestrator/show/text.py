@@ -14,6 +14,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from orchestrator.show.colours import python
+
 _ANSI = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor moves
     r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles, hyperlinks, device strings
@@ -81,8 +83,6 @@ def _new(text: str) -> Markup:
 # --- code and diffs ----------------------------------------------------------------------------------------------------
 
 _LEXERS = {
-    ".py": "python:PythonLexer",
-    ".pyi": "python:PythonLexer",
     ".md": "markup:MarkdownLexer",
     ".toml": "configs:TOMLLexer",
     ".cfg": "configs:IniLexer",
@@ -115,6 +115,8 @@ def _lexer(path: str) -> Any:
 
 def _coloured(source: str, path: str) -> list[Markup]:
     """The lines of a source text, each with Pygments' short class names (Material colours them)."""
+    if path.endswith((".py", ".pyi")):
+        return python(source)
     lines = source.split("\n")
     lexer = _lexer(path)
     if lexer is None or any(len(line) > _LONGEST_LINE for line in lines):
@@ -135,7 +137,9 @@ def _coloured(source: str, path: str) -> list[Markup]:
 def code(source: str, path: str) -> Markup:
     """A source file with line numbers that are not selected with the text."""
     lines = _coloured(clean(source).removesuffix("\n"), path)
-    rows = Markup("").join(Markup('<span class="line" data-n="{}">{}\n</span>').format(n, line) for n, line in enumerate(lines, 1))
+    rows = Markup(
+        "".join(f'<span class="line" data-n="{n}">{line}\n</span>' for n, line in enumerate(lines, 1))
+    )  # not `format`: it costs more than colours
     return Markup('<div class="highlight"><pre class="numbered"><code>{}</code></pre></div>').format(rows)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.show import addresses
+from orchestrator.show import addresses, colours
 from orchestrator.show.text import clean, code, diff, ends, inline, prose, words
 
 
@@ -121,3 +121,28 @@ def test_links_are_relative_so_that_any_folder_can_hold_the_site() -> None:
     assert addresses.relative(page, "index.html") == "../../../index.html"
     assert addresses.relative(page, addresses.project("library") + "#x-R1") == "../index.html#x-R1"
     assert addresses.relative("index.html", page) == "projects/library/r1/index.html"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "\n\n",
+        'def f(x):\n    """a\n    <b> & \'c\'"""\n    return rb"\\"x" if x else 0x1F  # done\n',
+        "it's not closed\n@dec.x(1)\nclass A: pass",
+        '"""never ended\n\\',
+    ],
+)
+def test_colours_of_python_lose_no_character_and_open_no_tag(source: str) -> None:
+    lines = colours.python(source)
+    assert len(lines) == source.count("\n") + 1
+    plain = [re.sub(r'<span class="\w+">|</span>', "", line) for line in lines]
+    assert html.unescape("\n".join(plain)) == source
+    assert "<" not in "".join(plain)
+
+
+def test_colours_tell_keywords_names_strings_and_comments_apart() -> None:
+    (line,) = colours.python("def fine(days): return 'x' # why")
+    for part in ('class="k">def', 'class="nf">fine', 'class="k">return', 'class="s">&#39;x&#39;', 'class="c1"># why'):
+        assert part in line
+    assert "days" in line and ">days" not in line
