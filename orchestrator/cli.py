@@ -354,13 +354,17 @@ def run_once(
     if not config.folder(root, "prds").is_dir():
         raise UsageError(f"{config.folder(root, 'prds')}: there is no folder of PRDs", hint="make a working folder with `orchestrator init`")
     does = functools.partial(work.work, last_phase=last_phase, gates=gates)
-    with (
-        stopping.signals(),
-        faults.recognised(config.folder(root, "runs")),
-        listening.listening(root, config) as shown,
-        notifying.telling(root, config, shown) as tell,
-    ):
-        outcome = pipeline.run(root, config, tell, does, shard=shard, at=at)
+    try:
+        with (
+            stopping.signals(),
+            faults.recognised(config.folder(root, "runs")),
+            listening.listening(root, config) as shown,
+            notifying.telling(root, config, shown) as tell,
+        ):
+            outcome = pipeline.run(root, config, tell, does, shard=shard, at=at)
+    except KeyboardInterrupt:
+        metrics.at_end(root, config)
+        raise
     inbox = pipeline.read_inbox(root, config)
     from orchestrator.model import Problem
 

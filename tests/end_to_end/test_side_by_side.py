@@ -215,7 +215,7 @@ def interruptible() -> Iterator[None]:
 
 def test_ctrl_c_once_finishes_the_turn_and_the_next_run_does_not_pay_for_it_again(place: Workplace, interruptible: None) -> None:
     prd(place, "many", 4)
-    agent(place, 4)
+    agent(place, 4, metrics={"file": "tdd.prom"})
     process = place.start("run", "--no-site", "--workers", "2")
     assert wait_for(lambda: reserved(place) == 2), place.log()
     process.send_signal(signal.SIGINT)
@@ -223,6 +223,7 @@ def test_ctrl_c_once_finishes_the_turn_and_the_next_run_does_not_pay_for_it_agai
     assert "Ctrl-C once more stops now" in place.log() and "Traceback" not in place.log()
     assert journals(place, "many") == 2, "both turns were taken to their end"
     assert Counter(place.states("many").values()) == {"ready": 4}
+    assert 'orchestrator_tasks{project="many",state="ready"} 4.0' in (place.root / "tdd.prom").read_text(), "what is left open is told"
     status = json.loads(place.command("status", "--json").stdout)
     assert status["spent"][0]["turns"] == 2
     assert place.run().returncode == 0
