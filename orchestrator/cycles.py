@@ -16,6 +16,7 @@ from orchestrator.errors import NoTurn
 from orchestrator.job import Job, report, settle
 from orchestrator.model import CycleResult, Prd, Task
 from orchestrator.plan import outline
+from orchestrator.pool import worker
 from orchestrator.run import environment, git, integrate, limits, sandboxes, stopping
 from orchestrator.run.agents import Agent, Unavailable, choose_ladder
 from orchestrator.run.bench import Work
@@ -121,7 +122,7 @@ def _carried_out(work: Work, cycle: Cycle) -> CycleResult:
     """What a worker does. Raises Stopped: what was ended with the run says nothing."""
     result = run_cycle(work, cycle.ladder, cycle.journal, cycle.tests_ladder)
     stopping.check_now()
-    return result
+    return replace(result, worker=worker())
 
 
 def land(job: Job, cycle: Cycle, future: Future[CycleResult]) -> None:

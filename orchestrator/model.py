@@ -492,3 +492,5 @@ class CycleResult:
     """The tests in them, and in files that were made anew, that nothing asks for any more."""
     outdated: tuple[str, ...] = ()
     """Paths of tests of other tasks that bound nobody when it was judged: their requirement is gone, or not proved as it is worded."""
+    worker: str = ""
+    """Whose slot it had: `worker 1`, or `judge 1` where it was only judged again."""

@@ -17,6 +17,8 @@ from typing import Any
 
 from orchestrator.run import stopping
 
+WORKER, JUDGE = "worker", "judge"
+
 
 @dataclass(frozen=True, order=True)
 class Rank:
@@ -42,6 +44,12 @@ class Desk:
     """There is something to look at."""
 
 
+def worker() -> str:
+    """The slot that this thread works in: `worker 1`, or `judge 1`; '' outside of the pool."""
+    kind, _, number = threading.current_thread().name.partition("_")
+    return f"{kind} {int(number) + 1}" if kind in (WORKER, JUDGE) and number.isdigit() else ""
+
+
 class Pool:
     """Cycles of all projects, `workers` at a time."""
 
@@ -54,8 +62,8 @@ class Pool:
         """Project → slots it was given. Whoever comes later begins just before the one with the fewest: what it missed is not made up for."""
         self._wanting: dict[str, Rank] = {}
         self._granted: set[str] = set()
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="cycle")
-        self._judges = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="judge")
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=WORKER)
+        self._judges = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix=JUDGE)
 
     def next(self, desk: Desk, wanted: Rank | None) -> bool:
         """Wait until the project may begin what it wants (True: it has a slot, and begins something with `start`) or

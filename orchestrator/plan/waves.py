@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from orchestrator.model import Plan, Prd
 
@@ -30,13 +32,28 @@ class Uncovered:
     why: str
 
 
+class Link(Protocol):
+    """A task, or what a report says of it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def depends_on(self) -> Sequence[str]: ...
+    @property
+    def phase(self) -> int | None: ...
+
+
 def waves(plan: Plan) -> Waves:
+    return of(plan.tasks)
+
+
+def of(tasks: Sequence[Link]) -> Waves:
     depth: dict[str, int] = {}
     last: dict[str, str] = {}
     """Task → the one before it on its longest chain."""
     ends: dict[int, tuple[int, str]] = {}
     """Phase → its deepest (depth, task), the phases before it among them."""
-    for task in sorted(plan.tasks, key=lambda each: each.phase or 0):  # what belongs to no phase needs nothing of any: it would belong to that
+    for task in sorted(tasks, key=lambda each: each.phase or 0):  # what belongs to no phase needs nothing of any: it would belong to that
         upstream = [(depth[name], name) for name in task.depends_on if name in depth]
         earlier = [found for number, found in ends.items() if task.phase is not None and number < task.phase]
         longest = max([*upstream, *earlier], key=lambda each: each[0], default=None)
@@ -46,7 +63,7 @@ def waves(plan: Plan) -> Waves:
         if task.phase is not None and depth[task.id] > ends.get(task.phase, (0, ""))[0]:
             ends[task.phase] = (depth[task.id], task.id)
     most = max(depth.values(), default=0)
-    found = tuple(tuple(task.id for task in plan.tasks if depth[task.id] == number) for number in range(1, most + 1))
+    found = tuple(tuple(task.id for task in tasks if depth[task.id] == number) for number in range(1, most + 1))
     chain = [next(name for name, at in depth.items() if at == most)] if depth else []
     while chain and chain[-1] in last:
         chain.append(last[chain[-1]])

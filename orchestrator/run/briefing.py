@@ -235,6 +235,11 @@ def blocks(examples: tuple[Example, ...]) -> list[str]:
     return [fenced(text, info) for info, text in parts]
 
 
+def session(example: Example) -> str:
+    """One example by itself, as a session of Python or of a shell."""
+    return _console(example) if example.compare == "console" else _doctest(list(example.setup), example)
+
+
 def _doctest(setup: list[str], example: Example) -> str:
     lines = [_prompted(statement) for statement in setup]
     call = example.call

@@ -27,6 +27,7 @@ from orchestrator.plan.saved import is_added
 from orchestrator.run.git import Repository
 from orchestrator.run.mutants import score, share
 from orchestrator.save import checked, compose_edits, compose_measures, deliveries, edits, light, phasing, plan_report, took
+from orchestrator.save.compose_examples import cases
 from orchestrator.save.evidence import path_of
 from orchestrator.save.files import keep
 from orchestrator.save.ledger import Ledger
@@ -196,6 +197,8 @@ def _task_run(store: Store, row: TaskRow, entry: ResultRow, state: str, paths: d
         started_at=entry.started_at,
         seconds=result.seconds,
         evidence=path_of(task.id, result.fingerprint, entry.cycle) if state == "done" else "",
+        ready_at=light.ready_at(store, task.id, entry.started_at),
+        worker=result.worker,
     )
 
 
@@ -441,6 +444,7 @@ def _criterion(
         task=row.id if row else "",
         proved_at=since if why and state != "proved" else "",
         outdated=why if state != "proved" else "",
+        cases=cases(criterion),
     )
 
 

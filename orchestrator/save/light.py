@@ -134,6 +134,13 @@ def worked(store: Store, run: str) -> frozenset[str]:
     return frozenset(name for (name,) in store.db.execute("SELECT DISTINCT task FROM results WHERE run = ?", (run,)))
 
 
+def ready_at(store: Store, task: str, begun: str) -> str:
+    """When a task that began at `begun` could have begun; '' where no move says so."""
+    query = "SELECT at FROM events WHERE task = ? AND target = 'ready' AND at <= ? ORDER BY at DESC, id DESC LIMIT 1"
+    row = store.db.execute(query, (task, begun)).fetchone()
+    return row[0] if row else ""
+
+
 def prds_of(store: Store, run: str) -> set[str]:
     """PRDs of those tasks."""
     query = "SELECT DISTINCT tasks.prd FROM results JOIN tasks ON tasks.id = results.task WHERE results.run = ?"

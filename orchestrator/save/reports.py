@@ -213,6 +213,10 @@ class TaskRunReport(Report):
     """What a person answered about its requirements."""
     evidence: str = ""
     """Path of the task's evidence bundle, relative to the project's folder; '' until it is done."""
+    ready_at: str = ""
+    """When it could have begun, ISO 8601 in UTC: it waited for a worker from then to `started_at`; '' where it is not known."""
+    worker: str = ""
+    """Whose slot it had: `worker 1`, or `judge 1` where it was only judged again; '' where nobody noted it."""
 
 
 class AgentReport(Report):
@@ -298,6 +302,13 @@ class RunReport(Report):
     """What became of their branches, where that was news."""
 
 
+class ExampleReport(Report):
+    line: int
+    text: str
+    """As a session of Python or a shell; '' where it is held out, so that no report gives away what an agent must not see."""
+    held_out: bool
+
+
 class CriterionReport(Report):
     id: str
     key: str
@@ -320,6 +331,8 @@ class CriterionReport(Report):
     """When what is outdated was proved, ISO 8601 in UTC; '' for anything else."""
     outdated: str = ""
     """Why what was proved does not count now, in a sentence; '' where it counts, or nothing was."""
+    cases: list[ExampleReport] = []
+    """Its examples, at most 20; `examples` counts all of them."""
 
 
 class RequirementReport(Report):

@@ -263,6 +263,7 @@ def _result(told: _Told, entry: TaskRunReport, bundle: TaskEvidence) -> CycleRes
         gone=tuple(entry.gone),
         retired=tuple(RetiredTest(item.test, item.how) for item in entry.retired),
         outdated=tuple(entry.outdated),
+        worker=entry.worker,
     )
 
 
