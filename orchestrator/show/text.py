@@ -16,12 +16,12 @@ from markupsafe import Markup, escape
 
 from orchestrator.show.colours import python
 
-_ANSI = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor moves
-    r"|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles, hyperlinks, device strings
+SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*(?:[@-~]|\Z)"  # colours, cursor moves; one that is cut off at the end
+    r"|\x1b[\]PX^_][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?"  # titles, hyperlinks, device strings; one that nobody ends hides its line at most
     r"|\x1b[ -/]*[0-~]?"
-    r"|\x9b[0-?]*[ -/]*[@-~]"
 )
+"""What a terminal obeys instead of showing it."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
 _DIRECTION = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -31,7 +31,12 @@ def clean(text: str) -> str:
     """Without escape sequences and control characters; direction marks stand as `[U+202E]`, since they are evidence in code."""
     if text.isascii() and text.isprintable():
         return text
-    text = _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return without_controls(SEQUENCE.sub("", text))
+
+
+def without_controls(text: str) -> str:
+    """What `clean` does to a text that holds no escape sequence."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
     return _DIRECTION.sub(lambda mark: f"[U+{ord(mark.group()):04X}]", text)
 
