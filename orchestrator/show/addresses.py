@@ -4,6 +4,7 @@ index.html  inbox.html  agents.html  schedule.html  api.html  guide/…  schemas
 api/v1/… (api.py)
 projects/<project>/index.html  project.json  feed.xml
 projects/<project>/<run>/index.html  <task>.html  report.json  junit.xml  log.jsonl
+projects/<project>/requirements/<requirement>.html
 projects/<project>/texts/<name>.txt
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-_RESERVED = frozenset({"index", "texts", "report", "junit"})
+_RESERVED = frozenset({"index", "texts", "report", "junit", "requirements"})
 
 PROJECTS = "projects"
 OVERVIEW = "index.html"
@@ -75,6 +76,16 @@ def run(name: str, run_id: str) -> str:
 
 def task(name: str, run_id: str, task_slug: str) -> str:
     return f"projects/{slug(name)}/{slug(run_id)}/{task_slug}.html"
+
+
+def mutants(task_page: str) -> str:
+    """Where the mutants of a task can be looked through, beside its page."""
+    return task_page.removesuffix(".html") + ".mutants.html"
+
+
+def requirements(name: str, ids: Iterable[str]) -> dict[str, str]:
+    """Requirement → its page, of all requirements of a project."""
+    return {requirement: f"projects/{slug(name)}/requirements/{found}.html" for requirement, found in slugs(dict.fromkeys(ids)).items()}
 
 
 def text(name: str, artifact: str) -> str:

@@ -71,9 +71,9 @@ class Builder:
             write(self.site / path, content)
         return list(rendered.files), rendered.data
 
-    def page(self, path: str, title: str, body: str) -> str:
-        """A whole page: the body in the shell of its tab, or in that of its folder's depth."""
-        return self.shells[addresses.shell(path)].fill(title, body)
+    def page(self, path: str, title: str, body: str, styles: Sequence[str] = ()) -> str:
+        """A whole page: the body in the shell of its tab, or in that of its folder's depth. `styles`: what only this page's policy allows."""
+        return self.shells[addresses.shell(path)].fill(title, body, styles)
 
 
 def digest(*values: Any) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from orchestrator.save.reports import AttemptReport, ProjectReport, RunReport, TaskReport
 
 REPLAYED = "recorded answers, replayed"
+REASON = 300
+"""Characters of a reason that a digest keeps."""
 
 
 def answers(attempts: Sequence[AttemptReport]) -> list[str]:
@@ -40,11 +42,22 @@ def general(replayed: bool, scripted: bool, named: Sequence[str]) -> list[str]:
     return found
 
 
+def task_pages(name: str, run_id: str, report: RunReport) -> list[str]:
+    """The page of each task of a run. One that was judged more than once has as many; the last has the name that other pages link."""
+    seen: dict[str, int] = {}
+    found = []
+    for task in reversed(report.tasks):
+        seen[task.id] = seen.get(task.id, 0) + 1
+        found.append(task.id if seen[task.id] == 1 else f"{task.id} before {seen[task.id] - 1}")
+    slugs = addresses.slugs(found)
+    return [addresses.task(name, run_id, slugs[key]) for key in reversed(found)]
+
+
 def digest(name: str, run_id: str, report: RunReport | Unreadable) -> dict[str, Any]:
     """What other pages need to know about a run, as JSON values; kept so that an unchanged report need not be read again."""
     if isinstance(report, Unreadable):
         return {"id": run_id, "why": report.why, "tasks": {}, "answers": [], "agents": []}
-    pages = addresses.slugs(task.id for task in report.tasks)
+    pages = dict(zip((task.id for task in report.tasks), task_pages(name, run_id, report), strict=True))
     verdicts = [task.verdict for task in report.tasks]
     return {
         "id": run_id,
@@ -62,7 +75,12 @@ def digest(name: str, run_id: str, report: RunReport | Unreadable) -> dict[str, 
         "answers": general(report.replayed, report.scripted, answers([item for task in report.tasks for item in (*task.written, *task.attempts)])),
         "tasks": {
             task.id: {
-                "page": addresses.task(name, run_id, pages[task.id]),
+                "page": pages[task.id],
+                "verdict": task.verdict,
+                "reason": task.reason[:REASON],
+                "attempts": len(task.attempts),
+                "evidence": bool(task.red or task.baseline or task.red_findings),
+                "seconds": task.seconds,
                 "answers": answers([*task.written, *task.attempts]),
                 "turns": sum(len(attempt.turns) for attempt in (*task.written, *task.attempts)),
             }

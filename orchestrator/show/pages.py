@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup
 
+from orchestrator.plan import waves
 from orchestrator.plan.forecast import KINDS
 from orchestrator.run.search import WAYS
 from orchestrator.save.edit_reports import WAYS_OUT
-from orchestrator.show import addresses, badges, summary, svg, words
+from orchestrator.show import addresses, badges, lanes, summary, svg, words
+from orchestrator.show.ansi import terminal
 from orchestrator.show.forecasts import beside
 from orchestrator.show.gather import Shown, Unreadable
-from orchestrator.show.history import RunRow, answers, between, digest, run_rows, task_spot
+from orchestrator.show.history import RunRow, answers, between, digest, run_rows, task_pages, task_spot
+from orchestrator.show.reasons import why
 from orchestrator.show.summary import LATEST, Counts, counts, together
 from orchestrator.show.text import clean, code, diff, inline, prose
 from orchestrator.show.text import words as worded
@@ -61,12 +64,13 @@ def environment(sources: Mapping[str, str], url: str = "") -> Environment:
         diff=diff,
         prose=prose,
         inline=inline,
+        terminal=lambda text: terminal(text.head, text.tail, text.left_out),
         label=label,
         plural=plural,
         worded=lambda part: worded(part.before, part.after),
     )
     env.globals.update(chip=chip, LEVELS=words.LEVELS, WAYS=WAYS, anchor=addresses.anchor, bar=svg.bar, strip=svg.strip)
-    env.globals.update(KINDS=KINDS, beside=beside, snippet=functools.partial(badges.snippet, url=url), badge=badges.place)
+    env.globals.update(KINDS=KINDS, beside=beside, why=why, snippet=functools.partial(badges.snippet, url=url), badge=badges.place)
     return env
 
 
@@ -219,6 +223,7 @@ def project_page(env: Environment, name: str, report: ProjectReport | Unreadable
         )
         for task in report.tasks
     ]
+    chains = _chains(report)
     repo = shlex.quote(report.repo)
     return render(
         env,
@@ -231,7 +236,9 @@ def project_page(env: Environment, name: str, report: ProjectReport | Unreadable
         left=len(rows) - LISTED,
         spots=spots,
         tasks={task.id: task for task in report.tasks},
-        graph=svg.graph(nodes, name),
+        graph=svg.graph(nodes, name, chains),
+        chains=chains,
+        found=addresses.requirements(name, (item.id for prd in report.prds for item in prd.requirements)),
         looks={prd.id: f"git --git-dir {repo} log --stat {shlex.quote(prd.branch)}" for prd in report.prds},
         show=f"git --git-dir {repo} show",
         ways_out=WAYS_OUT,
@@ -239,18 +246,40 @@ def project_page(env: Environment, name: str, report: ProjectReport | Unreadable
     )
 
 
+def _chains(report: ProjectReport) -> list[tuple[str, ...]]:
+    """Of each PRD the longest chain of what is left to do, or of all its tasks when all are done."""
+    found = []
+    for prd in report.prds:
+        named = {task.id: task for task in report.tasks if task.prd == prd.id and task.state != "retired"}
+        planned = list(named.values())
+        left = [task for task in planned if task.state != "done"]
+        chain = waves.of(left or planned).critical
+        if len(chain) > 1:
+            found.append(chain)
+    return found
+
+
 def run_page(env: Environment, name: str, run_id: str, report: RunReport | Unreadable, junit: bool, log: bool, shown: Callable[[Text], Shown]) -> str:
     page = addresses.run(name, run_id)
     if isinstance(report, Unreadable):
         return render(env, "run.html", page, project=name, run_id=run_id, report=None, error=report, junit=junit, log=log)
     known = digest(name, run_id, report)
+    places = task_pages(name, run_id, report)
     spans = [
-        (task.title, task.verdict, addresses.relative(page, known["tasks"][task.id]["page"]), max(0.0, start), task.seconds)
-        for task in report.tasks
+        lanes.Span(
+            task.id,
+            task.title,
+            task.verdict,
+            addresses.relative(page, place),
+            max(0.0, start),
+            task.seconds,
+            task.worker,
+            between(report.started_at, task.ready_at),
+        )
+        for task, place in zip(report.tasks, places, strict=True)
         if (start := between(report.started_at, task.started_at)) is not None
     ]
-    order = list(words.VERDICTS)
-    tasks = sorted(report.tasks, key=lambda task: order.index(task.verdict) if task.verdict in order else len(order))
+    tasks = sorted(zip(report.tasks, places, strict=True), key=lambda pair: words.word("verdict", pair[0].verdict).tone == "good")
     return render(
         env,
         "run.html",
@@ -264,7 +293,7 @@ def run_page(env: Environment, name: str, run_id: str, report: RunReport | Unrea
         known=known,
         tasks=tasks,
         shown=shown,
-        timeline=svg.timeline(sorted(spans, key=lambda span: span[3])[:60]),
+        timeline=lanes.timeline(spans),
     )
 
 
@@ -282,7 +311,10 @@ def matrix(observations: Sequence[ObservationReport]) -> Matrix:
     return Matrix(columns, [(name, [outcomes.get(name) for outcomes in found]) for name in names])
 
 
-def task_page(env: Environment, name: str, run_id: str, task: TaskRunReport, page: str, shown: Callable[[Text], Shown]) -> str:
+def task_page(
+    env: Environment, name: str, run_id: str, task: TaskRunReport, page: str, shown: Callable[[Text], Shown], others: Sequence[str] = ()
+) -> str:
+    """`others`: all pages of the task in this run, where it was judged more than once."""
     final = next((attempt for attempt in task.attempts if attempt.verdict == "passed"), task.attempts[-1] if task.attempts else None)
     observed = final.observations if final else []
     oracle = [observation for observation in observed if "oracle" in observation.what]
@@ -299,6 +331,7 @@ def task_page(env: Environment, name: str, run_id: str, task: TaskRunReport, pag
         green=matrix([observation for observation in observed if observation not in oracle]),
         oracle=oracle,
         shown=shown,
+        others=others,
         mutants=list(Counter(mutant.status for mutant in task.mutation.mutants).items()) if task.mutation else [],
         quoted=shlex.quote,
     )

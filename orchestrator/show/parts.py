@@ -53,11 +53,30 @@ def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -
     known = history.digest(project.name, run.id, report)
     files |= api.run(project.name, run.id, report, known, full=run.report.is_file(), junit=bool(run.junit), log=bool(run.log))
     if not isinstance(report, gather.Unreadable):
-        for task in report.tasks:
-            place = known["tasks"][task.id]["page"]
-            files[place] = builder.page(place, f"{task.id}: {task.title}", pages.task_page(builder.env, project.name, run.id, task, place, shown))
+        places = history.task_pages(project.name, run.id, report)
+        together: dict[str, list[str]] = {}
+        for task, place in zip(report.tasks, places, strict=True):
+            together.setdefault(task.id, []).append(place)
+        for task, place in zip(report.tasks, places, strict=True):
+            body = pages.task_page(builder.env, project.name, run.id, task, place, shown, together[task.id])
+            files[place] = builder.page(place, f"{task.id}: {task.title}", body)
+            files |= _mutants(builder, project, run.id, task, place)
         files |= {addresses.text(project.name, name): project.folder / name for name in used}
     return Rendered(files, {"digest": known})
+
+
+def _mutants(builder: Builder, project: gather.ProjectFiles, run_id: str, task: Any, place: str) -> dict[str, str | Path]:
+    """The page of a task's mutants, and what its component shows; nothing where there was no mutant."""
+    from orchestrator.show import mutants
+
+    if task.mutation is None or not task.mutation.mutants:
+        return {}
+    path = gather.artifact(project.folder, task.mutation.elements)
+    script = mutants.script(path.read_bytes()) if path and path.stat().st_size <= mutants.LARGEST else ""
+    page = addresses.mutants(place)
+    body = mutants.page(builder.env, project.name, run_id, task, place, bool(script))
+    files: dict[str, str | Path] = {page: builder.page(page, f"Mutants of {task.id}", body, mutants.STYLES if script else ())}
+    return files | ({page.removesuffix(".html") + ".js": script} if script else {})
 
 
 # --- of a project --------------------------------------------------------------------------------------------------------
@@ -79,14 +98,34 @@ def _project(builder: Builder, project: gather.ProjectFiles, digests: Digests) -
     search = [[page, f"Project {project.name}", ""]]
     if not isinstance(report, gather.Unreadable):
         search[0][2] = ", ".join(prd.title for prd in report.prds)
-        search += [
-            [f"{page}#{addresses.anchor(item.id)}", f"{item.key}: {item.title}", prd.title] for prd in report.prds for item in prd.requirements
-        ]
     known = summary.summary(project.name, report, digests) | data.known(project, report, digests)
     return Rendered(files, {"summary": known, "search": search})
 
 
-PROJECT: dict[str, Callable[[Builder, gather.ProjectFiles, Digests], Part]] = {"project": project, "data": data.project}
+def requirements(builder: Builder, files: gather.ProjectFiles, digests: Digests) -> Part:
+    return Part([files.key, digests], lambda: _requirements(builder, files, digests))
+
+
+def _requirements(builder: Builder, project: gather.ProjectFiles, digests: Digests) -> Rendered:
+    from orchestrator.save.reports import ProjectReport
+    from orchestrator.show import requirements
+
+    report = gather.read(project.report, ProjectReport, project.folder.parent)
+    if isinstance(report, gather.Unreadable):
+        return Rendered({})
+    found = addresses.requirements(project.name, (item.id for prd in report.prds for item in prd.requirements))
+    files: dict[str, str | Path] = {}
+    search = []
+    for prd in report.prds:
+        for item in prd.requirements:
+            place = found[item.id]
+            body = requirements.page(builder.env, project.name, report, prd, item, digests, found)
+            files[place] = builder.page(place, f"{item.id}: {item.title}", body)
+            search.append([place, f"{item.key}: {item.title}", f"{project.name}, {prd.title}"])
+    return Rendered(files, {"search": search})
+
+
+PROJECT: dict[str, Callable[[Builder, gather.ProjectFiles, Digests], Part]] = {"project": project, "requirements": requirements, "data": data.project}
 """Name → part. What their data says is put together; `summary` must be among it once."""
 
 

@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from base64 import b64encode
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 TITLE = "orchestratortitlemarker"
 FEED = "feed.xml"
 BODY = "<h1>orchestratorbodymarker</h1>"
+SCRIPT = "assets/site.js"
 _MARKERS = re.compile(f"({re.escape(TITLE)}|{re.escape(BODY)})")
 
 _DEPTHS = range(4)
@@ -193,7 +195,7 @@ def _harvest(work: Path, built: Path, config: Path) -> None:
                 f"{config}: the page {page} has {html.count(BODY)} places for a body and {html.count(TITLE)} for a title",
                 hint="the theme must be Material; keep its pages, and compare with the mkdocs.yml of `orchestrator init`",
             )
-        (work / "shells" / f"{name}.html").write_text(guarded(html, page), encoding="utf-8")
+        (work / "shells" / f"{name}.html").write_text(guarded(scripted(html, page), page), encoding="utf-8")
     index = built / "search" / "search_index.json"
     default = '{"config":{"lang":["en"],"separator":"[\\\\s\\\\-]+","pipeline":["stopWordFilter"]},"docs":[]}'
     (work / "search.json").write_text(index.read_text(encoding="utf-8") if index.exists() else default, encoding="utf-8")
@@ -207,9 +209,15 @@ def _harvest(work: Path, built: Path, config: Path) -> None:
             html = path.read_text(encoding="utf-8")
             if TITLE in html or BODY in html:
                 raise SetupError(f"{config}: a marker of the shell stands in {name}", hint="keep the shell pages out of the navigation")
-            target.write_text(guarded(html, name), encoding="utf-8")
+            target.write_text(guarded(scripted(html, name), name), encoding="utf-8")
         else:
             shutil.copyfile(path, target)
+
+
+def scripted(html: str, page: str) -> str:
+    """A page of the theme that loads site.js, whatever the configuration says: it is a working folder's own and may be older."""
+    before, end, after = html.rpartition("</body>")
+    return f'{before}<script src="{addresses.relative(page, SCRIPT)}" defer></script>{end}{after}' if end else html
 
 
 def guarded(html: str, page: str) -> str:
@@ -242,7 +250,10 @@ class Shell:
         self.parts = _MARKERS.split(html)
         self.key = hashlib.sha256(html.encode()).hexdigest()
 
-    def fill(self, title: str, body: str) -> str:
-        """`title` is text; `body` is finished HTML."""
+    def fill(self, title: str, body: str, styles: Sequence[str] = ()) -> str:
+        """`title` is text; `body` is finished HTML; `styles` are sources of styles that only this page allows."""
         holes = {TITLE: escape(" ".join(clean(title).split())), BODY: body}
-        return "".join(holes[part] if index % 2 else part for index, part in enumerate(self.parts))
+        first, *rest = self.parts
+        if styles:
+            first = first.replace("style-src 'self'", " ".join(["style-src 'self'", *styles]), 1)
+        return first + "".join(part if index % 2 else holes[part] for index, part in enumerate(rest))

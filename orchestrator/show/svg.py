@@ -6,6 +6,7 @@ Each picture says in words what it shows (`<title>`, `<desc>`); links work witho
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -64,8 +65,8 @@ def _mean(values: Sequence[float], otherwise: float) -> float:
     return sum(values) / len(values) if values else otherwise
 
 
-def graph(nodes: Sequence[Node], name: str) -> Markup:
-    """The tasks of a plan from left to right, an arrow from each to those that wait for it."""
+def graph(nodes: Sequence[Node], name: str, chains: Sequence[Sequence[str]] = ()) -> Markup:
+    """The tasks of a plan from left to right, an arrow from each to those that wait for it; `chains`, one after the other, stand out."""
     if not nodes:
         return Markup("")
     rows = levels(nodes)
@@ -79,32 +80,36 @@ def graph(nodes: Sequence[Node], name: str) -> Markup:
         top = 4 + (tallest - len(row)) * (_HEIGHT + _GAP_Y) / 2
         for index, node in enumerate(row):
             spot[node.id] = (4 + column * (_WIDTH + _GAP_X), top + index * (_HEIGHT + _GAP_Y))
-    arrows = [_arrow(spot[parent], spot[node.id]) for row in rows for node in row for parent in node.depends_on if parent in spot]
-    boxes = [_box(node, *spot[node.id]) for row in rows for node in row]
-    return _frame("graph", width, height, f"Tasks of {name}", _said(rows), [*arrows, *boxes])
+    on, steps = {name for chain in chains for name in chain}, {pair for chain in chains for pair in pairwise(chain)}
+    pairs = [(parent, node.id) for row in rows for node in row for parent in node.depends_on if parent in spot]
+    arrows = [_arrow(spot[parent], spot[child], (parent, child) in steps) for parent, child in sorted(pairs, key=lambda pair: pair in steps)]
+    boxes = [_box(node, *spot[node.id], node.id in on) for row in rows for node in row]
+    said = _said(rows) + "".join(f"; one after the other: {', '.join(clean(name) for name in chain)}" for chain in chains)
+    return frame("graph", width, height, f"Tasks of {name}", said, [*arrows, *boxes])
 
 
-def _arrow(start: tuple[float, float], end: tuple[float, float]) -> Markup:
+def _arrow(start: tuple[float, float], end: tuple[float, float], stands_out: bool) -> Markup:
     x1, y1 = start[0] + _WIDTH, start[1] + _HEIGHT / 2
     x2, y2 = end[0], end[1] + _HEIGHT / 2
     bend = max(_GAP_X / 2, (x2 - x1) / 2)
-    return Markup('<path class="edge" d="M{:g} {:g}C{:g} {:g} {:g} {:g} {:g} {:g}"/><path class="tip" d="M{:g} {:g}l-6 -3.5v7z"/>').format(
-        x1, y1, x1 + bend, y1, x2 - bend, y2, x2 - 5, y2, x2, y2
+    extra = " chain" if stands_out else ""
+    return Markup('<path class="edge{}" d="M{:g} {:g}C{:g} {:g} {:g} {:g} {:g} {:g}"/><path class="tip{}" d="M{:g} {:g}l-6 -3.5v7z"/>').format(
+        extra, x1, y1, x1 + bend, y1, x2 - bend, y2, x2 - 5, y2, extra, x2, y2
     )
 
 
-def _box(node: Node, x: float, y: float) -> Markup:
+def _box(node: Node, x: float, y: float, stands_out: bool) -> Markup:
     word = words.word("state", node.state)
     body = Markup(
-        '<title>{}: {} ({})</title><rect class="box tone-{}" x="{:g}" y="{:g}" width="{}" height="{}" rx="6"/>'
+        '<title>{}: {} ({}{})</title><rect class="box tone-{}{}" x="{:g}" y="{:g}" width="{}" height="{}" rx="6"/>'
         '<rect class="bar tone-{}" x="{:g}" y="{:g}" width="4" height="{}" rx="2"/>'
         '<text class="id" x="{:g}" y="{:g}">{}</text><text class="state tone-{}" x="{:g}" y="{:g}" text-anchor="end">{} {}</text>'
         '<text class="title" x="{:g}" y="{:g}">{}</text>'
     ).format(
-        *(clean(node.id), clean(node.title), clean(node.state)),
-        *(word.tone, x, y, _WIDTH, _HEIGHT, word.tone, x, y, _HEIGHT),
-        *(x + 14, y + 19, _cut(node.id, 14), word.tone, x + _WIDTH - 10, y + 19, word.symbol, _cut(node.state, 10)),
-        *(x + 14, y + 36, _cut(node.title, 29)),
+        *(clean(node.id), clean(node.title), clean(node.state), ", on the longest chain" if stands_out else ""),
+        *(word.tone, " chain" if stands_out else "", x, y, _WIDTH, _HEIGHT, word.tone, x, y, _HEIGHT),
+        *(x + 14, y + 19, cut(node.id, 14), word.tone, x + _WIDTH - 10, y + 19, word.symbol, cut(node.state, 10)),
+        *(x + 14, y + 36, cut(node.title, 29)),
     )
     return Markup('<a href="{}">{}</a>').format(node.href, body) if node.href else Markup("<g>{}</g>").format(body)
 
@@ -124,7 +129,7 @@ def _squares(rows: Sequence[Sequence[Node]], name: str) -> Markup:
             )
             parts.append(Markup('<a href="{}">{}</a>').format(node.href, square) if node.href else Markup("<g>{}</g>").format(square))
         y += 26
-    return _frame("graph", 4 + 60 * 16, y, f"Tasks of {name}, by level", _said(rows), parts)
+    return frame("graph", 4 + 60 * 16, y, f"Tasks of {name}, by level", _said(rows), parts)
 
 
 def _said(rows: Sequence[Sequence[Node]]) -> str:
@@ -167,7 +172,7 @@ def strip(runs: Sequence[tuple[str, str, str]]) -> Markup:
         )
         parts.append(Markup('<a href="{}">{}</a>').format(href, square) if href else Markup("<g>{}</g>").format(square))
     said = ", ".join(clean(label) for _, label, _ in runs)
-    return _frame("strip", max(1, len(runs) * 13 - 3), 16, "Latest runs, oldest first", said, parts)
+    return frame("strip", max(1, len(runs) * 13 - 3), 16, "Latest runs, oldest first", said, parts)
 
 
 def columns(runs: Sequence[tuple[int, int, str, str]], name: str) -> Markup:
@@ -183,32 +188,17 @@ def columns(runs: Sequence[tuple[int, int, str, str]], name: str) -> Markup:
             '<rect class="hollow tone-bad" x="{}" y="{:.1f}" width="5" height="{:.1f}"/>'
         ).format(clean(label), index * 8, 32 - good, good, index * 8 + 0.5, 31.5 - good - bad + (0.5 if good else 0), max(0.0, bad - 0.5))
         parts.append(Markup('<a href="{}">{}</a>').format(href, column) if href else Markup("<g>{}</g>").format(column))
-    return _frame("columns", len(runs) * 8, 32, name, "; ".join(clean(label) for _, _, label, _ in runs), parts)
+    return frame("columns", len(runs) * 8, 32, name, "; ".join(clean(label) for _, _, label, _ in runs), parts)
 
 
-def timeline(spans: Sequence[tuple[str, str, str, float, float]]) -> Markup:
-    """(title, verdict, href, start, seconds) per task of a run: when it was worked on, in seconds from the run's start."""
-    end = max((start + seconds for *_, start, seconds in spans), default=0.0)
-    if end <= 0:
-        return Markup("")
-    parts = []
-    for row, (title, verdict, href, start, seconds) in enumerate(spans):
-        word = words.word("verdict", verdict)
-        x, width = 190 + 700 * start / end, max(3.0, 700 * seconds / end)
-        line = Markup(
-            '<title>{}: {}, {:.1f} s</title><text class="title" x="180" y="{}" text-anchor="end">{}</text>'
-            '<rect class="span tone-{}" x="{:.1f}" y="{}" width="{:.1f}" height="14" rx="3"/>'
-        ).format(clean(title), clean(verdict), seconds, row * 24 + 15, _cut(title, 26), word.tone, x, row * 24 + 4, width)
-        parts.append(Markup('<a href="{}">{}</a>').format(href, line) if href else Markup("<g>{}</g>").format(line))
-    return _frame("timeline", 900, len(spans) * 24, "When each task was worked on", f"{len(spans)} tasks in {end:.0f} seconds", parts)
-
-
-def _frame(name: str, width: float, height: float, title: str, said: str, parts: Sequence[Markup]) -> Markup:
+def frame(name: str, width: float, height: float, title: str, said: str, parts: Sequence[Markup]) -> Markup:
+    """A picture that is named and described for those who do not see it; `said` is not escaped twice when it is Markup."""
     return Markup('<svg class="{}" viewBox="0 0 {:g} {:g}" width="{:g}" height="{:g}" role="group"><title>{}</title><desc>{}</desc>{}</svg>').format(
         name, width, height, width, height, clean(title), said, Markup("").join(parts)
     )
 
 
-def _cut(text: str, length: int) -> str:
+def cut(text: str, length: int) -> str:
+    """On one line, at most so many characters."""
     text = " ".join(clean(text).split())
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -58,7 +58,7 @@ def requirement(key: str, title: str, line: int, after: list[str], criteria: lis
         line=line,
         inferred=False,
         module="library/loans.py",
-        depends_on=after,
+        depends_on=[f"loans#{other}" for other in after],
         task=f"loans#{key}",
         criteria=[
             r.CriterionReport(
@@ -127,7 +127,7 @@ def project_report(project: str = "library", runs: list[r.RunSummary] | None = N
                 title=item.title,
                 state=states[item.key],
                 reason=why[item.key],
-                depends_on=[f"loans#{key}" for key in item.depends_on],
+                depends_on=item.depends_on,
                 requirements=[item.id],
                 attempts={"R2": 2, "R5": 4}.get(item.key, 0),
                 last_run="20261122T203251Z-1a2b" if item.key in ("R1", "R2", "R3", "R5") else "",

@@ -32,6 +32,17 @@ def test_arrows_do_not_cross_when_they_need_not() -> None:
     assert [rows[0].index("a"), rows[1].index("y")] in ([0, 0], [1, 1])
 
 
+def test_the_longest_chain_stands_out_by_more_than_colour() -> None:
+    root = ET.fromstring(svg.graph([node("a"), node("b", "a"), node("c", "a", "b"), node("d")], "p", [("a", "b", "c")]))
+    assert root.findtext("desc") == "4 tasks in 3 levels: 4 ready; one after the other: a, b, c"
+    assert [link.get("href") for link in root.findall("a") if "on the longest chain" in (link.findtext("title") or "")] == [
+        "a.html",
+        "b.html",
+        "c.html",
+    ]
+    assert [path.get("class") for path in root.findall("path") if "edge" in path.get("class", "")] == ["edge", "edge chain", "edge chain"]
+
+
 def test_a_cycle_and_a_dependency_on_nothing_still_make_a_picture() -> None:
     made = svg.graph([node("a", "b"), node("b", "a", "b"), node("c", "gone")], "p")
     assert str(made).count("<rect") == 6
@@ -50,7 +61,6 @@ def test_hostile_names_are_escaped_in_every_picture() -> None:
         svg.graph([Node(evil, evil, evil, (evil,), "x.html")], evil),
         svg.graph([Node(f"{evil}{number}", evil, evil, (), "") for number in range(svg.LARGEST + 1)], evil),
         svg.strip([(evil, evil, "x.html")]),
-        svg.timeline([(evil, evil, "", 0.0, 1.0)]),
         svg.bar({evil: 1, "oracle": 1}, 2),
     ]
     for picture in made:
