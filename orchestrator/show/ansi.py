@@ -7,6 +7,7 @@ schemes. What is hidden, or blinks, is shown as plain text: on a page that is ev
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
@@ -20,6 +21,8 @@ LONG = 40
 FIRST, LAST = 6, 20
 """Lines that stand before and after what is folded."""
 
+_LONGEST = 200
+"""Characters of a sequence; what is longer ends in no letter then, and changes nothing."""
 _PARAMETERS = 32
 _NAMES = ("", "red", "green", "yellow", "blue", "magenta", "cyan", "")
 """Colours 0 to 7. Black and white are one or the other's background: whatever the scheme has for text is right."""
@@ -100,11 +103,12 @@ def _pieces(text: str) -> Iterator[tuple[Style, str]]:
         waiting = "\r" if piece.endswith("\r") else ""
         if piece := piece.removesuffix("\r"):
             yield style, without_controls(piece)
-        style, at = _after(style, match.group()), match.end()
+        style, at = _after(style, match.group()[:_LONGEST]), match.end()
     if piece := waiting + text[at:]:
         yield style, without_controls(piece)
 
 
+@lru_cache(1024)
 def _after(style: Style, sequence: str) -> Style:
     body = sequence.removeprefix("\x1b[").removeprefix("\x9b")
     if len(body) == len(sequence) or not body.endswith("m"):

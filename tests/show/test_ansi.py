@@ -78,7 +78,9 @@ def test_what_is_folded_is_whole_too(head: str, tail: str, left_out: int) -> Non
         ("1;31;38;5", "a-bold"),
         ("8", ""),
         ("9999999999999999999999", ""),
-        ("31;" * 200 + "32", "f-red"),
+        ("31;" * 20 + "32", "f-green"),
+        ("31;" * 40 + "32", "f-red"),
+        ("31;" * 200 + "32", ""),
     ],
 )
 def test_colours_become_the_nearest_of_a_few_names(codes: str, classes: str) -> None:
@@ -107,7 +109,7 @@ def test_long_output_stands_with_both_ends_and_says_how_many_lines_are_folded() 
 
 
 def test_output_that_is_all_colour_makes_no_huge_page_and_takes_no_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(ansi.terminal("\x1b[31ma\x1b[32mb" * 20_000)) < 300_000
     assert len(ansi.terminal("\x1b[" + "1;" * 500_000 + "m" + "\x1b[" * 100_000)) < 300_000
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
