@@ -25,7 +25,7 @@ from orchestrator.plan.order import Order
 from orchestrator.pool import Desk, Pool
 from orchestrator.run import git, integrate, lifecycle
 from orchestrator.run.durable import durable
-from orchestrator.save import chain, light, written
+from orchestrator.save import chain, compose_measures, light, limits, written
 from orchestrator.save.clock import now
 from orchestrator.save.ledger import Ledger
 from orchestrator.save.readings import Readings
@@ -200,6 +200,7 @@ def kind(job: Job) -> str:
 def close(job: Job, kind: str) -> None:
     """The end of the project's part of a run, also of one that was stopped."""
     if job.begun:
+        job.facts["standing"] = compose_measures.standing(job.store).model_dump()
         job.keep_facts()
         summary = written.summary(job.store, job.run, (datetime.now(UTC) - job.started).total_seconds())
         with durable("run ended"):
@@ -223,6 +224,8 @@ def report(job: Job, *, at_once: bool = False) -> None:
         written.run(job.store, job.run)
     with durable("project report written"):
         written.project(job.store, job.root, job.notes)
+    if job.meanwhile is not None and not at_once:
+        limits.write(job.ledger, job.meanwhile.found.prds)
     job.shared.push(job.project)
     job.reported = time.monotonic()
     job.reporting = job.reported - began

@@ -31,7 +31,7 @@ from orchestrator.plan import graph
 from orchestrator.pool import Desk, Pool
 from orchestrator.run import git, sandboxes, scratch, stopping
 from orchestrator.run.durable import durable
-from orchestrator.save import light, mend, receipts, recount, schedule, standing
+from orchestrator.save import light, limits, mend, receipts, recount, schedule, standing
 from orchestrator.save.ledger import FILE as LEDGER
 from orchestrator.save.ledger import Ledger, ledger_of
 from orchestrator.save.readings import Readings
@@ -109,6 +109,7 @@ def run(
         with durable("run closed"):
             ledger.end_run(name)
         schedule.write(ledger, held.values(), moment)
+        limits.write(ledger, meanwhile.found.prds)
         shared.end()
         told(Told("", "run ended", facts=outcome.facts(time.monotonic() - began)))
     return outcome

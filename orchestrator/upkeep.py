@@ -186,6 +186,8 @@ def breakers(options: argparse.Namespace) -> Exit:
 
 
 def breakers_reset(options: argparse.Namespace) -> Exit:
+    from orchestrator import pipeline
+    from orchestrator.save import limits
     from orchestrator.save.ledger import ledger_of
 
     root, config = opened(options)
@@ -195,6 +197,7 @@ def breakers_reset(options: argparse.Namespace) -> Exit:
     if missing := [name for name in options.names if not any(name in (item.name, item.name.rpartition(" ")[0]) for item in chosen)]:
         raise UsageError(f"no breaker is called {', '.join(missing)}", hint="`orchestrator breakers` names them")
     ledger.reset(chosen)
+    limits.write(ledger, pipeline.inbox(root, config)[0].prds)
     for breaker in standing if any(item.scope == "system" for item in chosen) else chosen:
         print(f"{breaker.scope} {breaker.name}: closed" + ("" if breaker.state == "closed" else f" (was {breaker.state}: {breaker.reason})"))
     return Exit.DONE

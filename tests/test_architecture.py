@@ -53,6 +53,7 @@ PURE = (
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
     *("show/agents.py", "show/summary.py", "show/totals.py", "show/colours.py"),
+    *(f"show/{name}.py" for name in ("charts", "compare", "flaky", "limits", "measured", "trends", "unstable")),
     "cron.py",
     *(
         "show/terminal.py",
@@ -78,6 +79,7 @@ PURE = (
         "save/measure_reports.py",
         "save/wholes.py",
         "save/delivery_report.py",
+        "save/limits_report.py",
     ),
     *("save/retention.py", "save/links.py"),
 )
@@ -124,6 +126,9 @@ IMPURE_IMPORTS = {
     ("show/pages.py", "show/gather.py"): "the values `Shown` and `Unreadable`, which gathering returns",
     ("show/schedule.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/history.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
+    ("show/compare.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
+    ("show/limits.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
+    ("show/trends.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/summary.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/api.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/metrics.py", "save/figures.py"): "the value `Figures`, which counting returns",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -187,10 +188,21 @@ class Bench:
     grafts: int = 0
     journal: Journal | None = None
     """Is told which step is taken; None where nobody listens."""
+    times: dict[str, float] = field(default_factory=dict)
+    """Step → seconds that it took so far."""
+    _step: str = "prepare"
+    _since: float = field(default_factory=time.monotonic)
+
+    def enter(self, step: str) -> None:
+        """The time from now on is that of another step."""
+        now = time.monotonic()
+        self.times[self._step] = self.times.get(self._step, 0.0) + now - self._since
+        self._step, self._since = step, now
 
     def begin(self, step: str) -> None:
         """A step begins; with the number of the attempt that it belongs to. Raises Stopped when the run is to end."""
         stopping.check()
+        self.enter(step)
         if self.journal is not None:
             self.journal.step(step, self.work.first_attempt + len(self.attempts))
 

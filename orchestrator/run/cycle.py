@@ -55,6 +55,7 @@ def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_lad
         finally:
             for each in (*ladder, *tests_ladder):
                 each.close()
+    bench.enter("")
     passed = end.verdict in ("passed", "already satisfied")
     told = CycleResult(
         task=work.task.id,
@@ -85,6 +86,7 @@ def run_cycle(work: Work, ladder: tuple[Agent, ...], journal: Journal, tests_lad
         gone=(gone := tuple(path for path in bench.gone if path not in bench.test_files)),
         retired=_retired(bench, gone) if passed else (),
         outdated=tuple(sorted(path for path in work.outdated if path in bench.before)),
+        stages=tuple((step, round(seconds, 3)) for step, seconds in bench.times.items()),
     )
     return redaction.result(told, redaction.of(work.config).cleaner(os.environ))
 
@@ -112,6 +114,7 @@ def opened(work: Work) -> Iterator[Bench]:
 def _steps(bench: Bench, ladder: tuple[Agent, ...], tests_ladder: tuple[Agent, ...], journal: Journal) -> End:
     work = bench.work
     if work.own_suite:
+        bench.enter("baseline")
         checks.baseline(bench)
     write_tests.lock_earlier(bench)
     write_tests.from_examples(bench)

@@ -39,6 +39,7 @@ def take(
 ) -> Returned:
     """The turn, and what it changes against the base with the locked tests and `start`. Raises AgentError, also where a budget stands before it."""
     work = bench.work
+    bench.enter(step)
     place = bench.workspace(start)
     before = workspace.read(place)
     writable = writable or bench.writable()

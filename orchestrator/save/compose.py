@@ -56,6 +56,7 @@ from orchestrator.save.reports import (
     RunReport,
     RunSummary,
     SpendingReport,
+    StageReport,
     TaskReport,
     TaskRunReport,
     TidyingReport,
@@ -107,6 +108,7 @@ def run_report(store: Store, run: str) -> RunReport:
         gates_skipped=facts.get("gates_skipped", False),
         validations=checked.validations(store, run),
         deliveries=deliveries.of_run(store, run),
+        standing=facts.get("standing"),
     )
 
 
@@ -185,6 +187,7 @@ def _task_run(store: Store, row: TaskRow, entry: ResultRow, state: str, paths: d
         gone=list(result.gone),
         retired=[RetiredTestReport(test=item.test, how=item.how) for item in result.retired],
         outdated=list(result.outdated),
+        stages=[StageReport(step=step, seconds=seconds) for step, seconds in result.stages],
         answers=compose_edits.answers(task, paths.get(task.prd, "")),
         attempts=[_attempt(item, folder) for item in result.attempts],
         proofs=[_proof(item) for item in result.proofs],

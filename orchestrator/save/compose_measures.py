@@ -9,10 +9,11 @@ from pathlib import Path
 from orchestrator.model import Coverage, CycleResult, Mutation
 from orchestrator.plan.outline import slug
 from orchestrator.run.gates import covered
-from orchestrator.run.mutants import score
-from orchestrator.save import mutation_report
+from orchestrator.run.mutants import score, share
+from orchestrator.save import light, mutation_report
 from orchestrator.save.files import write_atomically
-from orchestrator.save.measure_reports import CoverageReport, MutantReport, MutationReport, UnrunReport
+from orchestrator.save.measure_reports import CoverageReport, MutantReport, MutationReport, StandingReport, UnrunReport
+from orchestrator.save.store import Store
 
 
 def mutation(item: Mutation, result: CycleResult, folder: Path, cycle: int) -> MutationReport:
@@ -42,3 +43,23 @@ def coverage(item: Coverage) -> CoverageReport:
 
 def percent(noticed: float | None) -> float | None:
     return None if noticed is None else round(100 * noticed, 1)
+
+
+def standing(store: Store) -> StandingReport:
+    """Where the project stands now, in figures; the same that its report has."""
+    requirements = proved = criteria = criteria_proved = 0
+    statuses: list[str] = []
+    for name in light.prds(store):
+        known = light.proved_criteria(store, name)
+        for requirement in light.prd(store, name).requirements:
+            found = [criterion.id in known for criterion in requirement.criteria]
+            requirements, proved = requirements + 1, proved + (bool(found) and all(found))
+            criteria, criteria_proved = criteria + len(found), criteria_proved + sum(found)
+        statuses += [mutant.status for item in light.mutations(store, name).values() for mutant in item.mutants]
+    return StandingReport(
+        requirements=requirements,
+        requirements_proved=proved,
+        criteria=criteria,
+        proved=criteria_proved,
+        mutation=percent(share(statuses)),
+    )

@@ -102,6 +102,15 @@ def proofs(store: Store, prd: str) -> dict[str, tuple[str, Proof]]:
     return {criterion: (fingerprint, from_json(Proof, proof)) for criterion, fingerprint, proof in store.db.execute(query, (prd,))}
 
 
+def proved_criteria(store: Store, prd: str) -> set[str]:
+    """The criteria of a PRD that are proved as they are worded."""
+    query = (
+        "SELECT criterion FROM proofs JOIN tasks ON tasks.id = proofs.task AND tasks.fingerprint = proofs.fingerprint "
+        "WHERE tasks.prd = ? AND tasks.state = 'done' AND json_extract(proof, '$.level') != 'none'"
+    )
+    return {criterion for (criterion,) in store.db.execute(query, (prd,))}
+
+
 def proved(store: Store, task: str, fingerprint: str) -> list[Proof]:
     """The proofs of a task as it was worded."""
     rows = store.db.execute("SELECT proof FROM proofs WHERE task = ? AND fingerprint = ?", (task, fingerprint))

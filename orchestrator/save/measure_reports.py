@@ -34,6 +34,27 @@ class MutationReport(Report):
     """Path of the mutation-testing-elements JSON, relative to the project's folder."""
 
 
+class StageReport(Report):
+    """How long a step of a task took, as the orchestrator's clock had it, over all its attempts."""
+
+    step: str
+    """`prepare`, `baseline`, `write_tests`, `check_red`, `write_code`, `check_green`, `tidy`, `check_still_green`, `mutants`."""
+    seconds: float
+
+
+class StandingReport(Report):
+    """Where a project stood at a moment."""
+
+    requirements: int
+    requirements_proved: int
+    """Those of which every criterion was proved."""
+    criteria: int
+    proved: int
+    """Criteria that were proved as they were worded."""
+    mutation: float | None = None
+    """Percent of the mutants of what was done that its tests noticed; None where there was none."""
+
+
 class UnrunReport(Report):
     path: str
     function: str

@@ -25,9 +25,12 @@ from orchestrator.save.inbox_reports import VERSION as VERSION
 from orchestrator.save.inbox_reports import InboxReport as InboxReport
 from orchestrator.save.inbox_reports import ProblemReport as ProblemReport
 from orchestrator.save.inbox_reports import Receipt as Receipt
+from orchestrator.save.limits_report import LimitsReport
 from orchestrator.save.measure_reports import CoverageReport as CoverageReport
 from orchestrator.save.measure_reports import MutantReport as MutantReport
 from orchestrator.save.measure_reports import MutationReport as MutationReport
+from orchestrator.save.measure_reports import StageReport as StageReport
+from orchestrator.save.measure_reports import StandingReport as StandingReport
 from orchestrator.save.measure_reports import UnrunReport as UnrunReport
 from orchestrator.save.report import Report as Report
 from orchestrator.save.schedule_report import ScheduleReport
@@ -217,6 +220,8 @@ class TaskRunReport(Report):
     """When it could have begun, ISO 8601 in UTC: it waited for a worker from then to `started_at`; '' where it is not known."""
     worker: str = ""
     """Whose slot it had: `worker 1`, or `judge 1` where it was only judged again; '' where nobody noted it."""
+    stages: list[StageReport] = []
+    """Where `seconds` went, step by step; none where an older version wrote it."""
 
 
 class AgentReport(Report):
@@ -300,6 +305,8 @@ class RunReport(Report):
     """Of the PRDs that were complete at its end and had not been validated as they stand."""
     deliveries: list[DeliveryReport] = []
     """What became of their branches, where that was news."""
+    standing: StandingReport | None = None
+    """Where the project stood at its end; None for a run that was killed, or is under way, and where an older version wrote it."""
 
 
 class ExampleReport(Report):
@@ -466,6 +473,7 @@ class ProjectReport(Report):
 
 SCHEMAS: dict[str, type[Report]] = {
     "inbox": InboxReport,
+    "limits": LimitsReport,
     "project": ProjectReport,
     "run": RunReport,
     "schedule": ScheduleReport,

@@ -264,6 +264,7 @@ def _result(told: _Told, entry: TaskRunReport, bundle: TaskEvidence) -> CycleRes
         retired=tuple(RetiredTest(item.test, item.how) for item in entry.retired),
         outdated=tuple(entry.outdated),
         worker=entry.worker,
+        stages=tuple((stage.step, stage.seconds) for stage in entry.stages),
     )
 
 

@@ -6,7 +6,9 @@
     summary.py    pure: a project's report and digests → what pages of the whole site need to know
     words.py    every state, verdict and proof level: its symbol, its tone, its sentence
     text.py     untrusted text → what may be shown: terminal output, code, diffs, Markdown prose
-    svg.py      pure: task graph, proof bar, strip of runs
+    svg.py      pure: task graph, proof bar, strip of runs; charts.py: what changes over time
+    measured.py   pure: the few figures of a run that trends need, added up by day; unstable.py the same for tests that gave different results
+    trends.py  limits.py  flaky.py  compare.py   pure: pages over time
     addresses.py  where each page lives, links between pages, and the tabs
     shell.py    MkDocs Material builds the chrome once; its shell is split on markers, with a content security policy
     search.py   the search index

@@ -1,9 +1,9 @@
 """Where each page lives in the site, as paths from its root, and the links between them.
 
-index.html  inbox.html  agents.html  schedule.html  api.html  guide/…  schemas/<name>.json  feed.xml  badges/<project>-proved.svg …
-api/v1/… (api.py)
-projects/<project>/index.html  project.json  feed.xml
-projects/<project>/<run>/index.html  <task>.html  report.json  junit.xml  log.jsonl
+index.html  inbox.html  trends.html  limits.html  flaky.html  agents.html  schedule.html  api.html  guide/…
+limits.json  schemas/<name>.json  feed.xml  badges/<project>-proved.svg …  api/v1/… (api.py)
+projects/<project>/index.html  trends.html  compare.html  runs.js  project.json  feed.xml
+projects/<project>/<run>/index.html  <task>.html  compare.html  facts.js  report.json  junit.xml  log.jsonl
 projects/<project>/requirements/<requirement>.html
 projects/<project>/texts/<name>.txt
 """
@@ -17,19 +17,25 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-_RESERVED = frozenset({"index", "texts", "report", "junit", "requirements"})
+_RESERVED = frozenset({"index", "texts", "report", "junit", "requirements", "compare"})
 
 PROJECTS = "projects"
 OVERVIEW = "index.html"
 INBOX = "inbox.html"
 AGENTS = "agents.html"
 SCHEDULE = "schedule.html"
+TRENDS = "trends.html"
+LIMITS = "limits.html"
+FLAKY = "flaky.html"
 GUIDE = "guide/index.html"
 DATA = "api.html"
 
 TABS = {
     OVERVIEW: "Overview",
     INBOX: "Inbox",
+    TRENDS: "Trends",
+    LIMITS: "Limits",
+    FLAKY: "Flaky tests",
     AGENTS: "Agents",
     SCHEDULE: "Schedule",
     GUIDE: "Guide",
@@ -68,6 +74,20 @@ def areas(name: str) -> tuple[str, ...]:
 
 def project(name: str) -> str:
     return f"projects/{slug(name)}/{OVERVIEW}"
+
+
+def trends(name: str) -> str:
+    return f"projects/{slug(name)}/trends.html"
+
+
+def compare(name: str, run_id: str = "") -> str:
+    """A run beside the one before it; without a run, the page that compares any two."""
+    return f"projects/{slug(name)}/{f'{slug(run_id)}/' if run_id else ''}compare.html"
+
+
+def facts(name: str, run_id: str) -> str:
+    """What is compared of a run, as a script."""
+    return f"projects/{slug(name)}/{slug(run_id)}/facts.js"
 
 
 def run(name: str, run_id: str) -> str:

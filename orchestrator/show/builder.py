@@ -50,6 +50,8 @@ class Builder:
         code = gather.key(*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parent.parent / "save" / "reports.py")
         self._key = digest(code, self.templates, settings, {name: shell.key for name, shell in self.shells.items()})
         self._env: Any = None
+        self.kept: tuple[Path | None, Any] = None, None
+        """A report that was read for another's sake: its file, and what it says."""
 
     @property
     def env(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -33,6 +34,9 @@ class RunFiles(NamedTuple):
     log: Path | None
     """What the run told while it worked."""
     key: str
+    """Of all that its pages are made from."""
+    before: Path | None = None
+    """The report of the run before it; None where it is the first that is kept."""
 
 
 class ProjectFiles(NamedTuple):
@@ -123,17 +127,17 @@ def projects(runs: Path, cache: Path, source: str = "") -> list[ProjectFiles]:
         files = {entry.name: entry.hash for entry in Seen(cache, reports).entries((".json", ".xml", ".jsonl"))}
         stems = sorted((name.removesuffix(".json") for name in files if name.endswith(".json") and name != PROJECT), reverse=True)
         name = f"{source}/{folder.name}" if source else folder.name
-        runs_ = tuple(_run(reports, stem, files) for stem in stems)
+        runs_ = tuple(_run(reports, stem, before, files) for stem, before in itertools.zip_longest(stems, stems[1:]))
         found.append(ProjectFiles(name, folder, reports / PROJECT, files.get(PROJECT, "-"), runs_, source))
     return found
 
 
-def _run(reports: Path, stem: str, files: Mapping[str, str]) -> RunFiles:
-    names = [f"{stem}{ending}" for ending in (".json", ".xml", ".jsonl")]
-    key = hashlib.sha256(" ".join(files.get(name, "-") for name in names).encode()).hexdigest()
-    report, junit, log = (reports / name if name in files else None for name in names)
+def _run(reports: Path, stem: str, before: str | None, files: Mapping[str, str]) -> RunFiles:
+    names = [*(f"{stem}{ending}" for ending in (".json", ".xml", ".jsonl")), f"{before}.json"]
+    key = hashlib.sha256(" ".join([*(files.get(name, "-") for name in names), before or "-"]).encode("utf-8", "surrogateescape")).hexdigest()
+    report, junit, log = (reports / name if name in files else None for name in names[:3])
     assert report is not None
-    return RunFiles(stem, report, junit, log, key)
+    return RunFiles(stem, report, junit, log, key, None if before is None else reports / f"{before}.json")
 
 
 def key(*paths: Path) -> str:

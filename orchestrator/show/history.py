@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.show import addresses, feed
+from orchestrator.show import addresses, feed, measured, unstable
 from orchestrator.show.gather import Unreadable
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def digest(name: str, run_id: str, report: RunReport | Unreadable) -> dict[str, 
         "needs_person": verdicts.count("needs a person"),
         "turns": report.turns,
         "agents": [item.model_dump() for item in report.agents],
+        "trend": measured.of_run(report),
+        "flaky": unstable.of_run(report),
         "answers": general(report.replayed, report.scripted, answers([item for task in report.tasks for item in (*task.written, *task.attempts)])),
         "tasks": {
             task.id: {

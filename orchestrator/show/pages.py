@@ -19,7 +19,7 @@ from orchestrator.plan import waves
 from orchestrator.plan.forecast import KINDS
 from orchestrator.run.search import WAYS
 from orchestrator.save.edit_reports import WAYS_OUT
-from orchestrator.show import addresses, badges, lanes, summary, svg, words
+from orchestrator.show import addresses, badges, charts, lanes, summary, svg, words
 from orchestrator.show.ansi import terminal
 from orchestrator.show.forecasts import beside
 from orchestrator.show.gather import Shown, Unreadable
@@ -118,7 +118,12 @@ def amount(value: int | None) -> str:
 
 
 def usd(value: float | None) -> str:
-    return "unknown" if value is None else f"${value:,.2f}"
+    """Cents, and what is less than them where cents would hide it."""
+    if value is None:
+        return "unknown"
+    if value >= 1 or round(value, 2) == round(value, 4) != 0 or not value:
+        return f"${value:,.2f}"
+    return f"${value:.4f}" if value >= 0.0001 else "less than $0.0001"
 
 
 def short(value: str) -> str:
@@ -147,13 +152,15 @@ class Card(NamedTuple):
     rows: list[RunRow]
     answers: list[str]
     strip: Markup
+    spark: Markup
 
 
 def card(known: Mapping[str, Any]) -> Card:
     rows = [summary.row(each) for each in known["runs"]]
     unreadable = Unreadable(**known["unreadable"]) if known["unreadable"] else None
     strip = _strip(addresses.OVERVIEW, rows)
-    return Card(known["name"], unreadable, known["titles"], Counts(**known["counts"]), rows, known["answers"], strip)
+    spark = charts.stood(known["name"], known["stood"])
+    return Card(known["name"], unreadable, known["titles"], Counts(**known["counts"]), rows, known["answers"], strip, spark)
 
 
 def overview(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.show import addresses, data, gather
+from orchestrator.show import addresses, data, gather, over_time
 from orchestrator.show.builder import Builder, Part, Rendered
 
 Digests = Mapping[str, Mapping[str, Any]]
@@ -34,10 +34,9 @@ def run(builder: Builder, project: gather.ProjectFiles, files: gather.RunFiles) 
 
 
 def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -> Rendered:
-    from orchestrator.save.reports import RunReport
-    from orchestrator.show import api, history, pages
+    from orchestrator.show import api, compare, history, pages
 
-    report = gather.read(run.report, RunReport, project.folder.parent)
+    report = _report(builder, project, run.report)
     page = addresses.run(project.name, run.id)
     used: set[str] = set()
     shown = gather.texts(project.folder, used)
@@ -50,6 +49,15 @@ def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -
         files[folder + "junit.xml"] = run.junit
     if run.log:
         files[folder + "log.jsonl"] = run.log
+    earlier = None if run.before is None else _report(builder, project, run.before)
+    facts, before = (
+        compare.readable(project.name, path.stem, found) if path else None for path, found in ((run.report, report), (run.before, earlier))
+    )
+    if facts is not None:
+        files[addresses.facts(project.name, run.id)] = compare.script(facts)
+    beside = addresses.compare(project.name, run.id)
+    body = compare.run_page(builder.env, project.name, run.id, facts, before, run.before.stem if run.before else "")
+    files[beside] = builder.page(beside, f"What changed with run {run.id}, {project.name}", body)
     known = history.digest(project.name, run.id, report)
     files |= api.run(project.name, run.id, report, known, full=run.report.is_file(), junit=bool(run.junit), log=bool(run.log))
     if not isinstance(report, gather.Unreadable):
@@ -77,6 +85,15 @@ def _mutants(builder: Builder, project: gather.ProjectFiles, run_id: str, task: 
     body = mutants.page(builder.env, project.name, run_id, task, place, bool(script))
     files: dict[str, str | Path] = {page: builder.page(page, f"Mutants of {task.id}", body, mutants.STYLES if script else ())}
     return files | ({page.removesuffix(".html") + ".js": script} if script else {})
+
+
+def _report(builder: Builder, project: gather.ProjectFiles, path: Path) -> Any:
+    """A run's report, or why it cannot be read. Runs are made newest first, each beside the one before it, which is kept for its own turn."""
+    from orchestrator.save.reports import RunReport
+
+    if builder.kept[0] != path:
+        builder.kept = path, gather.read(path, RunReport, project.folder.parent)
+    return builder.kept[1]
 
 
 # --- of a project --------------------------------------------------------------------------------------------------------
@@ -125,7 +142,13 @@ def _requirements(builder: Builder, project: gather.ProjectFiles, digests: Diges
     return Rendered(files, {"search": search})
 
 
-PROJECT: dict[str, Callable[[Builder, gather.ProjectFiles, Digests], Part]] = {"project": project, "requirements": requirements, "data": data.project}
+PROJECT: dict[str, Callable[[Builder, gather.ProjectFiles, Digests], Part]] = {
+    "project": project,
+    "requirements": requirements,
+    "trends": over_time.project_trends,
+    "compare": over_time.project_compare,
+    "data": data.project,
+}
 """Name → part. What their data says is put together; `summary` must be among it once."""
 
 
@@ -204,6 +227,9 @@ SITE: dict[str, Callable[[Builder, Summaries], Part]] = {
     "schemas": schemas,
     "overview": overview,
     "inbox": inbox,
+    "trends": over_time.trends,
+    "limits": over_time.limits,
+    "flaky": over_time.flaky,
     "agents": agents,
     "schedule": schedule,
     "data": data.whole,

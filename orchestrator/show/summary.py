@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.show import totals, words
+from orchestrator.show import measured, totals, unstable, words
 from orchestrator.show.gather import Unreadable
 from orchestrator.show.history import REPLAYED, RunRow, general, run_rows
 
 if TYPE_CHECKING:
-    from orchestrator.save.reports import ProjectReport
+    from orchestrator.save.reports import ProjectReport, TaskReport
 
 LATEST = 20
 """Runs named in a summary."""
+PARKED = 50
+"""Parked tasks."""
 
 
 class Counts(NamedTuple):
@@ -90,7 +92,16 @@ def summary(name: str, report: ProjectReport | Unreadable, digests: Mapping[str,
             if task.state == "failed" and task.question is None
         ],
         "agents": totals.totals(digests),
+        **measured.summary(digests),
+        "flaky": unstable.of_project(digests, known.quarantine if known else ()),
+        "parked": parked(tasks),
     }
+
+
+def parked(tasks: Iterable[TaskReport]) -> list[dict[str, str]]:
+    """Tasks that wait for a budget, an agent or a tool, those that go on first at the top."""
+    found = sorted((task for task in tasks if task.state == "parked"), key=lambda task: (task.parked_until or "~", task.id))
+    return [{"task": task.id, "title": task.title, "reason": task.reason, "until": task.parked_until} for task in found[:PARKED]]
 
 
 def row(known: Mapping[str, Any]) -> RunRow:

@@ -112,7 +112,7 @@ def main() -> None:
 
 def _values(sent: Any) -> tuple[gather.ProjectFiles, list[gather.RunFiles]]:
     (name, folder, report, key, _, source), runs = sent
-    batch = [gather.RunFiles(run, Path(found), _path(junit), _path(log), hash_) for run, found, junit, log, hash_ in runs]
+    batch = [gather.RunFiles(run, Path(found), _path(junit), _path(log), hash_, _path(before)) for run, found, junit, log, hash_, before in runs]
     return gather.ProjectFiles(name, Path(folder), Path(report), key, tuple(batch), source), batch
 
 

@@ -205,7 +205,7 @@ def test_the_json_and_junit_reports_are_part_of_the_site_and_fit_their_schema(li
     for name, path in {"run": place / RUN / "report.json", "project": place / "project.json"}.items():
         jsonschema.validate(json.loads(path.read_text()), json.loads((library_site / "schemas" / f"{name}.json").read_text()))
     assert (place / RUN / "junit.xml").read_text().startswith("<?xml")
-    assert schema().keys() == {"inbox", "project", "run", "schedule", "told", "trace", "validation"}
+    assert schema().keys() == {"inbox", "limits", "project", "run", "schedule", "told", "trace", "validation"}
 
 
 def test_the_folders_own_mkdocs_file_makes_the_chrome(folder: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_hundred_task_pages_take_about_a_second_beyond_the_chrome(folder: Path
     )
     start = time.perf_counter()
     built = site.build(folder, Config()).parent
-    assert len(list((built / "projects").rglob("*.html"))) == 107
+    assert len(list((built / "projects").rglob("*.html"))) == 134
     assert time.perf_counter() - start < 10
 
 
