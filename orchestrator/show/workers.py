@@ -22,7 +22,7 @@ from orchestrator.show.shell import Chrome
 
 BATCH = 25
 """Runs given to a worker at a time."""
-WORTH = 200
+WORTH = 100
 """Fewer runs than that are rendered by the build itself: a worker takes half a second to start."""
 
 Made = tuple[list[str], dict[str, Any]]
