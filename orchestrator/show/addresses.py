@@ -6,6 +6,7 @@ projects/<project>/index.html  trends.html  compare.html  runs.js  project.json 
 projects/<project>/<run>/index.html  <task>.html  compare.html  facts.js  report.json  junit.xml  log.jsonl
 projects/<project>/requirements/<requirement>.html
 projects/<project>/texts/<name>.txt
+projects-1.html  needs-1.html  inbox-1.html  projects/<project>/runs-1.html  tasks-1.html  requirements-1.html … of long lists
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from urllib.parse import quote
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _RESERVED = frozenset({"index", "texts", "report", "junit", "requirements", "compare"})
+
+_SHEET = re.compile(r"(runs|tasks|requirements)-\d+", re.IGNORECASE)
+"""Names that sheets of long lists have."""
 
 PROJECTS = "projects"
 OVERVIEW = "index.html"
@@ -90,6 +94,12 @@ def facts(name: str, run_id: str) -> str:
     return f"projects/{slug(name)}/{slug(run_id)}/facts.js"
 
 
+def sheet(kind: str, number: int, project: str = "", run_id: str = "") -> str:
+    """One of the pages that hold a long list: of the site, of a project, or of a run."""
+    place = f"{folder(project)}/" if project else ""
+    return f"{place}{f'{slug(run_id)}/' if run_id else ''}{kind}-{number}.html"
+
+
 def run(name: str, run_id: str) -> str:
     return f"projects/{slug(name)}/{slug(run_id)}/{OVERVIEW}"
 
@@ -131,7 +141,7 @@ def relative(page: str, to: str) -> str:
 
 
 def _safe(text: str) -> bool:
-    return bool(_SAFE.fullmatch(text)) and not text.endswith(".") and text not in _RESERVED
+    return bool(_SAFE.fullmatch(text)) and not text.endswith(".") and text not in _RESERVED and not _SHEET.fullmatch(text)
 
 
 def _plain(text: str) -> str:

@@ -45,8 +45,12 @@ if TYPE_CHECKING:
 
 MOST = 50
 """Projects of one published site that the overview names; the others are a link away."""
-LISTED = 200
-"""Runs named on a project's page."""
+LISTED = 100
+"""Rows of a list on a page that is about more than that list."""
+CARDS = 24
+"""Projects on the overview."""
+NEEDS = 10
+"""Questions, tasks that gave up, and PRDs set aside on the overview, of each."""
 
 
 def environment(sources: Mapping[str, str], url: str = "") -> Environment:
@@ -151,36 +155,40 @@ class Card(NamedTuple):
     counts: Counts
     rows: list[RunRow]
     answers: list[str]
-    strip: Markup
-    spark: Markup
 
 
 def card(known: Mapping[str, Any]) -> Card:
     rows = [summary.row(each) for each in known["runs"]]
     unreadable = Unreadable(**known["unreadable"]) if known["unreadable"] else None
-    strip = _strip(addresses.OVERVIEW, rows)
-    spark = charts.stood(known["name"], known["stood"])
-    return Card(known["name"], unreadable, known["titles"], Counts(**known["counts"]), rows, known["answers"], strip, spark)
+    return Card(known["name"], unreadable, known["titles"], Counts(**known["counts"]), rows, known["answers"])
 
 
 def overview(
     env: Environment, summaries: Sequence[Mapping[str, Any]], inbox: InboxReport | Unreadable | None, note: str, sources: Sequence[Source] = ()
 ) -> str:
     """`summaries`: of all projects, as summary.py makes them; `sources`: other installations."""
-    cards = [card(known) for known in summaries]
-    rows = sorted((row for item in cards for row in item.rows), key=lambda row: row.id, reverse=True)[:LATEST]
+    every = [card(known) for known in summaries]
+    latest = sorted(every, key=lambda item: item.rows[0].id if item.rows else "", reverse=True)[:CARDS]
+    cards = [item for item in every if item in latest] if len(every) > CARDS else every
+    rows = sorted((row for item in every for row in item.rows), key=lambda row: row.id, reverse=True)[:LATEST]
     receipts = [] if inbox is None or isinstance(inbox, Unreadable) else inbox.receipts
+    set_aside = [receipt for receipt in receipts if receipt.state == "set aside"]
+    stood = {known["name"]: known["stood"] for known in summaries}
+    questions = [(known["name"], task) for known in summaries for task in known["questions"]]
+    gave_up = [(known["name"], task) for known in summaries for task in known["gave_up"]]
     return render(
         env,
         "overview.html",
         addresses.OVERVIEW,
-        cards=cards,
-        counts=together(item.counts for item in cards),
+        cards=[(item, _strip(addresses.OVERVIEW, item.rows), charts.stood(item.name, stood[item.name])) for item in cards],
+        projects=len(every),
+        counts=together(item.counts for item in every),
         rows=rows,
         more=sum(known["run_count"] for known in summaries) - len(rows),
-        questions=[(known["name"], task) for known in summaries for task in known["questions"]],
-        gave_up=[(known["name"], task) for known in summaries for task in known["gave_up"]],
-        set_aside=[receipt for receipt in receipts if receipt.state == "set aside"],
+        needed=len(questions) + len(gave_up) + len(set_aside),
+        questions=questions[:NEEDS],
+        gave_up=gave_up[:NEEDS],
+        set_aside=set_aside[:NEEDS],
         waiting=[receipt for receipt in receipts if receipt.state == "waiting"],
         inbox_error=inbox if isinstance(inbox, Unreadable) else None,
         note=note,
@@ -195,11 +203,14 @@ def _strip(page: str, rows: Sequence[RunRow]) -> Markup:
 
 
 def inbox_page(env: Environment, inbox: InboxReport | Unreadable | None, projects: Sequence[str]) -> str:
+    receipts = [] if inbox is None or isinstance(inbox, Unreadable) else inbox.receipts
+    first = receipts if len(receipts) <= LISTED else sorted(receipts, key=lambda receipt: not receipt.problems)[:LISTED]
     return render(
         env,
         "inbox.html",
         addresses.INBOX,
-        receipts=[] if inbox is None or isinstance(inbox, Unreadable) else inbox.receipts,
+        receipts=first,
+        more=len(receipts) - len(first),
         error=inbox if isinstance(inbox, Unreadable) else None,
         projects=set(projects),
     )

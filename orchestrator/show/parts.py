@@ -11,11 +11,11 @@ models are imported where a part is made, since most builds make few parts.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.show import addresses, data, gather, over_time
+from orchestrator.show import addresses, data, gather, over_time, sheets
 from orchestrator.show.builder import Builder, Part, Rendered
 
 Digests = Mapping[str, Mapping[str, Any]]
@@ -152,6 +152,10 @@ PROJECT: dict[str, Callable[[Builder, gather.ProjectFiles, Digests], Part]] = {
 """Name → part. What their data says is put together; `summary` must be among it once."""
 
 
+def project_sheets(builder: Builder, files: gather.ProjectFiles, digests: Digests) -> Iterator[tuple[str, Part]]:
+    return sheets.of_project(builder, files, digests)
+
+
 # --- of the whole site ---------------------------------------------------------------------------------------------------
 
 
@@ -222,6 +226,10 @@ def schedule(builder: Builder, summaries: Summaries) -> Part:
     return Part(gather.key(path), made)
 
 
+def lists(builder: Builder, summaries: Summaries) -> Part:
+    return Part([gather.key(builder.runs / "inbox.json"), summaries], lambda: sheets.of_site(builder, summaries, _inbox(builder)))
+
+
 SITE: dict[str, Callable[[Builder, Summaries], Part]] = {
     "chrome": chrome,
     "schemas": schemas,
@@ -230,6 +238,7 @@ SITE: dict[str, Callable[[Builder, Summaries], Part]] = {
     "trends": over_time.trends,
     "limits": over_time.limits,
     "flaky": over_time.flaky,
+    "lists": lists,
     "agents": agents,
     "schedule": schedule,
     "data": data.whole,

@@ -100,6 +100,8 @@ class _Project:
         for name, project_part in parts.PROJECT.items():
             part = project_part(self.builder, self.files, digests)
             made |= self.manifest.part(name, self.builder.key(part.key), partial(self.builder.make, part, self.folder))
+        for name, part in parts.project_sheets(self.builder, self.files, digests):
+            self.manifest.part(name, self.builder.key(part.key), partial(self.builder.make, part, self.folder))
         self.manifest.write(self.key)
         names = sorted({name for part in self.manifest.new.values() for name in part["files"]})
         elsewhere = [name for name in names if not name.startswith(addresses.areas(self.files.name))]
