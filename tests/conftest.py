@@ -116,6 +116,7 @@ NOT_RUN: dict[str, str] = {
     "clients": "needs node and npm (1.6 GB are installed): ORCHESTRATOR_TEST_CLIENTS=1 make test",
     "model": "needs a real model: ORCHESTRATOR_TEST_MODEL=http://127.0.0.1:PORT/v1 make test",
     "packages": "needs the package index: ORCHESTRATOR_TEST_PACKAGES=1 make test",
+    "zensical": "needs Zensical (90 MB): pip install zensical",
 }
 
 
@@ -126,6 +127,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "clients": "ORCHESTRATOR_TEST_CLIENTS" not in os.environ,
         "model": "ORCHESTRATOR_TEST_MODEL" not in os.environ,
         "packages": "ORCHESTRATOR_TEST_PACKAGES" not in os.environ,
+        "zensical": importlib.util.find_spec("zensical") is None,
     }
     for item in items:
         for mark, absent in missing.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.show import addresses, gather
+from orchestrator.show import addresses, gather, own
 from orchestrator.show.manifest import announce
 from orchestrator.show.shell import Chrome, Shell, shipped
 
@@ -33,10 +33,12 @@ class Part(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What was said about the site as a whole; JSON values, and part of every key."""
+    """What was said about the site as a whole; JSON values."""
 
     url: str = ""
     """Where it is published, '' where nobody said."""
+    templates: str = ""
+    """The folder with templates of the working folder's own, '' where there is none. Their texts are part of every key, not where they lie."""
 
 
 class Builder:
@@ -47,8 +49,9 @@ class Builder:
         self.runs, self.site, self.theme, self.settings, self.sources = runs, site, theme, settings, sources
         self.templates = {path.name: path.read_text(encoding="utf-8") for path in sorted(shipped().templates.glob("*.html"))}
         self.shells = {path.stem: Shell(path.read_text(encoding="utf-8")) for path in sorted((theme.folder / "shells").glob("*.html"))}
+        self.own = {path.name: path.read_text(encoding="utf-8", errors="replace") for path in own.files(settings.templates)}
         code = gather.key(*sorted(Path(__file__).parent.glob("*.py")), Path(__file__).parent.parent / "save" / "reports.py")
-        self._key = digest(code, self.templates, settings, {name: shell.key for name, shell in self.shells.items()})
+        self._key = digest(code, self.templates, self.own, settings._replace(templates=""), {name: shell.key for name, shell in self.shells.items()})
         self._env: Any = None
         self.kept: tuple[Path | None, Any] = None, None
         """A report that was read for another's sake: its file, and what it says."""
@@ -57,8 +60,10 @@ class Builder:
     def env(self) -> Any:
         if self._env is None:
             from orchestrator.show.pages import environment
+            from orchestrator.show.templates import Template
 
-            self._env = environment(self.templates, self.settings.url)
+            ours = {name: Template(f"{own.TEMPLATES}/{name}", text) for name, text in self.own.items()}
+            self._env = environment(self.templates, self.settings.url, ours)
         return self._env
 
     def key(self, *values: Any) -> str:
@@ -71,7 +76,15 @@ class Builder:
         announce(folder, rendered.files)
         for path, content in rendered.files.items():
             write(self.site / path, content)
-        return list(rendered.files), rendered.data
+        problems = self._problems()
+        return list(rendered.files), {**rendered.data, "problems": problems} if problems else rendered.data
+
+    def _problems(self) -> list[str]:
+        """What was wrong with the working folder's own templates since this was asked last."""
+        found: list[str] = [] if self._env is None else [*self._env.templates.problems]
+        if found:
+            self._env.templates.problems.clear()
+        return found
 
     def page(self, path: str, title: str, body: str, styles: Sequence[str] = ()) -> str:
         """A whole page: the body in the shell of its tab, or in that of its folder's depth. `styles`: what only this page's policy allows."""

@@ -19,7 +19,7 @@ from orchestrator.plan import waves
 from orchestrator.plan.forecast import KINDS
 from orchestrator.run.search import WAYS
 from orchestrator.save.edit_reports import WAYS_OUT
-from orchestrator.show import addresses, badges, charts, lanes, summary, svg, words
+from orchestrator.show import addresses, badges, charts, lanes, summary, svg, templates, words
 from orchestrator.show.ansi import terminal
 from orchestrator.show.forecasts import beside
 from orchestrator.show.gather import Shown, Unreadable
@@ -53,29 +53,28 @@ NEEDS = 10
 """Questions, tasks that gave up, and PRDs set aside on the overview, of each."""
 
 
-def environment(sources: Mapping[str, str], url: str = "") -> Environment:
-    """The templates by name. `url`: where the site is published, '' where nobody said."""
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    env = Environment(loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, finalize=_plain, trim_blocks=True, lstrip_blocks=True)
-    env.filters.update(
-        when=when,
-        took=took,
-        amount=amount,
-        usd=usd,
-        short=short,
-        code=code,
-        diff=diff,
-        prose=prose,
-        inline=inline,
-        terminal=lambda text: terminal(text.head, text.tail, text.left_out),
-        label=label,
-        plural=plural,
-        worded=lambda part: worded(part.before, part.after),
-    )
-    env.globals.update(chip=chip, LEVELS=words.LEVELS, WAYS=WAYS, anchor=addresses.anchor, bar=svg.bar, strip=svg.strip)
-    env.globals.update(KINDS=KINDS, beside=beside, why=why, snippet=functools.partial(badges.snippet, url=url), badge=badges.place)
-    return env
+def environment(sources: Mapping[str, str], url: str = "", own: Mapping[str, templates.Template] | None = None) -> Environment:
+    """The templates by name, with those of the working folder before the shipped ones. `url`: where the site is published, '' where nobody said."""
+    filters: dict[str, Any] = {
+        "when": when,
+        "took": took,
+        "amount": amount,
+        "usd": usd,
+        "short": short,
+        "code": code,
+        "diff": diff,
+        "prose": prose,
+        "inline": inline,
+        "terminal": lambda text: terminal(text.head, text.tail, text.left_out),
+        "label": label,
+        "plural": plural,
+        "worded": lambda part: worded(part.before, part.after),
+    }
+    known: dict[str, Any] = {"chip": chip, "LEVELS": words.LEVELS, "WAYS": WAYS, "anchor": addresses.anchor, "bar": svg.bar, "strip": svg.strip}
+    known |= {"KINDS": KINDS, "beside": beside, "why": why, "snippet": functools.partial(badges.snippet, url=url), "badge": badges.place}
+    made = templates.loaded(sources, own or {}, {"filters": filters, "globals": known, "finalize": _plain})
+    made.env.extend(templates=made)
+    return made.env
 
 
 def _plain(value: Any) -> Any:
@@ -84,7 +83,8 @@ def _plain(value: Any) -> Any:
 
 def render(env: Environment, template: str, page: str, **values: Any) -> str:
     """One page's body. `page` is its path from the site's root; templates link with `link(path)`."""
-    return env.get_template(template).render(page=page, link=functools.partial(addresses.relative, page), to=addresses, **values)
+    made: templates.Templates = vars(env)["templates"]
+    return made.render(template, {"page": page, "link": functools.partial(addresses.relative, page), "to": addresses, **values})
 
 
 # --- words and numbers -------------------------------------------------------------------------------------------------

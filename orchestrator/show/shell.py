@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import shutil
-import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Sequence
@@ -22,7 +21,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrator.errors import SetupError
-from orchestrator.show import addresses, guide
+from orchestrator.show import addresses, builders, guide
+from orchestrator.show.own import Own
 from orchestrator.show.text import clean
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,8 @@ _DROPPED = re.compile(r"sitemap\.xml(\.gz)?|404\.html|.*\.map|search/.*|" + "|".
 
 _MATERIAL = 'data-md-component="content"'
 """Stands in every page of Material, whose looks the templates count on."""
-_NAV = re.compile(r"^nav\s*:", re.MULTILINE)
+_START = re.compile(r"\A(?:[ \t]*(?:#[^\n]*)?\n)*---[^\n]*\n")
+"""Of a YAML file that says where its document begins."""
 _SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<body>.*?)</script>", re.DOTALL)
 _OUTWARD = re.compile(r'<a href="https?://[^">]*"(?=>)')
 """A link of a document to another site, as Markdown makes it."""
@@ -83,15 +84,14 @@ class Chrome(NamedTuple):
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def chrome(own: Path, cache: Path) -> Chrome:
+def chrome(own: Own, cache: Path, builder: str = "mkdocs") -> Chrome:
     """The chrome, built when configuration, theme or documents are not those of the cached one.
 
-    `own` is the working folder's mkdocs.yml; when it is there but does not build, the shipped one is used and a note says why.
-    Raises SetupError when MkDocs cannot build the shipped one.
+    `own` is what the working folder changes about it; when that does not build, the shipped one is used and a note says why.
+    Raises SetupError when `builder` cannot build the shipped one, or is not installed.
     """
     parts = shipped()
-    config = own if own.is_file() and not (parts.mkdocs.exists() and own.samefile(parts.mkdocs)) else parts.mkdocs
-    key = _key(parts, config)
+    key = _key(parts, own, builder)
     folder = cache / key
     if folder.is_dir():
         return Chrome(folder, key)
@@ -100,14 +100,14 @@ def chrome(own: Path, cache: Path) -> Chrome:
     note = ""
     try:
         try:
-            _build(parts, config, work)
+            _build(parts, own, work, builder)
         except SetupError as error:
-            if config == parts.mkdocs:
+            if own.mkdocs is None:
                 raise
-            note = f"{config.name} of this folder could not be used: {error.message}"
+            note = f"{own.mkdocs.name} of this folder could not be used: {error.message}"
             log.warning("%s; the site uses the one that is shipped", note)
             shutil.rmtree(work, ignore_errors=True)
-            _build(parts, parts.mkdocs, work)
+            _build(parts, own._replace(mkdocs=None, nav=(), theme={}), work, builder)
         if note:
             (work / "note.txt").write_text(note, encoding="utf-8")
         for old in cache.iterdir():
@@ -119,11 +119,10 @@ def chrome(own: Path, cache: Path) -> Chrome:
     return Chrome(folder, key)
 
 
-def _key(parts: Shipped, config: Path) -> str:
-    from importlib.metadata import version
-
-    digest = hashlib.sha256(f"{version('mkdocs')} {version('mkdocs-material')} {sys.version_info[:2]}".encode())
-    for path in [Path(__file__), Path(addresses.__file__), config, *_assets(parts)]:
+def _key(parts: Shipped, own: Own, builder: str) -> str:
+    versions = [builders.version(name) for name in ("mkdocs-material", builder)]
+    digest = hashlib.sha256(f"{builder} {versions} {sys.version_info[:2]} {own.key()}".encode())
+    for path in [Path(__file__), Path(addresses.__file__), parts.mkdocs, *_assets(parts)]:
         digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
     for name, text in _guide(parts).items():
         digest.update(f"\0{name}\0{text}".encode())
@@ -140,8 +139,9 @@ def _guide(parts: Shipped) -> dict[str, str]:
     return {name: guide.page(path, texts[path].read_text(encoding="utf-8"), texts) for path, name in guide.names(texts).items()}
 
 
-def _build(parts: Shipped, config: Path, work: Path) -> None:
+def _build(parts: Shipped, own: Own, work: Path, builder: str) -> None:
     """MkDocs in a folder of its own; `work` ends with site/, shells/ and search.json. Raises SetupError."""
+    config = own.mkdocs or parts.mkdocs
     docs, built = work / "docs", work / "built"
     (docs / "assets").mkdir(parents=True)
     for path in _assets(parts):
@@ -149,33 +149,38 @@ def _build(parts: Shipped, config: Path, work: Path) -> None:
     (docs / "guide").mkdir()
     for name, text in _guide(parts).items():
         (docs / "guide" / name).write_text(text, encoding="utf-8")
+    for name, path in own.docs.items():
+        target = docs / name
+        if name.startswith("guide/") or (target.exists() and not name.startswith("assets/")):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    for name, path in own.theme.items():
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, work / name)
     for name, page in SHELLS.items():
         target = docs / page.replace(".html", ".md")
         target.parent.mkdir(parents=True, exist_ok=True)
         title = f"title: {TITLE}\n" if name.isdigit() else ""
         target.write_text(f"---\n{title}hide: [navigation, toc]\nsearch: {{exclude: true}}\n---\n\n{BODY}\n", encoding="utf-8")
-    lines = [f"INHERIT: {config.resolve().as_posix()!r}", "docs_dir: docs", "site_dir: built", "use_directory_urls: false", "strict: false"]
-    if not _NAV.search(config.read_text(encoding="utf-8", errors="replace")):
-        lines.append(f"nav: {json.dumps(_nav(docs))}")
+    inherited = parts.mkdocs
+    if own.mkdocs and own.inherits:
+        inherited = own.mkdocs
+    elif own.mkdocs:
+        inherited = work / "own.yml"
+        said = _START.sub("", own.mkdocs.read_text(encoding="utf-8-sig", errors="replace"))
+        inherited.write_text(f"INHERIT: {parts.mkdocs.resolve().as_posix()!r}\n{said}\n", encoding="utf-8")
+    lines = [f"INHERIT: {inherited.resolve().as_posix()!r}", "docs_dir: docs", "site_dir: built", "use_directory_urls: false", "strict: false"]
+    if not own.whole_nav:
+        lines.append(f"nav: {json.dumps([*_nav(docs), *own.nav])}")
     (work / "mkdocs.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "mkdocs", "build", "--quiet", "--config-file", str(work / "mkdocs.yml")],
-            env={**os.environ, "SOURCE_DATE_EPOCH": "0", "NO_MKDOCS_2_WARNING": "1"},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=300,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SetupError(f"mkdocs build: {error}", hint="pip install mkdocs mkdocs-material") from None
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()[-2000:]
-        raise SetupError(f"mkdocs build with {config} ended with {done.returncode}: {said}", hint="run `mkdocs build` on that file to see it")
+    builders.build(builder, work / "mkdocs.yml", config)
     _harvest(work, built, config)
-    shutil.rmtree(docs)
-    shutil.rmtree(built)
-    (work / "mkdocs.yml").unlink()
+    for path in [path for path in work.iterdir() if path.name not in ("site", "shells", "search.json")]:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _nav(docs: Path) -> list[dict[str, Any]]:

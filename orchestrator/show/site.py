@@ -7,6 +7,7 @@ has a manifest of its own, and that of the site keeps a summary of each, so that
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -14,14 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UsageError
-from orchestrator.show import addresses, gather, installations, parts
+from orchestrator.show import addresses, gather, installations, own, parts
 from orchestrator.show.builder import Builder, Settings
 from orchestrator.show.manifest import FILE, UNFINISHED, Manifest, announce, finished, listing
-from orchestrator.show.shell import chrome
+from orchestrator.show.shell import chrome, shipped
 from orchestrator.show.workers import Workers
 
 if TYPE_CHECKING:
     from orchestrator.config import Config
+
+log = logging.getLogger(__name__)
 
 CACHE = ".site"
 """Folder of `runs/` with what only makes builds quicker."""
@@ -37,7 +40,10 @@ def build(root: Path, config: Config) -> Path:
     with _alone(cache) as lock:
         _claim(site)
         files, sources = installations.found(root, config)
-        builder = Builder(runs, site, chrome(root / "mkdocs.yml", runs / ".chrome"), Settings(config.site.url), sources)
+        parts_of = shipped()
+        ours = own.own(root, parts_of.templates, parts_of.mkdocs)
+        theme = chrome(ours, runs / ".chrome", config.site.builder)
+        builder = Builder(runs, site, theme, Settings(config.site.url, ours.templates), sources)
         whole = Manifest(site, site)
         before: Mapping[str, Mapping[str, Any]] = whole.rest.get("projects", {})
         projects = [_Project(builder, each, before.get(each.name, {})) for each in files]
@@ -57,6 +63,8 @@ def build(root: Path, config: Config) -> Path:
         for name in known:
             finished(site / addresses.folder(name))
         finished(site)
+        for problem in dict.fromkeys([*(each for part in known.values() for each in part["problems"]), *_problems(whole.new.values())]):
+            log.warning("%s; its pages are made by the shipped one", problem)
     return site / addresses.OVERVIEW
 
 
@@ -88,7 +96,7 @@ class _Project:
             workers.give(self.files, self.stale)
 
     def finish(self, workers: Workers) -> Mapping[str, Any]:
-        """{"key", "listing", "elsewhere", "summary", "search"}."""
+        """{"key", "listing", "elsewhere", "summary", "search", "problems"}."""
         if self.manifest is None:
             assert self.known is not None
             return self.known
@@ -106,13 +114,18 @@ class _Project:
         names = sorted({name for part in self.manifest.new.values() for name in part["files"]})
         elsewhere = [name for name in names if not name.startswith(addresses.areas(self.files.name))]
         found = _search(part for name, part in self.manifest.new.items() if name in parts.PROJECT)
+        problems = _problems(self.manifest.new.values())
         self.manifest = None
         inside = _listed(sorted(set(names) - set(elsewhere)))
-        return {"key": self.key, "listing": inside, "elsewhere": elsewhere, "summary": made["summary"], "search": found}
+        return {"key": self.key, "listing": inside, "elsewhere": elsewhere, "summary": made["summary"], "search": found, "problems": problems}
 
 
 def _search(made: Any) -> list[list[str]]:
     return [entry for part in made for entry in part["data"].get("search", ())]
+
+
+def _problems(made: Any) -> list[str]:
+    return list(dict.fromkeys(problem for part in made for problem in part["data"].get("problems", ())))
 
 
 def _listed(names: list[str]) -> str:
