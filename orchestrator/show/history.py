@@ -13,7 +13,7 @@ from orchestrator.show import addresses, feed, measured, unstable
 from orchestrator.show.gather import Unreadable
 
 if TYPE_CHECKING:
-    from orchestrator.save.reports import AttemptReport, ProjectReport, RunReport, TaskReport
+    from orchestrator.save.reports import AttemptReport, ProjectReport, RunReport, TaskReport, TaskRunReport
 
 REPLAYED = "recorded answers, replayed"
 REASON = 300
@@ -58,7 +58,7 @@ def digest(name: str, run_id: str, report: RunReport | Unreadable) -> dict[str, 
     if isinstance(report, Unreadable):
         return {"id": run_id, "why": report.why, "tasks": {}, "answers": [], "agents": []}
     pages = dict(zip((task.id for task in report.tasks), task_pages(name, run_id, report), strict=True))
-    verdicts = [task.verdict for task in report.tasks]
+    verdicts = list({task.id: task.verdict for task in report.tasks}.values())  # one that was judged more than once counts once
     return {
         "id": run_id,
         "why": "",
@@ -75,19 +75,22 @@ def digest(name: str, run_id: str, report: RunReport | Unreadable) -> dict[str, 
         "trend": measured.of_run(report),
         "flaky": unstable.of_run(report),
         "answers": general(report.replayed, report.scripted, answers([item for task in report.tasks for item in (*task.written, *task.attempts)])),
-        "tasks": {
-            task.id: {
-                "page": pages[task.id],
-                "verdict": task.verdict,
-                "reason": task.reason[:REASON],
-                "attempts": len(task.attempts),
-                "evidence": bool(task.red or task.baseline or task.red_findings),
-                "seconds": task.seconds,
-                "answers": answers([*task.written, *task.attempts]),
-                "turns": sum(len(attempt.turns) for attempt in (*task.written, *task.attempts)),
-            }
-            for task in report.tasks
-        },
+        "tasks": {name: _task([task for task in report.tasks if task.id == name], pages[name]) for name in pages},
+    }
+
+
+def _task(times: Sequence[TaskRunReport], page: str) -> dict[str, Any]:
+    """A task that was judged more than once stands as the last time left it; its turns are those of all times."""
+    last, tried = times[-1], [attempt for task in times for attempt in (*task.written, *task.attempts)]
+    return {
+        "page": page,
+        "verdict": last.verdict,
+        "reason": last.reason[:REASON],
+        "attempts": len(last.attempts),
+        "evidence": bool(last.red or last.baseline or last.red_findings),
+        "seconds": sum(task.seconds for task in times),
+        "answers": answers(tried),
+        "turns": sum(len(attempt.turns) for attempt in tried),
     }
 
 

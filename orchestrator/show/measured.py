@@ -81,7 +81,9 @@ _DEFAULTS = asdict(Moment(""))
 def of_run(report: RunReport) -> dict[str, Any]:
     """What trends need of a run; what is as usual (zero, nothing) is left out."""
     attempts = [item for task in report.tasks for item in (*task.written, *task.attempts)]
-    statuses = [mutant.status for task in report.tasks if task.mutation for mutant in task.mutation.mutants]
+    answered = [item for item in attempts if item.role == "code" and item.turns]  # what is judged again on a moved branch is no new candidate
+    last = {task.id: task for task in report.tasks}.values()
+    statuses = [mutant.status for task in last if task.mutation for mutant in task.mutation.mutants]
     standing = report.standing.model_dump() if report.standing else {}
     moment = Moment(
         at=report.started_at,
@@ -93,9 +95,9 @@ def of_run(report: RunReport) -> dict[str, Any]:
         mutation=standing.get("mutation"),
         noticed=sum(status in NOTICED for status in statuses),
         judged=sum(status != "error" for status in statuses),
-        tasks=sum(bool(task.attempts or task.red or task.stages) for task in report.tasks),
-        passed=sum(item.role == "code" and item.verdict == "passed" for item in attempts),
-        refused=sum(item.role == "code" and item.verdict == "refused" for item in attempts),
+        tasks=sum(bool(task.attempts or task.red or task.stages) for task in last),
+        passed=sum(item.verdict == "passed" for item in answered),
+        refused=sum(item.verdict == "refused" for item in answered),
         stages=_stages(report),
         gates=dict(Counter(gate for item in attempts if item.verdict == "refused" for gate in _gates(item))),
         **_spent(report),

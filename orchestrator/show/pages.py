@@ -309,10 +309,16 @@ def run_page(env: Environment, name: str, run_id: str, report: RunReport | Unrea
         junit=junit,
         log=log,
         known=known,
-        tasks=tasks,
+        tasks=[(task, place, *_turns(task)) for task, place in tasks],
         shown=shown,
         timeline=lanes.timeline(spans),
     )
+
+
+def _turns(task: TaskRunReport) -> tuple[int, list[str]]:
+    """(how many were taken for it, labels of who took them)."""
+    tried = [*task.written, *task.attempts]
+    return sum(len(attempt.turns) for attempt in tried), answers(tried)
 
 
 class Matrix(NamedTuple):

@@ -156,3 +156,18 @@ def test_times_are_utc(value: str, shown: str) -> None:
 )
 def test_durations_read_well(seconds: float | None, shown: str) -> None:
     assert pages.took(seconds) == shown
+
+
+def test_a_task_that_was_judged_twice_counts_once_and_its_turns_stay_labelled(folder: Path) -> None:
+    """The second time is on the moved branch, without any turn."""
+    home = folder / "runs" / "library"
+    first = lend_task(home, "scripted")
+    again = first.model_copy(update={"reason": "attempt 1 passed every gate on the moved branch too", "attempts": [], "written": []})
+    report = run_report(home, tasks=[first, again])
+    save(folder / "runs", "library", project_report(), [report])
+    page = site.build(folder, Config()).parent / "projects" / "library" / RUN / "index.html"
+    assert "1 done, 0 failed" in visible(page)
+    assert page.read_text().count("scripted agent") >= 2, "the run's and the row's"
+    known = history.digest("library", RUN, report)
+    assert known["tasks"][first.id]["turns"] > 0
+    assert known["trend"] == history.digest("library", RUN, run_report(home, tasks=[first]))["trend"], "and so do its candidates and mutants"
