@@ -40,6 +40,13 @@ def _flaky(task: TaskRunReport) -> Iterable[dict[str, Any]]:
                 yield {"test": test, "task": task.id, "attempt": number, "failed": failed, "of": len(seen), "how": how}
 
 
+def _became(seen: Sequence[Mapping[str, Any]], item: QuarantineReport | None, newest: str) -> str:
+    """`newest`: when the last run began, since nothing here knows the time."""
+    if item is None and all(each["how"] == "depends" for each in seen):
+        return "refused"
+    return "quarantined" if item is not None and item.until > newest else "over"
+
+
 def of_project(digests: Mapping[str, Mapping[str, Any]], quarantine: Sequence[QuarantineReport]) -> list[dict[str, Any]]:
     """What a project's part tells this page, as JSON values, the latest first."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -64,7 +71,7 @@ def of_project(digests: Mapping[str, Mapping[str, Any]], quarantine: Sequence[Qu
                 "detail": item.detail if item else "",
                 "since": item.since if item else "",
                 "until": item.until if item else "",
-                "became": "refused" if item is None else "quarantined" if item.until > newest else "over",
+                "became": _became(seen, item, newest),
             }
         )
     told.sort(key=lambda each: each["runs"][0]["at"] if each["runs"] else each["since"], reverse=True)

@@ -91,8 +91,12 @@ def test_a_test_that_fails_by_chance_is_put_in_quarantine(place: Workplace, voic
     page = (site / "index.html").read_text()
     assert "Quarantine ends" in page
     assert f'title="{name}"' in page
-    (task_page,) = site.glob("*/shout-R1.html")
+    (task_page,) = site.glob("2*/shout-R1.html")
     assert "Flaky tests" in task_page.read_text()
+    told = (place.root / "site/flaky.html").read_text()
+    assert "test_settles" in told
+    assert "<b>1 of 3</b> times on the same files" in told
+    assert f'href="{task_page.relative_to(place.root / "site").as_posix()}"' in told
 
 
 REMEMBERS = """\

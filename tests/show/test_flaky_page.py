@@ -47,6 +47,8 @@ def test_a_project_adds_up_its_runs_and_says_what_became_of_the_test(tmp_path: P
     assert [seen["how"] for seen in found["runs"]] == ["again", "found"]
     (over,) = unstable.of_project(digests(tmp_path, 12), [quarantine("2026-08-06T00:00:00Z")])
     assert over["became"] == "over"
+    (lost,) = unstable.of_project(digests(tmp_path, 12), [])
+    assert lost["became"] == "over"
     (pruned,) = unstable.of_project({}, [quarantine()])
     assert (pruned["of"], pruned["runs"], pruned["task"]) == (0, [], "loans#R2")
 
