@@ -39,7 +39,7 @@ def known(files: gather.ProjectFiles, report: ProjectReport | gather.Unreadable,
     from orchestrator.show import api, feed
 
     row = api.project_row(files.name, files.source, report, digests)
-    return {"row": row.model_dump(mode="json", by_alias=True), "feed": [entry._asdict() for entry in feed.entries(files.name, digests)]}
+    return {"row": row.model_dump(mode="json", by_alias=True), "feed": feed.kept(feed.entries(files.name, digests))}
 
 
 def whole(builder: Builder, summaries: Summaries) -> Part:
@@ -55,7 +55,7 @@ def whole(builder: Builder, summaries: Summaries) -> Part:
         totals, last = api.whole(rows)
         files = api.index(rows, name=data_page.NAME, generator=f"tdd-orchestrator {__version__}", url=builder.settings.url, reports=schema())
         files |= api.schemas() | badges.files("", EVERYTHING, totals, last)
-        entries = feed.latest(feed.Entry(**entry) for summary in summaries.values() for entry in summary["feed"])
+        entries = feed.latest(entry for name, summary in summaries.items() for entry in feed.given(name, summary["feed"]))
         files[feed.place("")] = feed.feed(entries, "", f"{data_page.NAME}: runs", builder.settings.url)
         title = addresses.TABS[addresses.DATA]
         files[addresses.DATA] = builder.page(addresses.DATA, title, data_page.page(builder.env, rows, builder.settings.url))

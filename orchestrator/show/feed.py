@@ -6,7 +6,7 @@ the day of the run, its project and its own id.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -63,6 +63,17 @@ def entries(name: str, digests: Mapping[str, Mapping[str, Any]]) -> list[Entry]:
         if ended and not known["why"]:
             found.append(Entry(name, run_id, addresses.run(name, run_id), known["outcome"], ended, known["told"]))
     return latest(found)
+
+
+def kept(found: Iterable[Entry]) -> list[list[Any]]:
+    """Entries of one project as JSON values, without what follows from its name."""
+    return [[entry.run, entry.outcome, entry.ended_at, entry.told] for entry in found]
+
+
+def given(name: str, values: Iterable[list[Any]]) -> Iterator[Entry]:
+    """The entries again."""
+    for run, outcome, ended_at, told in values:
+        yield Entry(name, run, addresses.run(name, run), outcome, ended_at, told)
 
 
 def latest(found: Iterable[Entry]) -> list[Entry]:

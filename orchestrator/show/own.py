@@ -19,6 +19,8 @@ BESIDE = frozenset(
 )
 """Endings of files that are taken along with pages of a folder."""
 OVERVIEW = "index.md"
+PRODUCT = "orchestrator/show/own.py"
+"""In a checkout of this product, whose templates are those that it ships, also when another copy of it is installed."""
 
 
 class Own(NamedTuple):
@@ -52,6 +54,8 @@ def files(folder: str) -> list[Path]:
 
 def own(root: Path, templates: Path, mkdocs: Path) -> Own:
     """Of a working folder. `templates`, `mkdocs`: the shipped ones, which are nobody's own also where they lie in that folder."""
+    if (root / PRODUCT).is_file():
+        return Own("", {}, {}, None)
     folder, config = root / TEMPLATES, root / "mkdocs.yml"
     found = ""
     docs: dict[str, Path] = {}

@@ -240,10 +240,15 @@ def test_what_lies_outside_of_the_folder_is_not_taken(folder: Path) -> None:
     assert own(folder, parts.templates, parts.mkdocs).docs == {}
 
 
-def test_the_product_s_own_checkout_changes_nothing_about_itself() -> None:
+def test_a_checkout_of_the_product_changes_nothing_about_its_own_site(tmp_path: Path) -> None:
     parts = shipped()
-    found = own(REPOSITORY, parts.templates, parts.mkdocs)
-    assert (found.templates, found.mkdocs) == ("", None)
+    copied = tmp_path / "checkout"
+    for name in ("site_templates", "orchestrator/show"):
+        shutil.copytree(REPOSITORY / name, copied / name)
+    shutil.copy(REPOSITORY / "mkdocs.yml", copied)
+    for checkout in (REPOSITORY, copied):
+        found = own(checkout, parts.templates, parts.mkdocs)
+        assert (found.templates, found.mkdocs, found.docs) == ("", None, {})
 
 
 # --- builders --------------------------------------------------------------------------------------------------------------
