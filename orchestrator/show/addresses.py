@@ -20,6 +20,7 @@ from urllib.parse import quote
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _RESERVED = frozenset({"index", "texts", "report", "junit", "requirements", "compare"})
 
+_PLAIN = re.compile(r"[A-Za-z0-9._/-]*")
 _SHEET = re.compile(r"(runs|tasks|requirements)-\d+", re.IGNORECASE)
 """Names that sheets of long lists have."""
 
@@ -136,8 +137,18 @@ def shell(page: str) -> str:
 def relative(page: str, to: str) -> str:
     """The link from one page to another (which may carry a `#fragment`), quoted for an attribute."""
     path, hash_, fragment = to.partition("#")
-    way = posixpath.relpath(path, posixpath.dirname(page) or ".")
-    return quote(way, safe="/._-") + hash_ + quote(fragment, safe="._-")
+    here, there = page.split("/")[:-1], path.split("/")
+    shared = 0
+    for one, other in zip(here, there, strict=False):
+        if one != other:
+            break
+        shared += 1
+    way = "/".join([".."] * (len(here) - shared) + there[shared:]) or "."
+    return _quoted(way, "/._-") + hash_ + _quoted(fragment, "._-")
+
+
+def _quoted(text: str, safe: str) -> str:
+    return text if _PLAIN.fullmatch(text) else quote(text, safe=safe)
 
 
 def _safe(text: str) -> bool:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from orchestrator.show.sources import Source
 
 
+LARGEST = 300_000
+"""Bytes of a page."""
+
+
 class Rendered(NamedTuple):
     files: dict[str, str | Path]
     """Path in the site → its text, or the file to copy."""
@@ -90,6 +94,14 @@ class Builder:
         """A whole page: the body in the shell of its tab, or in that of its folder's depth. `styles`: what only this page's policy allows."""
         return self.shells[addresses.shell(path)].fill(title, body, styles)
 
+    def fitted(self, path: str, title: str, draw: Callable[[gather.Cut], str]) -> str:
+        """A page of at most `LARGEST` bytes: its body is drawn with shorter texts and lists until it fits. What never fits says so itself."""
+        for cut in gather.CUTS:
+            whole = self.page(path, title, draw(cut))
+            if len(whole) <= LARGEST and len(whole.encode("utf-8", "replace")) <= LARGEST:
+                break
+        return whole
+
 
 def digest(*values: Any) -> str:
     """A hash of JSON values."""
@@ -98,13 +110,21 @@ def digest(*values: Any) -> str:
 
 def write(path: Path, content: str | Path) -> None:
     """Whole or not at all: a reader never meets half a page."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:80]}.{os.getpid()}.tmp")
+    temporary = f"{path.parent}/.{path.name[:80]}.{os.getpid()}.tmp"
     try:
-        if isinstance(content, Path):
-            shutil.copyfile(content, temporary)
-        else:
-            temporary.write_bytes(content.encode("utf-8", "replace"))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        try:
+            _fill(temporary, content)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _fill(temporary, content)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _fill(place: str, content: str | Path) -> None:
+    if isinstance(content, Path):
+        shutil.copyfile(content, place)
+    else:
+        Path(place).write_bytes(content.encode("utf-8", "replace"))

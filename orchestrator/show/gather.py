@@ -20,6 +20,19 @@ LIMIT = 64 * 1024
 """Characters of a long text shown at each end; the whole is linked."""
 
 
+class Cut(NamedTuple):
+    """How much of what it is about a page shows."""
+
+    characters: int
+    """Of a long text, at each end; the whole is linked."""
+    rows: int
+    """Of a list; what is left out is counted, and in the report."""
+
+
+CUTS = (Cut(LIMIT, 1000), Cut(8192, 200), Cut(2048, 100), Cut(512, 40), Cut(100, 10))
+"""From nearly everything to little: a page takes the first with which it is not too large."""
+
+
 class Unreadable(NamedTuple):
     path: str
     """Relative to the folder of runs."""
@@ -161,25 +174,31 @@ def artifact(folder: Path, name: str) -> Path | None:
         return None
 
 
-def texts(folder: Path, used: set[str]) -> Callable[[Text], Shown]:
-    """How pages of a project read a Text; names of artifacts that a page links are added to `used`."""
+def texts(name: str, folder: Path, used: dict[str, str | Path], cut: Cut = CUTS[0]) -> Callable[[Text], Shown]:
+    """How pages of a project read a Text. What a page links as a whole is added to `used`: place in the site → its text, or its file."""
 
     def shown(text: Text) -> Shown:
+        from orchestrator.show import addresses
         from orchestrator.show.text import ends
 
         if not text.artifact:
-            return Shown(*ends(text.inline, LIMIT))
+            found = Shown(*ends(text.inline, cut.characters))
+            if not found.left_out:
+                return found
+            whole = f"{hashlib.sha256(text.inline.encode('utf-8', 'replace')).hexdigest()}.txt"
+            used[addresses.text(name, whole)] = text.inline
+            return found._replace(whole=whole)
         path = artifact(folder, text.artifact)
         if path is None:
-            return Shown(text.inline, missing=True)
-        used.add(text.artifact)
-        if path.stat().st_size <= 8 * LIMIT:
-            return Shown(*ends(path.read_bytes().decode("utf-8", "replace"), LIMIT), whole=text.artifact)
+            return Shown(*ends(text.inline, cut.characters), missing=True)
+        used[addresses.text(name, text.artifact)] = path
+        size = path.stat().st_size
+        if size <= 8 * LIMIT:
+            return Shown(*ends(path.read_bytes().decode("utf-8", "replace"), cut.characters), whole=text.artifact)
         with path.open("rb") as file:
-            head = file.read(LIMIT)
-            file.seek(-LIMIT, 2)
+            head = file.read(cut.characters)
+            file.seek(-cut.characters, 2)
             tail = file.read()
-        left_out = path.stat().st_size - 2 * LIMIT
-        return Shown(head.decode("utf-8", "replace"), tail.decode("utf-8", "replace"), left_out, text.artifact)
+        return Shown(head.decode("utf-8", "replace"), tail.decode("utf-8", "replace"), size - 2 * cut.characters, text.artifact)
 
     return shown

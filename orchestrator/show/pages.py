@@ -22,8 +22,8 @@ from orchestrator.save.edit_reports import WAYS_OUT
 from orchestrator.show import addresses, badges, charts, lanes, summary, svg, templates, words
 from orchestrator.show.ansi import terminal
 from orchestrator.show.forecasts import beside
-from orchestrator.show.gather import Shown, Unreadable
-from orchestrator.show.history import RunRow, answers, between, digest, run_rows, task_pages, task_spot
+from orchestrator.show.gather import CUTS, Cut, Shown, Unreadable
+from orchestrator.show.history import RunRow, answers, between, run_rows, task_pages, task_spot
 from orchestrator.show.reasons import why
 from orchestrator.show.summary import LATEST, Counts, counts, together
 from orchestrator.show.text import clean, code, diff, inline, prose
@@ -84,7 +84,8 @@ def _plain(value: Any) -> Any:
 def render(env: Environment, template: str, page: str, **values: Any) -> str:
     """One page's body. `page` is its path from the site's root; templates link with `link(path)`."""
     made: templates.Templates = vars(env)["templates"]
-    return made.render(template, {"page": page, "link": functools.partial(addresses.relative, page), "to": addresses, **values})
+    fixed = {"page": page, "link": functools.partial(addresses.relative, page), "to": addresses, "cut": CUTS[0], "uncut": CUTS[0]}
+    return made.render(template, fixed | values)
 
 
 # --- words and numbers -------------------------------------------------------------------------------------------------
@@ -277,11 +278,21 @@ def _chains(report: ProjectReport) -> list[tuple[str, ...]]:
     return found
 
 
-def run_page(env: Environment, name: str, run_id: str, report: RunReport | Unreadable, junit: bool, log: bool, shown: Callable[[Text], Shown]) -> str:
+def run_page(
+    env: Environment,
+    name: str,
+    run_id: str,
+    report: RunReport | Unreadable,
+    known: Mapping[str, Any],
+    junit: bool,
+    log: bool,
+    shown: Callable[[Text], Shown],
+    cut: Cut = CUTS[0],
+) -> str:
+    """`known`: the run's digest."""
     page = addresses.run(name, run_id)
     if isinstance(report, Unreadable):
         return render(env, "run.html", page, project=name, run_id=run_id, report=None, error=report, junit=junit, log=log)
-    known = digest(name, run_id, report)
     places = task_pages(name, run_id, report)
     spans = [
         lanes.Span(
@@ -311,6 +322,7 @@ def run_page(env: Environment, name: str, run_id: str, report: RunReport | Unrea
         known=known,
         tasks=[(task, place, *_turns(task)) for task, place in tasks],
         shown=shown,
+        cut=cut,
         timeline=lanes.timeline(spans),
     )
 
@@ -336,7 +348,14 @@ def matrix(observations: Sequence[ObservationReport]) -> Matrix:
 
 
 def task_page(
-    env: Environment, name: str, run_id: str, task: TaskRunReport, page: str, shown: Callable[[Text], Shown], others: Sequence[str] = ()
+    env: Environment,
+    name: str,
+    run_id: str,
+    task: TaskRunReport,
+    page: str,
+    others: Sequence[str],
+    shown: Callable[[Text], Shown],
+    cut: Cut = CUTS[0],
 ) -> str:
     """`others`: all pages of the task in this run, where it was judged more than once."""
     final = next((attempt for attempt in task.attempts if attempt.verdict == "passed"), task.attempts[-1] if task.attempts else None)
@@ -355,6 +374,7 @@ def task_page(
         green=matrix([observation for observation in observed if observation not in oracle]),
         oracle=oracle,
         shown=shown,
+        cut=cut,
         others=others,
         mutants=list(Counter(mutant.status for mutant in task.mutation.mutants).items()) if task.mutation else [],
         quoted=shlex.quote,

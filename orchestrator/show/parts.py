@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,24 @@ def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -
 
     report = _report(builder, project, run.report)
     page = addresses.run(project.name, run.id)
-    used: set[str] = set()
-    shown = gather.texts(project.folder, used)
-    body = pages.run_page(builder.env, project.name, run.id, report, run.junit is not None, run.log is not None, shown)
-    files: dict[str, str | Path] = {page: builder.page(page, f"Run {run.id}, {project.name}", body)}
+    known = history.digest(project.name, run.id, report)
+    files: dict[str, str | Path] = {}
+
+    def fitted(place: str, title: str, draw: Callable[[Any, gather.Cut], str]) -> None:
+        texts: dict[str, str | Path] = {}
+
+        def drawn(cut: gather.Cut) -> str:
+            texts.clear()
+            return draw(gather.texts(project.name, project.folder, texts, cut), cut)
+
+        files[place] = builder.fitted(place, title, drawn)
+        files.update(texts)
+
+    fitted(
+        page,
+        f"Run {run.id}, {project.name}",
+        partial(pages.run_page, builder.env, project.name, run.id, report, known, bool(run.junit), bool(run.log)),
+    )
     folder = page.removesuffix(addresses.OVERVIEW)
     if run.report.is_file():
         files[folder + "report.json"] = run.report
@@ -58,7 +73,6 @@ def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -
     beside = addresses.compare(project.name, run.id)
     body = compare.run_page(builder.env, project.name, run.id, facts, before, run.before.stem if run.before else "")
     files[beside] = builder.page(beside, f"What changed with run {run.id}, {project.name}", body)
-    known = history.digest(project.name, run.id, report)
     files |= api.run(project.name, run.id, report, known, full=run.report.is_file(), junit=bool(run.junit), log=bool(run.log))
     if not isinstance(report, gather.Unreadable):
         places = history.task_pages(project.name, run.id, report)
@@ -66,10 +80,8 @@ def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -
         for task, place in zip(report.tasks, places, strict=True):
             together.setdefault(task.id, []).append(place)
         for task, place in zip(report.tasks, places, strict=True):
-            body = pages.task_page(builder.env, project.name, run.id, task, place, shown, together[task.id])
-            files[place] = builder.page(place, f"{task.id}: {task.title}", body)
+            fitted(place, f"{task.id}: {task.title}", partial(pages.task_page, builder.env, project.name, run.id, task, place, together[task.id]))
             files |= _mutants(builder, project, run.id, task, place)
-        files |= {addresses.text(project.name, name): project.folder / name for name in used}
     return Rendered(files, {"digest": known})
 
 
