@@ -19,7 +19,7 @@ BESIDE = frozenset(
 )
 """Endings of files that are taken along with pages of a folder."""
 OVERVIEW = "index.md"
-PRODUCT = "orchestrator/show/own.py"
+PRODUCT = "orchestrator/show/pages.py"
 """In a checkout of this product, whose templates are those that it ships, also when another copy of it is installed."""
 
 
