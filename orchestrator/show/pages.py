@@ -50,7 +50,7 @@ LISTED = 100
 CARDS = 24
 """Projects on the overview."""
 NEEDS = 10
-"""Questions, tasks that gave up, and PRDs set aside on the overview, of each."""
+"""Questions, tasks that gave up, PRDs set aside, and tasks that wait on the overview, of each."""
 
 
 def environment(sources: Mapping[str, str], url: str = "", own: Mapping[str, templates.Template] | None = None) -> Environment:
@@ -177,6 +177,7 @@ def overview(
     stood = {known["name"]: known["stood"] for known in summaries}
     questions = [(known["name"], task) for known in summaries for task in known["questions"]]
     gave_up = [(known["name"], task) for known in summaries for task in known["gave_up"]]
+    parked = [(known["name"], task) for known in summaries for task in known["parked"]]
     return render(
         env,
         "overview.html",
@@ -190,6 +191,8 @@ def overview(
         questions=questions[:NEEDS],
         gave_up=gave_up[:NEEDS],
         set_aside=set_aside[:NEEDS],
+        parked=parked[:NEEDS],
+        parked_more=max(0, len(parked) - NEEDS),
         waiting=[receipt for receipt in receipts if receipt.state == "waiting"],
         inbox_error=inbox if isinstance(inbox, Unreadable) else None,
         note=note,

@@ -32,6 +32,8 @@ def why(criterion: CriterionReport, task: TaskReport | None) -> str:
         return "No task is about it: nothing in the PRD could prove it."
     if criterion.state == "needs a person" and task.question:
         return f"A person must answer: {task.question.text}"
-    if task.state in ("pending", "skipped") and not task.reason:
+    if task.state == "skipped" and task.depends_on:
+        return f"It waits for {', '.join(task.depends_on)}: {task.reason or 'that is not done'}"
+    if task.state == "pending" and not task.reason:
         return f"Its task waits for {', '.join(task.depends_on)}." if task.depends_on else "Its task waits."
     return _UNPROVED.get(task.state) or task.reason or "Nothing has been proved yet."

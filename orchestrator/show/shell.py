@@ -219,8 +219,21 @@ def _harvest(work: Path, built: Path, config: Path) -> None:
             shutil.copyfile(path, target)
 
 
+_MENDED = (
+    (' data-md-component="search" role="dialog">', ' data-md-component="search" role="dialog" aria-label="Search">'),
+    ('<div class="md-content" data-md-component="content">', '<div class="md-content" data-md-component="content" id="x-content" tabindex="-1">'),
+)
+"""What the theme leaves out for those who do not see the page: the name of a dialog; a place to skip to."""
+_SKIP = '<div data-md-component="skip">'
+
+
 def scripted(html: str, page: str) -> str:
-    """A page of the theme that loads site.js, whatever the configuration says: it is a working folder's own and may be older."""
+    """A page of the theme that loads site.js, whatever the configuration says, which is a working folder's own and may be older; and that can be
+    read with the keyboard and without eyes."""
+    for was, becomes in _MENDED:
+        html = html.replace(was, becomes)
+    if 'class="md-skip"' not in html:
+        html = html.replace(_SKIP, f'{_SKIP}<a href="#x-content" class="md-skip">Skip to content</a>')
     before, end, after = html.rpartition("</body>")
     return f'{before}<script src="{addresses.relative(page, SCRIPT)}" defer></script>{end}{after}' if end else html
 

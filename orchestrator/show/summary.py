@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.show import measured, totals, unstable, words
 from orchestrator.show.gather import Unreadable
-from orchestrator.show.history import REPLAYED, RunRow, general, run_rows
+from orchestrator.show.history import REPLAYED, RunRow, general, run_rows, task_spot
 
 if TYPE_CHECKING:
     from orchestrator.save.reports import ProjectReport, TaskReport
@@ -82,14 +82,19 @@ def summary(name: str, report: ProjectReport | Unreadable, digests: Mapping[str,
         "runs": [row._asdict() for row in rows[:LATEST]],
         "run_count": len(rows),
         "questions": [
-            {"id": task.id, "title": task.title, "state": task.state, "question": task.question.model_dump()}
+            {"id": task.id, "title": task.title, "state": task.state, "question": task.question.model_dump(), "page": task_spot(task, digests)[0]}
             for task in tasks
             if task.question is not None and task.state != "retired"
         ],
         "gave_up": [
-            {"id": task.id, "title": task.title, "state": task.state, "reason": task.reason}
+            {"id": task.id, "title": task.title, "state": task.state, "reason": task.reason, "page": task_spot(task, digests)[0]}
             for task in tasks
             if task.state == "failed" and task.question is None
+        ],
+        "parked": [
+            {"id": task.id, "title": task.title, "state": task.state, "reason": task.reason, "until": task.parked_until}
+            for task in tasks
+            if task.state == "parked"
         ],
         "agents": totals.totals(digests),
         **measured.summary(digests),

@@ -154,4 +154,6 @@ ALL: dict[str, dict[str, Word]] = {
 def word(kind: str, value: str) -> Word:
     """The Word for a value; a test outcome that is not listed is one of the many ways to fail."""
     unknown = Word("✗", "bad", value) if kind == "test" else Word("·", "quiet", value)
+    if kind == "verdict":  # of a task that a run only moved, its state
+        unknown = STATES.get(value, unknown)
     return ALL[kind].get(value, unknown)

@@ -8,6 +8,18 @@
     else set.call(this, name, value);
   };
 
+  /* Its green cannot be read on its dark ground: the pages' own takes its place, in every part of the component. */
+  const green = new CSSStyleSheet();
+  green.replaceSync(".text-green-700 { color: var(--good); } .text-red-700 { color: var(--bad); } .text-yellow-700, .text-yellow-600 { color: var(--wait); }");
+  const sheets = Object.getOwnPropertyDescriptor(ShadowRoot.prototype, "adoptedStyleSheets");
+  Object.defineProperty(ShadowRoot.prototype, "adoptedStyleSheets", {
+    get: sheets.get,
+    set(value) {
+      sheets.set.call(this, [...value, green]);
+    },
+    configurable: true,
+  });
+
   const shown = document.querySelector("mutation-test-report-app");
   if (!shown || !window.orchestratorMutants) return;
   const scheme = () => {

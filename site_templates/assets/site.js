@@ -13,13 +13,14 @@
   // --- times ---------------------------------------------------------------------------------------------------------
 
   const times = () => {
-    const shown = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
+    const two = (number) => String(number).padStart(2, "0");
+    const day = (moment) => `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`;
     const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
     for (const element of document.querySelectorAll(".page time[datetime]")) {
       const moment = new Date(element.dateTime);
       if (Number.isNaN(moment.getTime())) continue;
       element.title = `${exact.format(moment)} (${element.dateTime})`;
-      element.textContent = shown.format(moment);
+      element.textContent = `${day(moment)} ${two(moment.getHours())}:${two(moment.getMinutes())}`;
     }
   };
 
@@ -97,14 +98,19 @@
 
   /* What scrolls sideways can be reached with the keyboard, and only that. */
   const scrollable = () => {
-    const found = document.querySelectorAll(".page .wide, .page pre > code");
+    const SCROLLING = ".md-content :is(.wide, .md-typeset__scrollwrap, pre > code)";
     const look = (element) => {
       const scrolls = element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight + 1;
       if (scrolls) element.tabIndex = 0;
       else element.removeAttribute("tabindex");
     };
     const watch = new ResizeObserver((entries) => entries.forEach((entry) => look(entry.target)));
-    found.forEach((element) => watch.observe(element));
+    const known = new WeakSet();
+    const find = () => {
+      for (const element of document.querySelectorAll(SCROLLING)) if (!known.has(element)) known.add(element), watch.observe(element);
+    };
+    find();
+    for (const content of document.querySelectorAll(".md-content")) new MutationObserver(find).observe(content, { childList: true, subtree: true });
   };
 
   // --- details -------------------------------------------------------------------------------------------------------

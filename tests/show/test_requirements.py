@@ -60,7 +60,7 @@ def test_the_runs_that_worked_on_it_stand_newest_first_with_their_verdict_and_wh
         ("R3", "A person must answer: "),
         ("R4", "The next run works on it."),
         ("R5", "4 attempts were refused; the last: oracle, letter(…) raised KeyError."),
-        ("R6", "loans#R5 failed."),
+        ("R6", "It waits for loans#R5, loans#R4: loans#R5 failed."),
     ],
 )
 def test_every_state_of_a_criterion_says_why_in_a_sentence(key: str, sentence: str) -> None:
