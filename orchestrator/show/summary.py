@@ -91,11 +91,6 @@ def summary(name: str, report: ProjectReport | Unreadable, digests: Mapping[str,
             for task in tasks
             if task.state == "failed" and task.question is None
         ],
-        "parked": [
-            {"id": task.id, "title": task.title, "state": task.state, "reason": task.reason, "until": task.parked_until}
-            for task in tasks
-            if task.state == "parked"
-        ],
         "agents": totals.totals(digests),
         **measured.summary(digests),
         "flaky": unstable.of_project(digests, known.quarantine if known else ()),
