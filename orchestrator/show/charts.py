@@ -15,7 +15,10 @@ from orchestrator.show.text import clean
 
 WIDTH, HEIGHT = 640, 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 96, 14, 26
-_PLAIN: Callable[[float], str] = lambda value: f"{value:,.0f}"  # noqa: E731
+
+
+def plain(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 
 class Line(NamedTuple):
@@ -23,7 +26,7 @@ class Line(NamedTuple):
 
     name: str
     style: str
-    """A class of trends.css: `total`, `proved`, `mutation`, `spent`."""
+    """A class of over-time.css: `total`, `proved`, `mutation`, `spent`."""
     values: Sequence[float | None]
     area: bool = False
 
@@ -38,7 +41,7 @@ class Spot(NamedTuple):
 
 
 def lines(
-    title: str, said: str, spots: Sequence[Spot], drawn: Sequence[Line], most: float | None = None, shown: Callable[[float], str] = _PLAIN
+    title: str, said: str, spots: Sequence[Spot], drawn: Sequence[Line], most: float | None = None, shown: Callable[[float], str] = plain
 ) -> Markup:
     """Lines over the same spots, the newest on the right; '' where nothing is known."""
     known = [value for line in drawn for value in line.values if value is not None]
@@ -58,7 +61,7 @@ def columns(
     said: str,
     spots: Sequence[Spot],
     values: Sequence[float | None],
-    shown: Callable[[float], str] = _PLAIN,
+    shown: Callable[[float], str] = plain,
     limit: float | None = None,
 ) -> Markup:
     """A column for each spot, `?` where nobody knows; `limit`: a line across, with its name."""
@@ -171,13 +174,13 @@ def share(part: float, whole: float, said: str) -> Markup:
 
 
 def nice(value: float) -> float:
-    """The least round number that is not below: 1, 2, 2.5, 5 times a power of ten."""
+    """The least round number that is not below: 1, 2, 4, 5, 6, 8 times a power of ten."""
     if value <= 0:
         return 1.0
     power = 10.0 ** (len(f"{int(value)}") - 1) if value >= 1 else 1.0
     while power > value:
         power /= 10
-    return next((step * power for step in (1, 2, 2.5, 5) if step * power >= value * (1 - 1e-9)), 10 * power)
+    return next((step * power for step in (1, 2, 4, 5, 6, 8) if step * power >= value * (1 - 1e-9)), 10 * power)
 
 
 def _x(index: int, count: int) -> float:

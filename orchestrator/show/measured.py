@@ -69,10 +69,16 @@ class Moment:
     passed: int = 0
     refused: int = 0
     """Candidates of the code agent."""
+    tests_passed: int = 0
+    tests_refused: int = 0
+    """Answers of the tests agent."""
+    tidied: int = 0
+    untidied: int = 0
+    """Proposals to tidy up that were kept, and dropped."""
     stages: Mapping[str, float] = field(default_factory=dict)
     """Step → seconds, over all its tasks."""
     gates: Mapping[str, int] = field(default_factory=dict)
-    """Gate → answers that it refused; an answer may be refused by several."""
+    """Stage and gate (`GREEN/oracle`) → answers that it refused; an answer may be refused by several."""
 
 
 _DEFAULTS = asdict(Moment(""))
@@ -98,6 +104,10 @@ def of_run(report: RunReport) -> dict[str, Any]:
         tasks=sum(bool(task.attempts or task.red or task.stages) for task in last),
         passed=sum(item.verdict == "passed" for item in answered),
         refused=sum(item.verdict == "refused" for item in answered),
+        tests_passed=sum(item.role == "tests" and item.verdict == "passed" for item in attempts),
+        tests_refused=sum(item.role == "tests" and item.verdict == "refused" for item in attempts),
+        tidied=sum(task.tidying is not None and task.tidying.kept for task in report.tasks),
+        untidied=sum(task.tidying is not None and not task.tidying.kept for task in report.tasks),
         stages=_stages(report),
         gates=dict(Counter(gate for item in attempts if item.verdict == "refused" for gate in _gates(item))),
         **_spent(report),
@@ -106,7 +116,9 @@ def of_run(report: RunReport) -> dict[str, Any]:
 
 
 def _gates(attempt: AttemptReport) -> list[str]:
-    return list(dict.fromkeys(finding.gate for finding in attempt.findings if finding.severity == "error")) or ["unknown"]
+    stage = "RED" if attempt.role == "tests" else "GREEN"
+    found = dict.fromkeys(finding.gate for finding in attempt.findings if finding.severity == "error")
+    return [f"{stage}/{gate}" for gate in found or ("unknown",)]
 
 
 def _stages(report: RunReport) -> dict[str, float]:
@@ -185,7 +197,8 @@ def _sums(items: Sequence[Moment]) -> dict[str, Any]:
         stages.update(item.stages)
         gates.update(item.gates)
     names = ("noticed", "judged", "turns", "live", "unknown", "seconds", "tasks", "passed", "refused")
-    found: dict[str, Any] = {name: sum(getattr(item, name) for item in items) for name in names}
+    answers = ("tests_passed", "tests_refused", "tidied", "untidied")
+    found: dict[str, Any] = {name: sum(getattr(item, name) for item in items) for name in (*names, *answers)}
     for name in ("usd", "tokens"):
         values = [getattr(item, name) for item in items if item.live]
         known = [value for value in values if value is not None]

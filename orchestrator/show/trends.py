@@ -201,7 +201,7 @@ def _unit(shown: Sequence[Moment]) -> tuple[str, list[float | None], Callable[[f
         return "US dollars", [each.usd if each.live else 0.0 for each in shown], usd
     if any(each.tokens for each in shown if each.live):
         return "tokens", [each.tokens if each.live else 0.0 for each in shown], _large
-    return "turns", [float(each.turns) for each in shown], lambda value: f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+    return "turns", [float(each.turns) for each in shown], charts.plain
 
 
 def _large(value: float) -> str:
@@ -255,20 +255,22 @@ def _stages(what: str, shown: Sequence[Moment]) -> Figure:
 def _refusals(what: str, shown: Sequence[Moment]) -> Figure:
     whole = measured.added("", shown)
     gates: Counter[str] = Counter(whole.gates)
-    judged = whole.passed + whole.refused
+    judged, written, proposed = whole.passed + whole.refused, whole.tests_passed + whole.tests_refused, whole.tidied + whole.untidied
     says = f"{whole.passed} of {plural(judged, 'candidate')} passed." if judged else "No candidate was judged yet."
+    if written:
+        says += f" {whole.tests_passed} of {plural(written, 'answer')} of the tests agent held at RED."
+    if proposed:
+        says += f" {whole.tidied} of {plural(proposed, 'proposal')} to tidy up {'was' if whole.tidied == 1 else 'were'} kept."
     top = max(gates.values(), default=0)
-    rows = [
-        (
-            Markup('<span title="{}">{}</span>').format(GATES.get(gate, ""), gate),
-            charts.share(count, top, f"{gate}: {count}"),
-            amount(count),
-            charts.trend([float(each.gates.get(gate, 0)) for each in shown], f"{gate} by {what}", f"answers, the newest {what} on the right"),
-        )
-        for gate, count in sorted(gates.items(), key=lambda item: (-item[1], item[0]))
-    ]
-    about = "Which gate refused answers of agents; several may refuse the same one."
-    return Figure("refused", "What refused answers", says, about, Markup(""), ("Gate", "", "Answers", f"By {what}"), rows, folded=False)
+    rows = []
+    for key, count in sorted(gates.items(), key=lambda item: (-item[1], item[0])):
+        stage, _, gate = key.rpartition("/")
+        trend = charts.trend([float(each.gates.get(key, 0)) for each in shown], f"{gate} by {what}", f"answers, the newest {what} on the right")
+        name = Markup('<span title="{}">{}</span>').format(GATES.get(gate, ""), gate)
+        rows.append((name, stage, charts.share(count, top, f"{gate}: {count}"), amount(count), trend))
+    about = "Which gate refused answers of agents: of the tests agent at RED, of the code agent at GREEN. Several may refuse the same answer."
+    head = ("Gate", "Stage", "", "Answers", f"By {what}")
+    return Figure("refused", "What refused answers", says, about, Markup(""), head, rows, folded=False)
 
 
 # --- words ----------------------------------------------------------------------------------------------------------------

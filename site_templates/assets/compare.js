@@ -152,7 +152,11 @@
     );
     const titles = make("tr", "", ...head.map((name, index) => make("th", index && title === "Figures" ? "number" : "", name)));
     const drawn = make("table", "plain", make("thead", "", titles), make("tbody", "", ...body));
-    return make("section", "", make("h2", "", title + " ", make("span", "count", title === "Figures" ? "" : String(rows.length))), make("div", "wide", drawn));
+    const wide = make("div", "wide", drawn);
+    wide.tabIndex = 0; // so that keys can scroll it where it is too narrow
+    wide.setAttribute("role", "region");
+    wide.setAttribute("aria-label", title);
+    return make("section", "", make("h2", "", title + " ", make("span", "count", title === "Figures" ? "" : String(rows.length))), wide);
   }
 
   function tests(title, found) {

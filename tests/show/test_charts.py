@@ -79,7 +79,9 @@ def test_without_a_limit_there_is_no_gauge() -> None:
     assert charts.gauge(3.0, 1.0, None, "said") == ""
 
 
-@pytest.mark.parametrize(("value", "top"), [(0, 1.0), (0.03, 0.05), (1, 1.0), (3, 5.0), (21, 25.0), (100, 100.0), (101, 200.0), (260, 500.0)])
+@pytest.mark.parametrize(
+    ("value", "top"), [(0, 1.0), (0.03, 0.04), (1, 1.0), (3, 4.0), (21, 40.0), (70, 80.0), (100, 100.0), (101, 200.0), (870, 1000.0)]
+)
 def test_an_axis_ends_at_the_next_round_number(value: float, top: float) -> None:
     assert charts.nice(value) == pytest.approx(top)
 

@@ -22,7 +22,7 @@ def test_a_run_tells_what_trends_need_in_a_few_hundred_bytes(tmp_path: Path) -> 
     assert (found.turns, found.live, found.usd, found.tokens) == (5, 5, 0.155, 11000)
     assert (found.tasks, found.passed, found.refused) == (1, 1, 1)
     assert found.stages["write_code"] == 23.0
-    assert found.gates == {"oracle": 1}
+    assert found.gates == {"GREEN/oracle": 1}
     assert len(str(measured.of_run(report))) < 600
 
 
@@ -75,7 +75,9 @@ def test_runs_of_a_day_are_one_moment_and_the_last_that_says_so_says_where_it_st
 
 
 def test_what_is_kept_of_a_moment_comes_back_and_what_a_newer_version_added_is_left_out() -> None:
-    moment = day("2026-11-01", 3, 4, turns=1, live=1, usd=None, unknown=1, stages={"check_red": 1.5}, gates={"scan": 2})
+    moment = day(
+        "2026-11-01", 3, 4, turns=1, live=1, usd=None, unknown=1, stages={"check_red": 1.5}, gates={"RED/scan": 2}, tests_refused=2, tidied=1
+    )
     assert measured.moment(measured.compact(moment) | {"news": 1}) == moment
     assert measured.compact(Moment("2026-11-01")) == {"at": "2026-11-01"}
 
