@@ -52,7 +52,7 @@ PURE = (
     *(f"run/agents/{name}.py" for name in ("complaints", "permissions", "presets", "told", "updates")),
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
-    *("show/agents.py", "show/summary.py", "show/totals.py", "show/colours.py"),
+    *("show/agents.py", "show/summary.py", "show/totals.py", "show/colours.py", "show/found.py", "show/lists.py"),
     *(f"show/{name}.py" for name in ("charts", "compare", "flaky", "limits", "measured", "trends", "unstable")),
     "cron.py",
     *(
@@ -129,6 +129,7 @@ IMPURE_IMPORTS = {
     ("show/compare.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/limits.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/trends.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
+    ("show/found.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/summary.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/api.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/metrics.py", "save/figures.py"): "the value `Figures`, which counting returns",

@@ -117,18 +117,15 @@ def project(builder: Builder, files: gather.ProjectFiles, digests: Digests) -> P
 
 def _project(builder: Builder, project: gather.ProjectFiles, digests: Digests) -> Rendered:
     from orchestrator.save.reports import ProjectReport
-    from orchestrator.show import pages, summary
+    from orchestrator.show import found, pages, summary
 
     report = gather.read(project.report, ProjectReport, project.folder.parent)
     page = addresses.project(project.name)
     files: dict[str, str | Path] = {page: builder.page(page, project.name, pages.project_page(builder.env, project.name, report, digests))}
     if project.report.is_file():
         files[page.replace(addresses.OVERVIEW, "project.json")] = project.report
-    search = [[page, f"Project {project.name}", ""]]
-    if not isinstance(report, gather.Unreadable):
-        search[0][2] = ", ".join(prd.title for prd in report.prds)
     known = summary.summary(project.name, report, digests) | data.known(project, report, digests)
-    return Rendered(files, {"summary": known, "search": search})
+    return Rendered(files, {"summary": known, "search": found.entries(project.name, report, digests)})
 
 
 def requirements(builder: Builder, files: gather.ProjectFiles, digests: Digests) -> Part:
