@@ -236,10 +236,10 @@ def test_a_hundred_task_pages_take_about_a_second_beyond_the_chrome(folder: Path
         project_report(runs=[summary(name, "done", 3, 0, 0) for name in runs]),
         [run_report(home, name, tasks=tasks) for name in runs],
     )
-    start = time.perf_counter()
+    start = time.process_time()  # not the clock: others work on the machine too
     built = site.build(folder, Config()).parent
     assert len(list((built / "projects").rglob("*.html"))) == 134
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_the_server_shows_the_site_on_loopback(folder: Path) -> None:
