@@ -68,6 +68,10 @@ def text(folder: Path, value: str) -> r.Text:
     return r.Text(inline=value[:INLINE], artifact=path.relative_to(folder).as_posix(), size=len(data))
 
 
+STAGES = {"prepare": 0.01, "check_red": 0.12, "write_code": 0.55, "check_green": 0.22, "mutants": 0.1}
+"""Step → its share of the time of a task."""
+
+
 def task(
     folder: Path, random: Random, prd: r.PrdReport, requirement: r.RequirementReport, agent: tuple[str, str, str], at: datetime
 ) -> r.TaskRunReport:
@@ -83,6 +87,7 @@ def task(
     ]
     identity = f"{requirement.id} {at.isoformat()}"
     green = verdict in ("passed", "already satisfied")
+    seconds = round(random.uniform(4, 90) * max(1, attempts), 2)
     return r.TaskRunReport(
         id=requirement.id,
         prd=prd.id,
@@ -119,7 +124,8 @@ def task(
         if verdict == "needs a person"
         else None,
         started_at=at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        seconds=round(random.uniform(4, 90) * max(1, attempts), 2),
+        seconds=seconds,
+        stages=[r.StageReport(step=step, seconds=round(part * seconds, 2)) for step, part in STAGES.items()] if worked else [],
         mutation=_mutation(random, requirement, tests) if verdict == "passed" else None,
         coverage=r.CoverageReport(share=96.0, counted=25, ran=24, seconds=0.4, asked=True, unrun=[]) if verdict == "passed" else None,
         flaky=[r.FlakyReport(test=tests[0], detail="failed once, then held alone and in the whole suite")] if random.random() < 0.02 else [],
