@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cheats, gates, inputs, mutation, planning, pool, steady, volume, watching
+from benchmarks import cheats, gates, inputs, mutation, planning, pool, sites, steady, volume, watching
 from benchmarks.measure import Result, Sample, python, repeated, result, run
 
 HASHING = "import sys, hashlib, pathlib; [hashlib.sha256(path.read_bytes()).hexdigest() for path in pathlib.Path('prds').iterdir()]"
@@ -113,6 +113,7 @@ BENCHES: dict[str, tuple[Callable[..., Result], int]] = {
     "gates": (gates.gates, 5),
     "memory": (memory, 2),
     "site": (site, 3),
+    "sites": (sites.sites, 1),
     "mutation": (mutation.rate, 3),
     "cheats": (cheats.cheats, 1),
     "pool": (pool.pool, 1),

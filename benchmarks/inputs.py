@@ -451,6 +451,12 @@ def history(root: Path, runs: int) -> Path:
     return root
 
 
+def settings(root: Path) -> Path:
+    """A working folder without PRDs."""
+    _configure(root)
+    return root
+
+
 def _configure(root: Path, **settings: Any) -> None:
     (root / "prds").mkdir(parents=True, exist_ok=True)
     (root / "orchestrator.yaml").write_text(yaml.safe_dump({"environments": str(ENVIRONMENTS), **settings}), encoding="utf-8")

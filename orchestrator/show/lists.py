@@ -59,7 +59,7 @@ def page(env: Environment, kind: str, number: int, of: int, rows: Sequence[Any],
 
 
 def needs(summaries: Sequence[Mapping[str, Any]], set_aside: Sequence[Any]) -> list[dict[str, Any]]:
-    """What waits for a person, questions first: {"project", "task", "title", "state", "question", "reason"}, and {"receipt"} for a PRD set aside."""
-    asked = [{"project": known["name"], "reason": "", **item} for known in summaries for item in known["questions"]]
-    failed = [{"project": known["name"], "question": None, **item} for known in summaries for item in known["gave_up"]]
+    """What waits for a person, PRDs set aside first: {"receipt"}, None for a task: {"project", "id", "title", "state", "question", "reason"}."""
+    asked = [{"receipt": None, "project": known["name"], "reason": "", **item} for known in summaries for item in known["questions"]]
+    failed = [{"receipt": None, "project": known["name"], "question": None, **item} for known in summaries for item in known["gave_up"]]
     return [*({"receipt": receipt} for receipt in set_aside), *asked, *failed]

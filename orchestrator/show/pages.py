@@ -228,7 +228,9 @@ class Head(NamedTuple):
     answers: list[str]
 
 
-def project_page(env: Environment, name: str, report: ProjectReport | Unreadable, digests: Mapping[str, Mapping[str, Any]]) -> str:
+def project_page(
+    env: Environment, name: str, report: ProjectReport | Unreadable, digests: Mapping[str, Mapping[str, Any]], cut: Cut = CUTS[0]
+) -> str:
     page = addresses.project(name)
     rows = run_rows(name, report, digests)
     item = Head(name, counts([] if isinstance(report, Unreadable) else [report]), summary.labels(report, rows))
@@ -252,6 +254,7 @@ def project_page(env: Environment, name: str, report: ProjectReport | Unreadable
         "project.html",
         page,
         item=item,
+        cut=cut,
         report=report,
         error=None,
         rows=rows[:LISTED],

@@ -121,7 +121,7 @@ def _project(builder: Builder, project: gather.ProjectFiles, digests: Digests) -
 
     report = gather.read(project.report, ProjectReport, project.folder.parent)
     page = addresses.project(project.name)
-    files: dict[str, str | Path] = {page: builder.page(page, project.name, pages.project_page(builder.env, project.name, report, digests))}
+    files: dict[str, str | Path] = {page: builder.fitted(page, project.name, partial(pages.project_page, builder.env, project.name, report, digests))}
     if project.report.is_file():
         files[page.replace(addresses.OVERVIEW, "project.json")] = project.report
     known = summary.summary(project.name, report, digests) | data.known(project, report, digests)

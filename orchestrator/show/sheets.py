@@ -27,10 +27,11 @@ def of_project(builder: Builder, files: gather.ProjectFiles, digests: Digests) -
     if isinstance(report, gather.Unreadable):
         return
     states = {task.id: task for task in report.tasks}
-    if len(report.tasks) > LISTED:
+    least = min(cut.rows for cut in gather.CUTS)
+    if len(report.tasks) > least:
         yield from _sheets(builder, "tasks", [(task, history.task_spot(task, digests)[0]) for task in report.tasks], files.name)
     found = [item for prd in report.prds for item in prd.requirements]
-    if len(found) > LISTED:
+    if len(found) > least:
         rows = [
             (
                 item,

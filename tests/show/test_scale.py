@@ -16,9 +16,14 @@ import pytest
 from benchmarks import portfolio
 from orchestrator.config import Config
 from orchestrator.show import site
+from orchestrator.show.builder import LARGEST
+from orchestrator.show.pages import CARDS
+from orchestrator.show.soundness import faults
 from tests.conftest import REPOSITORY, clean_environment
 
-from .test_site import files
+from .reports_fixture import inbox_report, project_report, save, summary
+from .run_fixture import lend_task, run_report, text
+from .test_site import RUN, files, parsed, visible
 
 BUILD = "import sys; from pathlib import Path; from orchestrator.config import Config; from orchestrator.show import site; site.build(Path(sys.argv[1]), Config())"
 
@@ -121,3 +126,51 @@ def test_a_report_that_changes_within_a_tick_of_the_clock_and_keeps_its_size_is_
     os.utime(report, ns=(old.st_atime_ns, old.st_mtime_ns))
     built = site.build(folder, Config()).parent
     assert json.loads((built / "projects" / portfolio.name(0) / report.stem / "report.json").read_text())["sandbox"] == "FULL"
+
+
+def test_long_lists_have_sheets_and_no_page_names_all(folder: Path) -> None:
+    base = project_report()
+    names = [f"202611{day:02d}T{hour:02d}0000Z-00aa" for day in range(1, 11) for hour in range(22)][::-1]
+    prd, many = base.prds[0], range(120)
+    requirements = [prd.requirements[0].model_copy(update={"id": f"loans#R{n}", "key": f"R{n}", "task": f"loans#R{n}"}) for n in many]
+    tasks = [base.tasks[2].model_copy(update={"id": f"loans#R{n}", "depends_on": [], "state": "failed", "question": None}) for n in many]
+    update = {
+        "prds": [prd.model_copy(update={"requirements": requirements})],
+        "tasks": tasks,
+        "runs": [summary(name, "done", 1, 0, 0) for name in names],
+    }
+    save(folder / "runs", "large", base.model_copy(update=update), [])
+    for number in range(CARDS):
+        save(folder / "runs", f"p{number}", project_report(f"p{number}", []), [])
+    receipt = inbox_report().receipts[1]
+    receipts = [receipt.model_copy(update={"path": f"prds/{n}.md"}) for n in many]
+    (folder / "runs" / "inbox.json").write_text(inbox_report().model_copy(update={"receipts": receipts}).model_dump_json())
+    built = site.build(folder, Config()).parent
+    assert list(faults(built)) == []
+    assert max(path.stat().st_size for path in built.rglob("*.html")) <= LARGEST
+    large = built / "projects" / "large"
+    assert [path.name for path in sorted(large.glob("runs-*.html"))] == ["runs-1.html", "runs-2.html"]
+    assert (large / "runs-1.html").read_text().count("<tr>") == 201, "with its heading"
+    for place, said in {
+        built / "projects-1.html": "p3",
+        built / "needs-1.html": "unknown key",
+        built / "inbox-1.html": "prds/119.md",
+        large / "tasks-1.html": "loans#R119",
+        large / "requirements-1.html": "loans#R119",
+    }.items():
+        assert said in visible(place), place
+    assert "All 25 projects" in visible(built / "index.html")
+
+
+def test_a_page_with_much_on_it_is_cut_and_links_the_wholes(folder: Path) -> None:
+    home = folder / "runs" / "library"
+    task = lend_task(home)
+    attempt = task.attempts[0].model_copy(update={"diff": text("\n".join(f"+line {n} <b>&amp;</b>" for n in range(150)))})
+    attempts = [attempt.model_copy(update={"number": n}) for n in range(1, 60)]
+    save(folder / "runs", "library", project_report(), [run_report(home, tasks=[task.model_copy(update={"attempts": attempts})])])
+    page = site.build(folder, Config()).parent / "projects" / "library" / RUN / "loans-R2.html"
+    assert page.stat().st_size <= LARGEST
+    assert "There is much on this page" in visible(page)
+    wholes = {address for address in parsed(page).addresses if "/texts/" in address}
+    assert any("line 149 <b>" in (page.parent / address).read_text() for address in wholes)
+    assert list(faults(folder / "site")) == []
