@@ -21,11 +21,11 @@ from .test_site import RUN, visible
 SOURCE = "def fine(days):\n    return max(0, days) * 0.25\n"
 
 
-def document(source: str = SOURCE, **more: Any) -> dict[str, Any]:
+def document(source: str = SOURCE, replacement: str = "None", **more: Any) -> dict[str, Any]:
     place = {"start": {"line": 2, "column": 12}, "end": {"line": 2, "column": 31}}
     mutants = [
         {"id": "a1", "mutatorName": "arithmetic", "replacement": "max(0, days) / 0.25", "location": place, "status": "Killed", "killedBy": ["t::a"]},
-        {"id": "a2", "mutatorName": "return", "replacement": "None", "location": place, "status": "Survived"},
+        {"id": "a2", "mutatorName": "return", "replacement": replacement, "location": place, "status": "Survived"},
     ]
     files = {"library/fines.py": {"language": "python", "source": source, "mutants": mutants}}
     tests = {"t": {"source": "def a(): ...\n", "tests": [{"id": "t::a", "name": "a"}]}}

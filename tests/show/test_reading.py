@@ -16,12 +16,13 @@ from orchestrator.show import site
 from .reports_fixture import library, project_report, save
 from .run_fixture import lend_task, run_report
 from .test_browser import Watched, opened
-from .test_mutants import document, mutant
+from .test_mutants import SOURCE, document, mutant
 from .test_site import RUN
 
 pytestmark = pytest.mark.browser
 
 PROJECT = "projects/library"
+EVIL = "</code></script><img src=x onerror=\"document.title='pwned'\">"
 KINDS = [
     *("index.html", "inbox.html", "agents.html", "schedule.html", "guide/proof.html", f"{PROJECT}/index.html", f"{PROJECT}/{RUN}/index.html"),
     *(f"{PROJECT}/{RUN}/loans-R2.html", f"{PROJECT}/{RUN}/loans-R2.mutants.html", f"{PROJECT}/requirements/loans-R2.html"),
@@ -36,7 +37,7 @@ def read_site(tmp_path_factory: pytest.TempPathFactory, chrome_cache: Path) -> P
     home = library(root) / "runs" / "library"
     elements = home / "artifacts" / "mutation" / "loans_r2.json"
     elements.parent.mkdir(parents=True)
-    elements.write_text(json.dumps(document()))
+    elements.write_text(json.dumps(document(f"{SOURCE}# {EVIL}\n", EVIL)))
     mutants = [mutant(f"a{number}", "killed" if number % 3 else "survived", "arithmetic", f"max(0, days) / {number}") for number in range(14)]
     report = MutationReport(score=64.3, left_out=0, seconds=1.5, mutants=mutants, elements="artifacts/mutation/loans_r2.json")
     run = run_report(home)
@@ -158,7 +159,12 @@ def test_mutants_stand_in_their_source_under_the_strict_policy(read_site: Path, 
         component = page.locator("mutation-test-report-app")
         component.locator("td a", has_text="fines.py").click()
         component.locator("pre code", has_text="max").wait_for()
-        assert component.get_by_text("Survived (1)").is_visible()
+        component.get_by_text("Survived (1)").wait_for()
+        assert EVIL in component.locator("pre code").first.inner_text()
+        assert component.locator("img").count() == 0
+        component.locator(".mutant.Survived, .Survived").first.click()
+        page.wait_for_timeout(100)
+        assert "pwned" not in page.title()
         assert page.evaluate("document.querySelector('mutation-test-report-app').theme") == scheme
         assert {address.partition(":")[0] for address in watched.requests} == {"file"}
         assert watched.trouble == []
