@@ -17,10 +17,36 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from orchestrator.save.edit_reports import EditedReport
-    from orchestrator.save.reports import PrdReport, ProjectReport, RequirementReport
+    from orchestrator.save.reports import CriterionReport, ExampleReport, PrdReport, ProjectReport, RequirementReport, TaskReport
 
 LISTED = 50
-"""Runs named on a page."""
+"""Entries of each list on a page."""
+CRITERIA = 100
+ROOM = 60_000
+"""Characters of a page for examples and tests, and as many for its prose: it stays below 300 KB whatever a PRD holds."""
+
+
+class Proof(NamedTuple):
+    """A criterion, as much as there is room for."""
+
+    criterion: CriterionReport
+    why: str
+    work: Work | None
+    cases: list[ExampleReport]
+    tests: list[str]
+
+
+def proofs(requirement: RequirementReport, tasks: Mapping[str, TaskReport], done: Sequence[Work]) -> list[Proof]:
+    """As many criteria as a page holds; where there is no room left for examples and tests, they are counted only."""
+    room, found = ROOM, []
+    for item in requirement.criteria[:CRITERIA]:
+        task = item.task or requirement.task
+        cases, tests = item.cases, item.tests[:LISTED]
+        room -= len(item.text) + sum(len(case.text) + 150 for case in cases) + sum(2 * len(test) + 150 for test in tests)
+        if room < 0:
+            cases, tests = [], []
+        found.append(Proof(item, why(item, tasks.get(task)), evidence(task, done), cases, tests))
+    return found
 
 
 class Work(NamedTuple):
@@ -88,10 +114,9 @@ def page(
         prd=prd,
         requirement=requirement,
         counts=counts([report.model_copy(update={"prds": [prd.model_copy(update={"requirements": [requirement]})], "tasks": []})]),
-        rows=[
-            (criterion, why(criterion, tasks.get(criterion.task or requirement.task)), evidence(criterion.task or requirement.task, done))
-            for criterion in requirement.criteria
-        ],
+        rows=proofs(requirement, tasks, done),
+        text=requirement.text[:ROOM],
+        most=LISTED,
         tasks=[tasks[task] for task in own],
         done=done[:LISTED],
         left=max(0, len(done) - LISTED),

@@ -11,6 +11,7 @@ from orchestrator.config import Config
 from orchestrator.model import Criterion, Example
 from orchestrator.save.compose_examples import cases
 from orchestrator.save.edit_reports import EditedReport, EditReport, PartReport
+from orchestrator.save.reports import ExampleReport
 from orchestrator.show import site
 from orchestrator.show.reasons import why
 
@@ -90,6 +91,27 @@ def test_only_its_own_edits_stand_on_it(folder: Path) -> None:
     words = visible(page(site.build(folder, Config()).parent, "R1"))
     assert "[- one -] {+ two +} [- book -] {+ books +}" in words
     assert "[- x -]" not in words
+
+
+def test_a_page_stays_small_whatever_a_requirement_holds(folder: Path) -> None:
+    report = project_report()
+    prd, home = report.prds[0], folder / "runs" / "library"
+    cases = [ExampleReport(line=number, text="x" * 1000, held_out=False) for number in range(20)]
+    names = [f"tests/test_loans.py::test_of_{number:04d}" for number in range(300)]
+    one = prd.requirements[1].criteria[0].model_copy(update={"cases": cases, "examples": 400, "tests": names})
+    many = [one.model_copy(update={"id": f"loans#R2.AC{number}", "key": f"AC{number}"}) for number in range(300)]
+    large = prd.requirements[1].model_copy(update={"criteria": many, "text": "words " * 100_000})
+    prds = [prd.model_copy(update={"requirements": [large]})]
+    save(folder / "runs", "library", report.model_copy(update={"prds": prds}), [run_report(home, tasks=[lend_task(home)])])
+    made = page(site.build(folder, Config()).parent, "R2")
+    assert made.stat().st_size < 300_000
+    for part in (
+        "380 more stand in the PRD.",
+        "400 stand in the PRD.",
+        "250 more stand on the page of its task.",
+        "200 more stand on the page of the project",
+    ):
+        assert part in visible(made), part
 
 
 def test_a_held_out_example_never_stands_in_a_report_with_its_words() -> None:
