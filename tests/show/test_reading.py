@@ -25,6 +25,7 @@ PROJECT = "projects/library"
 EVIL = "</code></script><img src=x onerror=\"document.title='pwned'\">"
 KINDS = [
     *("index.html", "inbox.html", "agents.html", "schedule.html", "guide/proof.html", f"{PROJECT}/index.html", f"{PROJECT}/{RUN}/index.html"),
+    *("trends.html", "limits.html", "flaky.html", "api.html", f"{PROJECT}/compare.html", f"{PROJECT}/{RUN}/compare.html", f"{PROJECT}/trends.html"),
     *(f"{PROJECT}/{RUN}/loans-R2.html", f"{PROJECT}/{RUN}/loans-R2.mutants.html", f"{PROJECT}/requirements/loans-R2.html"),
 ]
 
