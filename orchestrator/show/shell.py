@@ -40,13 +40,15 @@ SHELLS = {addresses.shell(page): page for page in addresses.TABS if page != addr
 }
 """Shell name → the page MkDocs makes for it: of each tab but the guide's, and by folder depth for pages that are no tab."""
 
-_DROPPED = re.compile(r"sitemap\.xml(\.gz)?|404\.html|.*\.map|search/.*|" + "|".join(map(re.escape, SHELLS.values())))
+_DROPPED = re.compile(r"sitemap\.xml(\.gz)?|404\.html|.*\.map|search/.*|search\.js(on)?|" + "|".join(map(re.escape, SHELLS.values())))
 """Of what MkDocs built: dated or root-relative files, source maps, the shells, the index that search.py writes anew."""
 
 _MATERIAL = 'data-md-component="content"'
 """Stands in every page of Material, whose looks the templates count on."""
 _START = re.compile(r"\A(?:[ \t]*(?:#[^\n]*)?\n)*---[^\n]*\n")
 """Of a YAML file that says where its document begins."""
+_NAV = re.compile(r"^nav[ \t]*:.*\n(?:(?:[ \t\-\]].*|#.*)?\n)*", re.MULTILINE)
+"""Of a YAML file, the key that is given anew: not every builder lets the later one win."""
 _SCRIPT = re.compile(r"<script(?P<attributes>[^>]*)>(?P<body>.*?)</script>", re.DOTALL)
 _OUTWARD = re.compile(r'<a href="https?://[^">]*"(?=>)')
 """A link of a document to another site, as Markdown makes it."""
@@ -169,6 +171,7 @@ def _build(parts: Shipped, own: Own, work: Path, builder: str) -> None:
     elif own.mkdocs:
         inherited = work / "own.yml"
         said = _START.sub("", own.mkdocs.read_text(encoding="utf-8-sig", errors="replace"))
+        said = _NAV.sub("", f"{said}\n") if own.nav else said
         inherited.write_text(f"INHERIT: {parts.mkdocs.resolve().as_posix()!r}\n{said}\n", encoding="utf-8")
     lines = [f"INHERIT: {inherited.resolve().as_posix()!r}", "docs_dir: docs", "site_dir: built", "use_directory_urls: false", "strict: false"]
     if not own.whole_nav:
