@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,6 +45,12 @@ def found(root: Path, config: Config) -> Found:
         projects = [*projects, *theirs]
         told.append(sources.Source(name, where, problem or ("" if theirs else "nothing has run there yet"), None))
     return Found(projects, told)
+
+
+def is_away(project: str, sources: Sequence[Source]) -> bool:
+    """Whether a project is of a folder that cannot be read now: its pages stay as they are."""
+    source, slash, _ = project.partition("/")
+    return bool(slash) and any(each.label == source and each.problem and not each.published for each in sources)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -51,6 +51,8 @@ def build(root: Path, config: Config) -> Path:
             for project in projects:
                 project.begin(workers)
             known = {project.files.name: project.finish(workers) for project in projects}
+        if whole.rest.get("key") == builder.key("site"):
+            known |= {name: each for name, each in before.items() if installations.is_away(name, sources)}
         _forget(site, {addresses.folder(name) for name in known})
         summaries = {name: each["summary"] for name, each in known.items()}
         for name, site_part in parts.SITE.items():

@@ -117,6 +117,24 @@ def test_a_folder_that_is_not_there_is_said_and_breaks_nothing(folder: Path) -> 
     assert "there is no such folder" in section(built)
 
 
+def test_pages_of_a_folder_that_cannot_be_read_now_stay_and_are_said_to_be_old(folder: Path) -> None:
+    library(folder)
+    library(folder / "team-b")
+    built = built_from(folder, "team-b")
+    before = {name: data for name, data in files(built).items() if "team-b" in name}
+    (folder / "team-b").rename(folder / "away")
+    built = built_from(folder, "team-b")
+    assert {name: data for name, data in files(built).items() if "team-b" in name} == before
+    assert before
+    assert "team-b/library" in visible(built / "index.html")
+    assert "there is no such folder. Pages that were made of it before stay as they are." in section(built)
+    assert [*soundness.faults(built)] == []
+    (folder / "away").rename(folder / "team-b")
+    shutil.rmtree(folder / "team-b" / "runs" / "words")
+    built = built_from(folder, "team-b")
+    assert {row["name"] for row in read(built / "api/v1/projects.json")["projects"]} == {"library", "words", "team-b/library"}
+
+
 def test_what_another_folder_no_longer_has_is_taken_away(folder: Path) -> None:
     library(folder)
     library(folder / "team-b")
