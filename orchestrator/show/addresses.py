@@ -19,6 +19,8 @@ from urllib.parse import quote
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _RESERVED = frozenset({"index", "texts", "report", "junit", "requirements", "compare"})
+_DEVICE = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+"""Names that Windows keeps for itself, whatever follows their dot."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9._/-]*")
 _SHEET = re.compile(r"(runs|tasks|requirements)-\d+", re.IGNORECASE)
@@ -60,7 +62,7 @@ def slugs(names: Iterable[str]) -> dict[str, str]:
     taken: set[str] = set()
     for name in names:
         candidate = name if _safe(name) else _plain(name)
-        if candidate.lower() in taken or candidate in _RESERVED:
+        if candidate.lower() in taken or candidate in _RESERVED or _DEVICE.fullmatch(candidate):
             candidate = f"{candidate}-{_short(name)}"
         taken.add(candidate.lower())
         found[name] = candidate
@@ -152,7 +154,8 @@ def _quoted(text: str, safe: str) -> str:
 
 
 def _safe(text: str) -> bool:
-    return bool(_SAFE.fullmatch(text)) and not text.endswith(".") and text not in _RESERVED and not _SHEET.fullmatch(text)
+    taken = text in _RESERVED or _DEVICE.fullmatch(text) or _SHEET.fullmatch(text)
+    return bool(_SAFE.fullmatch(text)) and not text.endswith((".", ".html")) and not taken
 
 
 def _plain(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from orchestrator.show.bounded import bounded, suspicious
 from orchestrator.show.seen import Seen
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def read(path: Path, model: type[R], runs: Path) -> R | Unreadable:
     version = getattr(report, "version", VERSION)
     if version > VERSION:
         return Unreadable(where, f"written by a newer orchestrator (report version {version}, this one reads up to {VERSION})")
-    return report
+    return bounded(report) if suspicious(data) else report
 
 
 def _version(data: bytes) -> int:

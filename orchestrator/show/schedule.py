@@ -41,7 +41,10 @@ def text(report: ScheduleReport) -> str:
 
 def _local(stamp: str, job: JobReport) -> str:
     """The time as clocks show it where the job has its times; – where there is none."""
-    return f"{datetime.fromisoformat(stamp).astimezone(ZoneInfo(job.timezone)):%Y-%m-%d %H:%M %Z}" if stamp else "–"
+    try:
+        return f"{datetime.fromisoformat(stamp).astimezone(ZoneInfo(job.timezone)):%Y-%m-%d %H:%M %Z}" if stamp else "–"
+    except (ValueError, OverflowError, KeyError, OSError):  # no time, or no zone: shown as it stands
+        return stamp
 
 
 def page(env: Environment, report: ScheduleReport | Unreadable | None) -> str:

@@ -219,8 +219,11 @@ _TAGS = {
 }
 
 
+_ABSOLUTE = re.compile(r"(?i:https?://|mailto:)[^/]")
+
+
 def prose(text: str) -> Markup:
-    """Markdown of a PRD as formatted text: no HTML of its author, no image, links only to http, https and mailto.
+    """Markdown of a PRD as formatted text: no HTML of its author, no image, links only to whole addresses of http, https and mailto.
 
     Two nets: markdown-it-py with `html=False` writes only tags of its own, and nh3 keeps only those of an allow-list.
     """
@@ -231,6 +234,7 @@ def prose(text: str) -> Markup:
         tags=_TAGS,
         clean_content_tags={"script", "style"},
         attributes={"a": {"href"}, "ol": {"start"}},
+        attribute_filter=lambda _, name, value: value if name != "href" or _ABSOLUTE.match(value) else None,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
         strip_comments=True,

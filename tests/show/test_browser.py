@@ -25,7 +25,10 @@ class Watched:
         self.requests: list[str] = []
         self.trouble: list[str] = []
         page.on("request", lambda request: self.requests.append(request.url))
-        page.on("console", lambda message: self.trouble.append(message.text) if message.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda message: self.trouble.append(f"{message.text} {message.location['url']}") if message.type in ("error", "warning") else None,
+        )
         page.on("pageerror", lambda error: self.trouble.append(str(error)))
         page.on("dialog", lambda dialog: (self.trouble.append(f"dialog {dialog.message}"), dialog.dismiss()))
 
@@ -60,47 +63,6 @@ def search(page: Any, words: str) -> list[str]:
     page.wait_for_selector(".md-search-result__item", timeout=10_000)
     titles: list[str] = page.locator(".md-search-result__article h1, .md-search-result__article h2").all_inner_texts()
     return titles
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_hostile_text_stays_text_on_every_page(hostile_site: Path, browser: Any, scheme: str) -> None:
-    pages = [path for path in sorted(hostile_site.rglob("*.html")) if "guide" not in path.parts]
-    assert len(pages) == 8
-    shown = ""
-    with opened(browser, scheme) as watched:
-        page = watched.page
-        for path in pages:
-            page.goto(path.as_uri())
-            title = page.title()
-            page.evaluate("document.querySelectorAll('details').forEach(item => item.open = true)")
-            page.mouse.move(400, 300)
-            page.wait_for_timeout(50)
-            assert page.title() == title
-            assert page.evaluate("document.title") != "pwned"
-            handlers = "[...document.querySelectorAll('*')].filter(e => [...e.attributes].some(a => a.name.startsWith('on'))).length"
-            assert page.evaluate(handlers) == 0
-            article = page.locator("article.md-content__inner")
-            assert article.locator("script, img, iframe, object, embed, style, link, meta, base, form, input, .mermaid").count() == 0
-            links = "[...document.querySelectorAll('article a')].map(a => new URL(a.href.baseVal ?? a.href, document.baseURI).protocol)"
-            assert set(page.evaluate(links)) <= {"file:", "https:"}
-            hidden = page.evaluate("document.body.innerText.match(/[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u202a-\\u202e\\u2066-\\u2069]/)")
-            assert hidden is None
-            shown += article.inner_text()
-        assert "<script>document.title='pwned'</script>" in shown
-        assert "[U+202E]" in shown
-        assert {address.partition(":")[0] for address in watched.requests} == {"file"}
-        assert watched.trouble == []
-
-
-def test_hostile_titles_stay_text_among_search_results(hostile_site: Path, browser: Any) -> None:
-    with opened(browser) as watched:
-        watched.page.goto((hostile_site / "index.html").as_uri())
-        assert any("<script>" in title for title in search(watched.page, "script"))
-        watched.page.wait_for_timeout(200)
-        assert watched.page.title() != "pwned"
-        assert watched.page.locator(".md-search-result script, .md-search-result img, .md-search-result svg[onload]").count() == 0
-        assert {address.partition(":")[0] for address in watched.requests} == {"file"}
-        assert watched.trouble == []
 
 
 @pytest.mark.parametrize("depth", ["index.html", "projects/library/index.html", f"projects/library/{RUN}/loans-R2.html", "guide/proof.html"])
@@ -149,7 +111,7 @@ def test_pages_never_scroll_sideways_only_their_tables_do(which: str, request: p
     with opened(browser, width=width) as watched:
         for path in sorted(request.getfixturevalue(which).rglob("*.html")):
             watched.page.goto(path.as_uri())
-            assert watched.page.evaluate("document.documentElement.scrollWidth") <= width, path.name
+            assert watched.page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
 def test_pages_read_without_javascript(library_site: Path, browser: Any) -> None:
