@@ -208,6 +208,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="WHERE",
         help="show another installation too: a folder of runs, or the address of a published site; may be given several times (default: `site.from`)",
     )
+    command.add_argument("--public", action="store_true", help="leave out transcripts, code, output, held-out values, paths (default: `site.public`)")
     command = add("serve", site_command.serve, "serve the site on loopback, for looking at it", parts)
     command.add_argument("--port", type=int, default=8008, help="default: 8008")
     command = add("check", site_command.check, "say whether the built site is whole and safe: links, policies, nothing from elsewhere", parts)

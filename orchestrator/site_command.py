@@ -20,6 +20,8 @@ def build(options: argparse.Namespace) -> Exit:
     if options.from_:
         given = tuple(each if "://" in each else os.path.relpath(each, root) for each in options.from_)
         config = config.model_copy(update={"site": config.site.model_copy(update={"from_": given})})
+    if options.public:
+        config = config.model_copy(update={"site": config.site.model_copy(update={"public": True})})
     print(site.build(root, config))
     return Exit.DONE
 

@@ -124,6 +124,7 @@ IMPURE_IMPORTS = {
     ("run/agents/complaints.py", "run/agents/__init__.py"): "the errors an agent raises",
     ("run/examples.py", "run/oracle.py"): "`tolerance`, of the oracle's pure half: the digits that a test and the oracle must read alike",
     ("show/pages.py", "show/gather.py"): "the values `Shown` and `Unreadable`, which gathering returns",
+    ("show/public.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/schedule.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/history.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",
     ("show/compare.py", "show/gather.py"): "the value `Unreadable`, which gathering returns",

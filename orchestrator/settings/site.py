@@ -18,6 +18,8 @@ class Site(Section):
     """Where it is built."""
     url: str = ""
     """Where it is published, for example `https://team.example.org/proofs/`: feeds, badges and the data name whole addresses then."""
+    public: bool = False
+    """Leave out what is not for everybody: transcripts, code, output, held-out values, paths ([a public site](site.md#a-public-site))."""
     builder: Literal["mkdocs", "properdocs", "zensical"] = "mkdocs"
     """What builds header, navigation and guide from `mkdocs.yml` ([builders](site.md#builders)); the last two are installed apart."""
     from_: tuple[str, ...] = Field((), alias="from")

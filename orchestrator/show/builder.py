@@ -9,14 +9,17 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from orchestrator.show import addresses, gather, own
 from orchestrator.show.manifest import announce
 from orchestrator.show.shell import Chrome, Shell, shipped
 
 if TYPE_CHECKING:
+    from orchestrator.save.report import Report
     from orchestrator.show.sources import Source
+
+R = TypeVar("R", bound="Report")
 
 
 LARGEST = 300_000
@@ -43,6 +46,8 @@ class Settings(NamedTuple):
     """Where it is published, '' where nobody said."""
     templates: str = ""
     """The folder with templates of the working folder's own, '' where there is none. Their texts are part of every key, not where they lie."""
+    public: bool = False
+    """What is not for everybody is left out (public.py)."""
 
 
 class Builder:
@@ -67,8 +72,29 @@ class Builder:
             from orchestrator.show.templates import Template
 
             ours = {name: Template(f"{own.TEMPLATES}/{name}", text) for name, text in self.own.items()}
-            self._env = environment(self.templates, self.settings.url, ours)
+            self._env = environment(self.templates, self.settings.url, ours, self.settings.public)
         return self._env
+
+    def read(self, path: Path, model: type[R], runs: Path) -> R | gather.Unreadable:
+        """The report in a file as this site may show it, or why there is none. Parts read reports in no other way."""
+        found = gather.read(path, model, runs)
+        if not self.settings.public:
+            return found
+        from orchestrator.show import public
+
+        return public.unreadable(found) if isinstance(found, gather.Unreadable) else public.report(found)
+
+    def said(self, text: str) -> str:
+        """A word of this machine, as this site may show it."""
+        from orchestrator.show import public
+
+        return public.scrubbed(text) if self.settings.public and text else text
+
+    def copy(self, place: str, path: Path, report: Report | gather.Unreadable | None) -> dict[str, str | Path]:
+        """What stands in the site at `place` for a report's file: the file itself, or what a public site may show of it; {}: nothing."""
+        if not self.settings.public:
+            return {place: path} if path.is_file() else {}
+        return {} if report is None or isinstance(report, gather.Unreadable) else {place: report.model_dump_json(indent=1, warnings=False) + "\n"}
 
     def key(self, *values: Any) -> str:
         """A hash of JSON values, and of all that every part is made with."""

@@ -24,9 +24,9 @@ def project(builder: Builder, files: gather.ProjectFiles, digests: Digests) -> P
         from orchestrator.save.reports import ProjectReport
         from orchestrator.show import api, badges, feed
 
-        report = gather.read(files.report, ProjectReport, files.folder.parent)
+        report = builder.read(files.report, ProjectReport, files.folder.parent)
         row = api.project_row(files.name, files.source, report, digests)
-        found = api.project(files.name, files.source, report, digests, full=files.report.is_file())
+        found = api.project(files.name, files.source, report, digests, full=bool(builder.copy("", files.report, report)))
         found |= badges.files(addresses.slug(files.name), files.name, row.totals, row.last_run)
         found[feed.place(files.name)] = feed.feed(feed.entries(files.name, digests), files.name, f"{files.name}: runs", builder.settings.url)
         return Rendered(dict(found))

@@ -116,7 +116,8 @@ def held(breaker: BreakerReport, projects: Iterable[str]) -> Held:
 
 def page(env: Environment, report: LimitsReport | Unreadable | None, summaries: Mapping[str, Mapping[str, Any]]) -> str:
     known = report if isinstance(report, LimitsReport) else None
-    accounts = known.accounts if known else []
+    told = known.accounts if known else []
+    accounts = [item if item.project in summaries else item.model_copy(update={"project": ""}) for item in told]  # others have no page
     shown = [account(item) for item in accounts]
     breakers = [held(breaker, summaries) for breaker in known.breakers] if known else []
     order = ("open", "half-open", "closed")

@@ -51,9 +51,10 @@ def limits(builder: Builder, summaries: Summaries) -> Part:
     def made() -> Rendered:
         from orchestrator.show import limits
 
-        body = limits.page(builder.env, _limits(builder), summaries)
+        report = _limits(builder)
+        body = limits.page(builder.env, report, summaries)
         rendered = _titled(builder, addresses.LIMITS, body, "What is spent, booked and left of each budget, breakers, parked tasks")
-        return rendered._replace(files={**rendered.files, "limits.json": path} if path.is_file() else rendered.files)
+        return rendered._replace(files={**rendered.files, **builder.copy("limits.json", path, report)})
 
     return Part([gather.key(path), {name: summary["parked"] for name, summary in summaries.items()}], made)
 
@@ -63,7 +64,7 @@ def _limits(builder: Builder) -> Any:
     from orchestrator.save.limits_report import LimitsReport
 
     path = builder.runs / "limits.json"
-    return gather.read(path, LimitsReport, builder.runs) if path.exists() else None
+    return builder.read(path, LimitsReport, builder.runs) if path.exists() else None
 
 
 def flaky(builder: Builder, summaries: Summaries) -> Part:

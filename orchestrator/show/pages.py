@@ -53,8 +53,9 @@ NEEDS = 10
 """Questions, tasks that gave up, PRDs set aside, and tasks that wait on the overview, of each."""
 
 
-def environment(sources: Mapping[str, str], url: str = "", own: Mapping[str, templates.Template] | None = None) -> Environment:
-    """The templates by name, with those of the working folder before the shipped ones. `url`: where the site is published, '' where nobody said."""
+def environment(sources: Mapping[str, str], url: str = "", own: Mapping[str, templates.Template] | None = None, public: bool = False) -> Environment:
+    """The templates by name, with those of the working folder before the shipped ones. `url`: where the site is published, '' where nobody said;
+    `public`: something is left out of it."""
     filters: dict[str, Any] = {
         "when": when,
         "took": took,
@@ -71,7 +72,14 @@ def environment(sources: Mapping[str, str], url: str = "", own: Mapping[str, tem
         "worded": lambda part: worded(part.before, part.after),
     }
     known: dict[str, Any] = {"chip": chip, "LEVELS": words.LEVELS, "WAYS": WAYS, "anchor": addresses.anchor, "bar": svg.bar, "strip": svg.strip}
-    known |= {"KINDS": KINDS, "beside": beside, "why": why, "snippet": functools.partial(badges.snippet, url=url), "badge": badges.place}
+    known |= {
+        "KINDS": KINDS,
+        "beside": beside,
+        "why": why,
+        "snippet": functools.partial(badges.snippet, url=url),
+        "badge": badges.place,
+        "public": public,
+    }
     made = templates.loaded(sources, own or {}, {"filters": filters, "globals": known, "finalize": _plain})
     made.env.extend(templates=made)
     return made.env
@@ -132,7 +140,7 @@ def usd(value: float | None) -> str:
 
 
 def short(value: str) -> str:
-    return value[:10]
+    return value if " " in value else value[:10]
 
 
 def plural(count: int, one: str, many: str = "") -> str:

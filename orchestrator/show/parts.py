@@ -39,6 +39,7 @@ def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -
 
     report = _report(builder, project, run.report)
     page = addresses.run(project.name, run.id)
+    junit, log = (None, None) if builder.settings.public else (run.junit, run.log)
     known = history.digest(project.name, run.id, report)
     files: dict[str, str | Path] = {}
 
@@ -55,15 +56,15 @@ def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -
     fitted(
         page,
         f"Run {run.id}, {project.name}",
-        partial(pages.run_page, builder.env, project.name, run.id, report, known, bool(run.junit), bool(run.log)),
+        partial(pages.run_page, builder.env, project.name, run.id, report, known, bool(junit), bool(log)),
     )
     folder = page.removesuffix(addresses.OVERVIEW)
-    if run.report.is_file():
-        files[folder + "report.json"] = run.report
-    if run.junit:
-        files[folder + "junit.xml"] = run.junit
-    if run.log:
-        files[folder + "log.jsonl"] = run.log
+    copied = builder.copy(folder + "report.json", run.report, report)
+    files |= copied
+    if junit:
+        files[folder + "junit.xml"] = junit
+    if log:
+        files[folder + "log.jsonl"] = log
     earlier = None if run.before is None else _report(builder, project, run.before)
     facts, before = (
         compare.readable(project.name, path.stem, found) if path else None for path, found in ((run.report, report), (run.before, earlier))
@@ -73,7 +74,7 @@ def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -
     beside = addresses.compare(project.name, run.id)
     body = compare.run_page(builder.env, project.name, run.id, facts, before, run.before.stem if run.before else "")
     files[beside] = builder.page(beside, f"What changed with run {run.id}, {project.name}", body)
-    files |= api.run(project.name, run.id, report, known, full=run.report.is_file(), junit=bool(run.junit), log=bool(run.log))
+    files |= api.run(project.name, run.id, report, known, full=bool(copied), junit=bool(junit), log=bool(log))
     if not isinstance(report, gather.Unreadable):
         places = history.task_pages(project.name, run.id, report)
         together: dict[str, list[str]] = {}
@@ -104,7 +105,7 @@ def _report(builder: Builder, project: gather.ProjectFiles, path: Path) -> Any:
     from orchestrator.save.reports import RunReport
 
     if builder.kept[0] != path:
-        builder.kept = path, gather.read(path, RunReport, project.folder.parent)
+        builder.kept = path, builder.read(path, RunReport, project.folder.parent)
     return builder.kept[1]
 
 
@@ -119,11 +120,10 @@ def _project(builder: Builder, project: gather.ProjectFiles, digests: Digests) -
     from orchestrator.save.reports import ProjectReport
     from orchestrator.show import found, pages, summary
 
-    report = gather.read(project.report, ProjectReport, project.folder.parent)
+    report = builder.read(project.report, ProjectReport, project.folder.parent)
     page = addresses.project(project.name)
     files: dict[str, str | Path] = {page: builder.fitted(page, project.name, partial(pages.project_page, builder.env, project.name, report, digests))}
-    if project.report.is_file():
-        files[page.replace(addresses.OVERVIEW, "project.json")] = project.report
+    files |= builder.copy(page.replace(addresses.OVERVIEW, "project.json"), project.report, report)
     known = summary.summary(project.name, report, digests) | data.known(project, report, digests)
     return Rendered(files, {"summary": known, "search": found.entries(project.name, report, digests)})
 
@@ -136,7 +136,7 @@ def _requirements(builder: Builder, project: gather.ProjectFiles, digests: Diges
     from orchestrator.save.reports import ProjectReport
     from orchestrator.show import requirements
 
-    report = gather.read(project.report, ProjectReport, project.folder.parent)
+    report = builder.read(project.report, ProjectReport, project.folder.parent)
     if isinstance(report, gather.Unreadable):
         return Rendered({})
     found = addresses.requirements(project.name, (item.id for prd in report.prds for item in prd.requirements))
@@ -183,7 +183,7 @@ def schemas(builder: Builder, summaries: Summaries) -> Part:
 
 
 def overview(builder: Builder, summaries: Summaries) -> Part:
-    note = builder.theme.note()
+    note = builder.said(builder.theme.note())
 
     def made() -> Rendered:
         from orchestrator.show import pages
@@ -209,7 +209,7 @@ def _inbox(builder: Builder) -> Any:
     from orchestrator.save.reports import InboxReport
 
     path = builder.runs / "inbox.json"
-    return gather.read(path, InboxReport, builder.runs) if path.exists() else None
+    return builder.read(path, InboxReport, builder.runs) if path.exists() else None
 
 
 def agents(builder: Builder, summaries: Summaries) -> Part:
@@ -229,7 +229,7 @@ def schedule(builder: Builder, summaries: Summaries) -> Part:
         from orchestrator.save.schedule_report import ScheduleReport
         from orchestrator.show import schedule
 
-        body = schedule.page(builder.env, gather.read(path, ScheduleReport, builder.runs) if path.exists() else None)
+        body = schedule.page(builder.env, builder.read(path, ScheduleReport, builder.runs) if path.exists() else None)
         return titled(builder, addresses.SCHEDULE, body, "What is done when, what came of it last, and which PRDs begin later")
 
     return Part(gather.key(path), made)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from orchestrator.save.report import Report
+    from orchestrator.show.gather import Unreadable
 
 LEFT_OUT = "left out of the public site"
 
@@ -25,13 +26,13 @@ FIELDS: dict[str, tuple[str, str]] = {
     # what a run did
     "RunReport": (
         "version id project prds started_at ended_at outcome continued sandbox tasks turns input_tokens output_tokens usd replayed scripted agents "
-        "planning forecasts gates gates_skipped validations deliveries",
+        "planning forecasts gates gates_skipped validations deliveries standing",
         "sandbox_reasons tools environment",
     ),
     "TaskRunReport": (
         "id prd title state verdict requirements fingerprint base_tree red_tree green_tree red red_findings test_file attempts proofs commits "
         "question started_at seconds tidied_tree written written_file baseline tidying mutation coverage flaky people gone retired outdated "
-        "answers evidence",
+        "answers evidence stages worker ready_at",
         "reason tests written_tests",
     ),
     "AttemptReport": ("number verdict turns findings observations role way", "diff"),
@@ -54,6 +55,8 @@ FIELDS: dict[str, tuple[str, str]] = {
     "CommitReport": ("id kind subject branch", ""),
     "RetiredTestReport": ("test how", ""),
     "AnswerReport": ("requirement criterion text path line", "question"),
+    "StageReport": ("step seconds", ""),
+    "StandingReport": ("requirements requirements_proved criteria proved mutation", ""),
     # what its mutants and examples said of the code
     "MutationReport": ("score left_out seconds mutants", "elements"),
     "MutantReport": ("id path function line column end_line end_column operator status killed_by", "original replacement"),
@@ -69,7 +72,8 @@ FIELDS: dict[str, tuple[str, str]] = {
         "",
     ),
     "RequirementReport": ("id key title text line inferred module depends_on task criteria tasks added", ""),
-    "CriterionReport": ("id key text line inferred examples held_out state level tests commits task added proved_at outdated", ""),
+    "CriterionReport": ("id key text line inferred examples held_out state level tests commits task added proved_at outdated cases", ""),
+    "ExampleReport": ("line held_out", "text"),
     "PlanReport": ("decomposer notes uncovered", ""),
     "TaskReport": ("id prd title state depends_on requirements attempts last_run phase question mutation parked_until", "reason"),
     "RunSummary": ("id started_at seconds outcome done failed needs_person turns replayed scripted", ""),
@@ -90,6 +94,14 @@ FIELDS: dict[str, tuple[str, str]] = {
     "ForecastReport": ("prd kind tasks basis by turns tokens usd minutes took", ""),
     "RangeReport": ("low high", ""),
     "TookReport": ("tasks turns tokens usd minutes", ""),
+    # budgets and breakers
+    "LimitsReport": ("version at health timezone accounts attempt unknown_tokens unknown_usd lost breakers trips", ""),
+    "AccountReport": ("scope name project until measures", ""),
+    "MeasureReport": ("of limit spent booked", ""),
+    "CeilingReport": ("of limit", ""),
+    "BreakerReport": ("scope name state failures opened_at until flapping", "reason"),
+    "TripReport": ("at scope name agents errors", "reason"),
+    "CountReport": ("count", "what"),
     # the inbox and the schedule
     "InboxReport": ("version receipts", ""),
     "Receipt": (
@@ -116,6 +128,11 @@ NAMES = frozenset({"artifact", "elements"})
 """Private fields that name a file: they are empty, for there is no file."""
 PROSE = frozenset({"context", "text"})
 """Public fields in Markdown."""
+
+
+def unreadable(why: Unreadable) -> Unreadable:
+    """Why a report cannot be read, without what it says."""
+    return why._replace(path=scrubbed(why.path), why=f"the reason is {LEFT_OUT}")
 
 
 def report(whole: R) -> R:

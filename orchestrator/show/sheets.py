@@ -20,7 +20,7 @@ def of_project(builder: Builder, files: gather.ProjectFiles, digests: Digests) -
     from orchestrator.show import history
     from orchestrator.show.pages import LISTED
 
-    report = gather.read(files.report, ProjectReport, files.folder.parent)
+    report = builder.read(files.report, ProjectReport, files.folder.parent)
     runs = history.run_rows(files.name, report, digests)[::-1]
     if len(runs) > LISTED:
         yield from _sheets(builder, "runs", runs, files.name, lambda rows: rows[::-1])

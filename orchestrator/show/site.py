@@ -43,7 +43,7 @@ def build(root: Path, config: Config) -> Path:
         parts_of = shipped()
         ours = own.own(root, parts_of.templates, parts_of.mkdocs)
         theme = chrome(ours, runs / ".chrome", config.site.builder)
-        builder = Builder(runs, site, theme, Settings(config.site.url, ours.templates), sources)
+        builder = Builder(runs, site, theme, Settings(config.site.url, ours.templates, config.site.public), sources)
         whole = Manifest(site, site)
         before: Mapping[str, Mapping[str, Any]] = whole.rest.get("projects", {})
         projects = [_Project(builder, each, before.get(each.name, {})) for each in files]

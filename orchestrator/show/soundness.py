@@ -102,13 +102,13 @@ def faults(site: Path) -> Iterator[Fault]:
         resolved = resolved / "index.html" if resolved.is_dir() else resolved
         if not resolved.is_relative_to(whole) or not resolved.is_file():
             yield Fault(name, f"{address} leads to nothing")
-        elif fragment and not _may_be_gone(name, fragment) and fragment not in known.get(resolved.relative_to(whole).as_posix(), {fragment}):
+        elif fragment and not _may_be_gone(target, fragment) and fragment not in known.get(resolved.relative_to(whole).as_posix(), {fragment}):
             yield Fault(name, f"{address} leads to a place that is not in that page")
 
 
-def _may_be_gone(page: str, fragment: str) -> bool:
-    """The theme's own places, and the requirement that a run was about: it may have left its PRD since."""
-    return fragment.startswith("__") or (fragment.startswith("x-") and page.count("/") > 2)
+def _may_be_gone(target: str, fragment: str) -> bool:
+    """The theme's own places, and a requirement or task on another page: it may have left its PRD since."""
+    return fragment.startswith("__") or (fragment.startswith("x-") and bool(target))
 
 
 def _outside(name: str, address: str, rel: str) -> Iterator[Fault]:

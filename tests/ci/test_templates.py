@@ -117,7 +117,8 @@ def test_the_github_template_runs_reports_and_is_free_the_second_time(tmp_path: 
     reporting = hosting.clone("report")
     _, more = execute(reporting, "report", "push", machine)
     assert "| `lanterns` | 2 of 2 | 2 of 2 |" in summary(reporting)
-    assert (reporting.root / "site" / "index.html").exists()
+    assert "This is a public site" in (reporting.root / "site" / "index.html").read_text(), "what Pages get; the step before it uploads the whole one"
+    assert not list((reporting.root / "site").rglob("junit.xml"))
     assert list((reporting.root / "runs/lanterns/reports").glob("2*.xml"))
     head = hosting.head()
     again, _ = execute(hosting.clone("again"), "run", "push", machine)

@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from pydantic import AwareDatetime, BaseModel
 
 from orchestrator.save import reports as r
+from orchestrator.save.limits_report import LimitsReport
 from orchestrator.save.schedule_report import ScheduleReport
 from orchestrator.save.told_line import ToldLine
 
@@ -133,14 +134,22 @@ def hostile_folder(root: Path) -> Path:
 
 def _beside(runs: Path) -> None:
     """What belongs to no project."""
-    inbox = [filled(r.InboxReport, lambda _, text=text: text, {"version": 1}) for text in PAYLOADS.values()]
-    receipts = [
-        receipt.model_copy(update={"state": state}) for each in inbox for receipt in each.receipts for state in ("set aside", "waiting", "accepted")
-    ]
-    (runs / "inbox.json").write_text(dumped(inbox[0].model_copy(update={"receipts": receipts})))
-    schedule = [filled(ScheduleReport, lambda _, text=text: text, {"version": 1}) for text in PAYLOADS.values()]
-    both = {"jobs": [job for each in schedule for job in each.jobs], "waiting": [wait for each in schedule for wait in each.waiting]}
-    (runs / "schedule.json").write_text(dumped(schedule[0].model_copy(update=both)))
+    _of_all(runs / "inbox.json", r.InboxReport, "receipts")
+    _of_all(runs / "schedule.json", ScheduleReport, "jobs", "waiting")
+    _of_all(runs / "limits.json", LimitsReport, "accounts", "breakers", "trips")
+
+
+def _of_all(path: Path, model: type[BaseModel], *lists: str) -> None:
+    """A report with an entry for each payload, in each state that there is."""
+    every = [filled(model, lambda _, text=text: text, {"version": 1}) for text in PAYLOADS.values()]
+    several = {name: [entry for each in every for item in getattr(each, name) for entry in _in_each_state(item)] for name in lists}
+    path.write_text(dumped(every[0].model_copy(update=several)))
+
+
+def _in_each_state(item: BaseModel) -> list[BaseModel]:
+    field = type(item).model_fields.get("state")
+    states = get_args(field.annotation) if field else ()
+    return [item.model_copy(update={"state": state}) for state in states] or [item]
 
 
 def _project(runs: Path, name: str, payloads: Mapping[str, str], *, long: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -52,14 +53,12 @@ def test_a_private_text_is_nowhere_in_what_is_left(model: type[Report]) -> None:
 
     whole = filled(model, said)
     left = public.report(whole).model_dump_json()
-    owner = {path: path.rpartition("/")[0].rpartition("/")[2] if "/" in path else model.__name__ for path in canaries}
     for path, canary in canaries.items():
         names = path.split(".")
-        assert owner is not None
-        assert (canary in left) == _shown(model, names), path
+        assert (canary in left) == is_public(model, names), path
 
 
-def _shown(model: type[Report], names: list[str]) -> bool:
+def is_public(model: type[Report], names: list[str]) -> bool:
     """Whether each step of the way to a text is public."""
     kind: object = model
     for name in names:
@@ -117,3 +116,9 @@ def test_a_reason_says_what_the_verdict_means() -> None:
     )  # fmt: skip
     assert public.report(task).reason.startswith("gave up: no candidate passed the gates")
     assert "fine(10)" not in public.report(task).reason
+
+
+def test_the_parts_of_a_site_read_reports_in_one_way() -> None:
+    """`Builder.read` knows whether the site is a public one; whoever reads past it would show everything."""
+    folder = Path(public.__file__).parent
+    assert [path.name for path in sorted(folder.glob("*.py")) if "gather.read(" in path.read_text("utf-8")] == ["builder.py"]
