@@ -29,9 +29,9 @@ def entries(name: str, report: ProjectReport | Unreadable, digests: Mapping[str,
     known = None if isinstance(report, Unreadable) else report
     page = addresses.project(name)
     found = [[page, f"Project {name}", ", ".join(prd.title for prd in known.prds)[:LINE] if known else ""]]
-    criteria = [criterion for prd in known.prds for requirement in prd.requirements for criterion in requirement.criteria] if known else []
+    criteria = [(each.task or item.task, each) for prd in known.prds for item in prd.requirements for each in item.criteria] if known else []
     for task in known.tasks if known else ():
-        own = [criterion for criterion in criteria if criterion.task == task.id]
+        own = [criterion for belongs, criterion in criteria if belongs == task.id]
         tests = list(dict.fromkeys(test.rpartition("::")[2] for criterion in own for test in criterion.tests))[:TESTS]
         commits = list(dict.fromkeys(commit for criterion in own for commit in criterion.commits))
         place = task_spot(task, digests)[0] or f"{page}#{addresses.anchor(task.id)}"

@@ -77,6 +77,13 @@ def test_search_from_a_file_finds_tasks_at_every_depth_and_its_links_open(librar
         assert watched.trouble == []
 
 
+@pytest.mark.parametrize("words", ["aa218f5", "aa218f56b14c9653891f9e74264a383fa43fefbd", "test_r2_ac1_on_loan_to_that_member", "loans#R2"])
+def test_search_finds_a_task_by_a_commit_a_test_and_its_id(library_site: Path, browser: Any, words: str) -> None:
+    with opened(browser) as watched:
+        watched.page.goto((library_site / "index.html").as_uri())
+        assert "loans#R2: Lend a book" in search(watched.page, words)
+
+
 def test_search_and_pages_work_under_a_sub_path_of_a_server(library_site: Path, browser: Any) -> None:
     with served(library_site.parent) as address, opened(browser) as watched:
         watched.page.goto(f"{address}{library_site.name}/projects/library/")
