@@ -105,7 +105,7 @@ class Builder:
         rendered = part.render()
         announce(folder, rendered.files)
         for path, content in rendered.files.items():
-            write(self.site / path, content)
+            write(f"{self.site}/{path}", content)
         problems = self._problems()
         return list(rendered.files), {**rendered.data, "problems": problems} if problems else rendered.data
 
@@ -134,16 +134,17 @@ def digest(*values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def write(path: Path, content: str | Path) -> None:
-    """Whole or not at all: a reader never meets half a page."""
-    temporary = f"{path.parent}/.{path.name[:80]}.{os.getpid()}.tmp"
+def write(path: str, content: str | Path) -> None:
+    """Whole or not at all: a reader never meets half a page. Strings, not paths: a site may have a hundred thousand files."""
+    folder, _, name = path.rpartition("/")
+    temporary = f"{folder}/.{name[:80]}.{os.getpid()}.tmp"
     try:
         try:
             _fill(temporary, content)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            Path(folder).mkdir(parents=True, exist_ok=True)
             _fill(temporary, content)
-        Path(temporary).replace(path)
+        os.replace(temporary, path)  # noqa: PTH105
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -153,4 +154,5 @@ def _fill(place: str, content: str | Path) -> None:
     if isinstance(content, Path):
         shutil.copyfile(content, place)
     else:
-        Path(place).write_bytes(content.encode("utf-8", "replace"))
+        with open(place, "wb", buffering=0) as file:  # noqa: PTH123
+            file.write(content.encode("utf-8", "replace"))
