@@ -14,6 +14,7 @@ from orchestrator.show.charts import Line, Spot
 from orchestrator.show.gather import Unreadable
 from orchestrator.show.measured import STAGES, Moment
 from orchestrator.show.pages import amount, plural, render, took, usd
+from orchestrator.show.text import clean
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -237,7 +238,7 @@ def _stages(what: str, shown: Sequence[Moment]) -> Figure:
         name, note = STAGES.get(step, (step, ""))
         rows.append(
             (
-                Markup('<span title="{}">{}</span>').format(note, name),
+                Markup('<span title="{}">{}</span>').format(clean(note), clean(name)),
                 charts.share(seconds, max(whole.stages.values()), f"{name}: {took(seconds)}"),
                 took(seconds),
                 f"{100 * seconds / total:.0f} %" if total else "",
@@ -266,7 +267,7 @@ def _refusals(what: str, shown: Sequence[Moment]) -> Figure:
     for key, count in sorted(gates.items(), key=lambda item: (-item[1], item[0])):
         stage, _, gate = key.rpartition("/")
         trend = charts.trend([float(each.gates.get(key, 0)) for each in shown], f"{gate} by {what}", f"answers, the newest {what} on the right")
-        name = Markup('<span title="{}">{}</span>').format(GATES.get(gate, ""), gate)
+        name = Markup('<span title="{}">{}</span>').format(GATES.get(gate, ""), clean(gate))
         rows.append((name, stage, charts.share(count, top, f"{gate}: {count}"), amount(count), trend))
     about = "Which gate refused answers of agents: of the tests agent at RED, of the code agent at GREEN. Several may refuse the same answer."
     head = ("Gate", "Stage", "", "Answers", f"By {what}")
@@ -287,9 +288,9 @@ def _spot(page: str, project: str, each: Moment) -> Spot:
 
 def _name(page: str, project: str, each: Moment) -> Markup:
     if not each.run:
-        return Markup("{}").format(each.at)
+        return Markup("{}").format(clean(each.at))
     when = each.at[:16].replace("T", " ")
-    return Markup('<a href="{}">{}</a>').format(addresses.relative(page, addresses.run(project, each.run)), when)
+    return Markup('<a href="{}">{}</a>').format(addresses.relative(page, addresses.run(project, each.run)), clean(when))
 
 
 def _known(value: int | None) -> str:
