@@ -208,7 +208,9 @@ def choose_page(env: Environment, name: str) -> str:
 def runs(digests: Mapping[str, Mapping[str, Any]]) -> str:
     """The runs that can be chosen, newest first, as a script."""
     listed = [
-        [run, addresses.slug(run), known["started_at"], known["outcome"]] for run, known in sorted(digests.items(), reverse=True) if not known["why"]
+        [clean(run), addresses.slug(run), clean(known["started_at"]), known["outcome"]]
+        for run, known in sorted(digests.items(), reverse=True)
+        if not known["why"]
     ]
     text = json.dumps(listed[:LISTED], separators=(",", ":")).replace("<", "\\u003c")
     return f"window.orchestratorChoice =\n{text}\n;\n"
