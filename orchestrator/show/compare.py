@@ -94,9 +94,17 @@ def _with(report: RunReport) -> dict[str, str]:
 
 def script(found: Mapping[str, Any]) -> str:
     """The facts as a script."""
-    text = json.dumps(found, separators=(",", ":")).replace("<", "\\u003c")
-    name = json.dumps(found["run"]).replace("<", "\\u003c")
+    text = json.dumps(_clean(found), separators=(",", ":")).replace("<", "\\u003c")
+    name = json.dumps(clean(found["run"])).replace("<", "\\u003c")
     return f"(window.{GLOBAL} = window.{GLOBAL} || {{}})[{name}] =\n{text}\n;\n"
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {_clean(key): _clean(each) for key, each in value.items()}
+    return [_clean(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def readable(name: str, run_id: str, report: RunReport | Unreadable | None) -> dict[str, Any] | None:
