@@ -67,12 +67,12 @@ def lines(text: str) -> list[Markup]:
     spans = 0
     for style, piece in _pieces(text):
         names = style.classes() if spans < MOST else ""
-        for number, part in enumerate(piece.split("\n")):
-            if number:
-                found.append([])
-            if part:
-                spans += bool(names)
-                found[-1].append(f'<span class="{names}">{escape(part)}</span>' if names else str(escape(part)))
+        first, *others = str(escape(piece)).split("\n")
+        if names:
+            spans += sum(map(bool, (first, *others)))
+            first, *others = (part and f'<span class="{names}">{part}</span>' for part in (first, *others))
+        found[-1].append(first)
+        found += [[part] for part in others]
     return [Markup("".join(parts)) for parts in found]
 
 
@@ -91,7 +91,7 @@ def terminal(head: str, tail: str = "", left_out: int = 0) -> Markup:
 
 
 def _pre(rows: Sequence[Markup]) -> Markup:
-    return Markup('<pre class="terminal"><code>{}</code></pre>').format(Markup("\n").join(rows))
+    return Markup('<pre class="terminal"><code>{}</code></pre>').format(Markup("\n".join(rows)))  # they are markup: joined as text that costs nothing
 
 
 def _pieces(text: str) -> Iterator[tuple[Style, str]]:

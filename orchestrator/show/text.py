@@ -157,7 +157,7 @@ def diff(text: str) -> Markup:
             continue
         rows.append(_line("d-hunk", "", block[0]))
         rows += _hunk(block[1:], path)
-    return Markup('<div class="highlight"><pre class="diff"><code>{}</code></pre></div>').format(Markup("").join(rows))
+    return Markup('<div class="highlight"><pre class="diff"><code>{}</code></pre></div>').format(Markup("".join(rows)))
 
 
 def _line(name: str, mark: str, text: str) -> Markup:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.show import soundness
 from tests.conftest import ENVIRONMENTS, Workplace
 from tests.end_to_end.test_pipeline import LANTERN, STEPWISE
 from tests.end_to_end.test_verify import LOUD, WORDY
-from tests.show.test_site import broken
 
 ONE = LANTERN[: LANTERN.index("### R2")]
 WRONG = "def turn(brief, folder):\n    (folder / 'lanterns.py').write_text('def count(metres):\\n    return 7\\n')\n    return 'wrong ' * 1000\n"
@@ -90,7 +90,7 @@ def test_after_pruning_everything_holds_as_before_and_nothing_is_done_again(plac
     assert again.stdout.rpartition("\n/")[0].rstrip() == table.rstrip(), "the same table, and nothing new"
     assert standing(place) == before, "no turn was taken"
     assert not (place.root / "site" / "projects" / "lanterns" / first).exists()
-    assert broken(place.root / "site") == []
+    assert [*soundness.faults(place.root / "site")] == []
     assert "nothing may go" in place.command("prune").stdout
 
 
