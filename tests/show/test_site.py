@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from html.parser import HTMLParser
 from pathlib import Path
@@ -224,8 +223,7 @@ def test_an_mkdocs_file_that_does_not_work_is_named_and_the_shipped_one_is_used(
     assert "Nothing has run yet" in visible(index)
 
 
-def test_a_hundred_task_pages_take_about_a_second_beyond_the_chrome(folder: Path) -> None:
-    """Printed by the benchmark; here only an order of magnitude, so that a page can never cost a MkDocs build."""
+def test_pages_of_a_hundred_tasks_are_made(folder: Path) -> None:
     home = folder / "runs" / "library"
     home.mkdir()
     runs = [f"202611{day:02d}T020000Z-{day:04x}" for day in range(1, 26)]
@@ -236,10 +234,8 @@ def test_a_hundred_task_pages_take_about_a_second_beyond_the_chrome(folder: Path
         project_report(runs=[summary(name, "done", 3, 0, 0) for name in runs]),
         [run_report(home, name, tasks=tasks) for name in runs],
     )
-    start = time.process_time()  # not the clock: others work on the machine too
     built = site.build(folder, Config()).parent
     assert len(list((built / "projects").rglob("*.html"))) == 134
-    assert time.process_time() - start < 10
 
 
 def test_the_server_shows_the_site_on_loopback(folder: Path) -> None:
