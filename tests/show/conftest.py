@@ -1,9 +1,8 @@
-"""Sites built once, and a real browser to open them in."""
+"""Sites built once."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ from orchestrator.show import site
 
 from .hostile_fixture import hostile_folder
 from .reports_fixture import library
-
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
 
 
 @pytest.fixture(scope="session")
@@ -46,15 +43,3 @@ def hostile_site(tmp_path_factory: pytest.TempPathFactory, chrome_cache: Path) -
 def _built(root: Path, chrome_cache: Path, fill: Any) -> Path:
     shutil.copytree(chrome_cache, root / "runs" / ".chrome")
     return site.build(fill(root), Config()).parent
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need `pip install tdd-orchestrator[dev]`")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("the browser tests need Chromium on PATH")
-    with playwright.sync_playwright() as running:
-        launched = running.chromium.launch(executable_path=chromium, args=FLAGS.split())
-        yield launched
-        launched.close()
