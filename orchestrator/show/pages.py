@@ -26,7 +26,7 @@ from orchestrator.show.gather import CUTS, Cut, Shown, Unreadable
 from orchestrator.show.history import RunRow, answers, between, run_rows, task_pages, task_spot
 from orchestrator.show.reasons import why
 from orchestrator.show.summary import LATEST, Counts, counts, together
-from orchestrator.show.text import clean, code, diff, inline, prose
+from orchestrator.show.text import brief, clean, code, diff, inline, prose
 from orchestrator.show.text import words as worded
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def environment(sources: Mapping[str, str], url: str = "", own: Mapping[str, tem
 
 
 def _plain(value: Any) -> Any:
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return brief(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def render(env: Environment, template: str, page: str, **values: Any) -> str:
@@ -104,7 +104,7 @@ def chip(kind: str, value: str, note: str = "") -> Markup:
     """A state in colour, symbol and word; `note` is added to what hovering says."""
     word = words.word(kind, value)
     return Markup('<span class="chip tone-{}" title="{}"><span aria-hidden="true">{}</span> {}</span>').format(
-        word.tone, clean(note or word.says), word.symbol, clean(value)
+        word.tone, brief(note or word.says), word.symbol, brief(value)
     )
 
 

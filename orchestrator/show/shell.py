@@ -273,7 +273,8 @@ class Shell:
 
     def fill(self, title: str, body: str, styles: Sequence[str] = ()) -> str:
         """`title` is text; `body` is finished HTML; `styles` are sources of styles that only this page allows."""
-        holes = {TITLE: escape(" ".join(clean(title).split())), BODY: body}
+        words = " ".join(clean(title[:1000]).split())
+        holes = {TITLE: escape(words if len(words) <= 200 else f"{words[:199]}…"), BODY: body}
         first, *rest = self.parts
         if styles:
             first = first.replace("style-src 'self'", " ".join(["style-src 'self'", *styles]), 1)

@@ -48,9 +48,18 @@ def ends(text: str, limit: int) -> tuple[str, str, int]:
     return text[:limit], text[-limit:], len(text) - 2 * limit
 
 
+MOST = 1500
+"""Characters of what is meant to be a name or a sentence."""
+
+
+def brief(text: str) -> str:
+    """Cleaned, and cut where it is no name and no sentence but a whole book."""
+    return clean(text) if len(text) <= MOST else f"{clean(text[:MOST])}… ({len(text) - MOST:,} characters more, in the report)"
+
+
 def inline(text: str) -> Markup:
     """One sentence, its `backticks` as code."""
-    parts = clean(text).split("`")
+    parts = brief(text).split("`")
     if len(parts) % 2 == 0:
         return escape("`".join(parts))
     return Markup("").join(Markup("<code>{}</code>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts))
