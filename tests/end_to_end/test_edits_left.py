@@ -160,7 +160,7 @@ def test_what_an_edit_made_outdated_is_told_word_by_word_until_it_is_proved_agai
     page = (place.root / "site/projects/lanterns/index.html").read_text()
     assert re.search(r"<del><span[^>]*>\[-</span>lantern<span", page) and "{+</span>&lt;b&gt;lantern&lt;/b&gt;<span" in page
     assert "<b>lantern</b>" not in page
-    assert "proved for the earlier wording" in page
+    assert "Proved for the earlier wording" in page
 
     place.agent(AGENT)
     assert place.command("retry").returncode == 0
