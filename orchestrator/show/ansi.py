@@ -63,6 +63,11 @@ class Style(NamedTuple):
 
 def lines(text: str) -> list[Markup]:
     """Each line by itself, its spans closed. Without tags it says what `clean` makes of the text."""
+    return [Markup(row) for row in _rows(text)]
+
+
+def _rows(text: str) -> list[str]:
+    """The same as strings, which are finished HTML: of many lines it costs less to make one Markup of all."""
     found: list[list[str]] = [[]]
     spans = 0
     for style, piece in _pieces(text):
@@ -73,14 +78,14 @@ def lines(text: str) -> list[Markup]:
             first, *others = (part and f'<span class="{names}">{part}</span>' for part in (first, *others))
         found[-1].append(first)
         found += [[part] for part in others]
-    return [Markup("".join(parts)) for parts in found]
+    return ["".join(parts) for parts in found]
 
 
 def terminal(head: str, tail: str = "", left_out: int = 0) -> Markup:
     """A text, or its two ends with `left_out` characters between them. Of many lines the middle is folded."""
-    rows = lines(head.removesuffix("\n"))
+    rows = _rows(head.removesuffix("\n"))
     if left_out:
-        rows += [Markup(""), escape(f"… {left_out:,} characters left out …"), Markup(""), *lines(tail.removesuffix("\n"))]
+        rows += ["", f"… {left_out:,} characters left out …", "", *_rows(tail.removesuffix("\n"))]
     if len(rows) < LONG:
         return _pre(rows)
     folded = rows[FIRST:-LAST]
@@ -90,8 +95,9 @@ def terminal(head: str, tail: str = "", left_out: int = 0) -> Markup:
     )
 
 
-def _pre(rows: Sequence[Markup]) -> Markup:
-    return Markup('<pre class="terminal"><code>{}</code></pre>').format(Markup("\n".join(rows)))  # they are markup: joined as text that costs nothing
+def _pre(rows: Sequence[str]) -> Markup:
+    body = "\n".join(rows)
+    return Markup(f'<pre class="terminal"><code>{body}</code></pre>')
 
 
 def _pieces(text: str) -> Iterator[tuple[Style, str]]:

@@ -50,7 +50,10 @@ def python(source: str) -> list[Markup]:
         if start > end:
             parts.append(_escaped(source[end:start]))
         end = match.end()
-        parts.append("\n".join(f'<span class="{kind}">{_escaped(line)}</span>' if line else "" for line in value.split("\n")))
+        if "\n" in value:
+            parts.append("\n".join(f'<span class="{kind}">{_escaped(line)}</span>' if line else "" for line in value.split("\n")))
+        else:
+            parts.append(f'<span class="{kind}">{_escaped(value)}</span>')
     parts.append(_escaped(source[end:]))
     return [Markup(line) for line in "".join(parts).split("\n")]
 
