@@ -109,6 +109,6 @@ def python(*arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """The environment of every measured process: nobody's own ORCHESTRATOR_ settings, and this repository's package."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
+    """The environment of every measured process: nobody's own settings of ours and of pytest, and this repository's package."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORCHESTRATOR_", "PYTEST_"))}
     return kept | {"PYTHONPATH": str(REPOSITORY)}

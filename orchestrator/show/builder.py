@@ -120,6 +120,11 @@ class Builder:
         """A whole page: the body in the shell of its tab, or in that of its folder's depth. `styles`: what only this page's policy allows."""
         return self.shells[addresses.shell(path)].fill(title, body, styles)
 
+    def tab(self, path: str, body: str, line: str) -> Rendered:
+        """The page of a tab, found by its title and `line`."""
+        title = addresses.TABS[path]
+        return Rendered({path: self.page(path, title, body)}, {"search": [[path, title, line]]})
+
     def fitted(self, path: str, title: str, draw: Callable[[gather.Cut], str]) -> str:
         """A page of at most `LARGEST` bytes: its body is drawn with shorter texts and lists until it fits. What never fits says so itself."""
         for cut in gather.CUTS:

@@ -39,7 +39,7 @@ def trends(builder: Builder, summaries: Summaries) -> Part:
         from orchestrator.show import trends
 
         body = trends.page(builder.env, summaries, _limits(builder))
-        return _titled(builder, addresses.TRENDS, body, "What is proved, what it cost, where time goes, by day")
+        return builder.tab(addresses.TRENDS, body, "What is proved, what it cost, where time goes, by day")
 
     told = {name: [summary["days"], summary["stood"]] for name, summary in summaries.items()}
     return Part([gather.key(builder.runs / "limits.json"), told], made)
@@ -53,7 +53,7 @@ def limits(builder: Builder, summaries: Summaries) -> Part:
 
         report = _limits(builder)
         body = limits.page(builder.env, report, summaries)
-        rendered = _titled(builder, addresses.LIMITS, body, "What is spent, booked and left of each budget, breakers, parked tasks")
+        rendered = builder.tab(addresses.LIMITS, body, "What is spent, booked and left of each budget, breakers, parked tasks")
         return rendered._replace(files={**rendered.files, **builder.copy("limits.json", path, report)})
 
     return Part([gather.key(path), {name: summary["parked"] for name, summary in summaries.items()}], made)
@@ -72,11 +72,6 @@ def flaky(builder: Builder, summaries: Summaries) -> Part:
         from orchestrator.show import flaky
 
         body = flaky.page(builder.env, summaries)
-        return _titled(builder, addresses.FLAKY, body, "Tests that gave different results on the same code, and what became of them")
+        return builder.tab(addresses.FLAKY, body, "Tests that gave different results on the same code, and what became of them")
 
     return Part({name: summary["flaky"] for name, summary in summaries.items()}, made)
-
-
-def _titled(builder: Builder, path: str, body: str, line: str) -> Rendered:
-    title = addresses.TABS[path]
-    return Rendered({path: builder.page(path, title, body)}, {"search": [[path, title, line]]})

@@ -189,7 +189,7 @@ def overview(builder: Builder, summaries: Summaries) -> Part:
         from orchestrator.show import pages
 
         body = pages.overview(builder.env, list(summaries.values()), _inbox(builder), note, builder.sources)
-        return titled(builder, addresses.OVERVIEW, body, "Projects, what needs a person, recent runs")
+        return builder.tab(addresses.OVERVIEW, body, "Projects, what needs a person, recent runs")
 
     return Part([gather.key(builder.runs / "inbox.json"), summaries, note, [source.values() for source in builder.sources]], made)
 
@@ -199,7 +199,7 @@ def inbox(builder: Builder, summaries: Summaries) -> Part:
         from orchestrator.show import pages
 
         body = pages.inbox_page(builder.env, _inbox(builder), list(summaries))
-        return titled(builder, addresses.INBOX, body, "Every PRD file, what became of it, its problems")
+        return builder.tab(addresses.INBOX, body, "Every PRD file, what became of it, its problems")
 
     return Part([gather.key(builder.runs / "inbox.json"), list(summaries)], made)
 
@@ -217,7 +217,7 @@ def agents(builder: Builder, summaries: Summaries) -> Part:
         from orchestrator.show import agents
 
         body = agents.page(builder.env, summaries)
-        return titled(builder, addresses.AGENTS, body, "What each agent solved, what was refused, what it cost")
+        return builder.tab(addresses.AGENTS, body, "What each agent solved, what was refused, what it cost")
 
     return Part({name: summary["agents"] for name, summary in summaries.items()}, made)
 
@@ -230,7 +230,7 @@ def schedule(builder: Builder, summaries: Summaries) -> Part:
         from orchestrator.show import schedule
 
         body = schedule.page(builder.env, builder.read(path, ScheduleReport, builder.runs) if path.exists() else None)
-        return titled(builder, addresses.SCHEDULE, body, "What is done when, what came of it last, and which PRDs begin later")
+        return builder.tab(addresses.SCHEDULE, body, "What is done when, what came of it last, and which PRDs begin later")
 
     return Part(gather.key(path), made)
 
@@ -253,12 +253,6 @@ SITE: dict[str, Callable[[Builder, Summaries], Part]] = {
     "data": data.whole,
 }
 """Name → part, in the order in which they are made."""
-
-
-def titled(builder: Builder, path: str, body: str, line: str) -> Rendered:
-    """A page with the title of its tab, found by that title and `line`."""
-    title = addresses.TABS[path]
-    return Rendered({path: builder.page(path, title, body)}, {"search": [[path, title, line]]})
 
 
 def search(builder: Builder, entries: Sequence[Sequence[str]]) -> Part:

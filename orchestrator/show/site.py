@@ -19,6 +19,7 @@ from orchestrator.show import addresses, gather, installations, own, parts
 from orchestrator.show.builder import Builder, Settings
 from orchestrator.show.manifest import FILE, UNFINISHED, Manifest, announce, finished, listing
 from orchestrator.show.shell import chrome, shipped
+from orchestrator.show.text import clean
 from orchestrator.show.workers import Workers
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ def build(root: Path, config: Config) -> Path:
         finished(site)
         for problem in dict.fromkeys([*(each for part in known.values() for each in part["problems"]), *_problems(whole.new.values())]):
             log.warning("%s; its pages are made by the shipped one", problem)
+        for source in sources:
+            if source.problem:
+                log.warning("%s: %s", clean(source.where), clean(source.problem))
     return site / addresses.OVERVIEW
 
 

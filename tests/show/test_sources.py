@@ -110,11 +110,12 @@ def test_its_own_runs_are_not_shown_twice_and_two_of_one_name_are_told_apart(fol
     assert found == {"", "team", "team-2"}
 
 
-def test_a_folder_that_is_not_there_is_said_and_breaks_nothing(folder: Path) -> None:
+def test_a_folder_that_is_not_there_is_said_and_breaks_nothing(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     library(folder)
     built = built_from(folder, "../nowhere/runs")
     assert "nowhere" in section(built)
     assert "there is no such folder" in section(built)
+    assert "../nowhere/runs: there is no such folder" in caplog.text, "and whoever builds it is told"
 
 
 def test_pages_of_a_folder_that_cannot_be_read_now_stay_and_are_said_to_be_old(folder: Path) -> None:
