@@ -12,8 +12,8 @@ help:            ## this list
 run: $(VENV)/installed  ## the sample PRDs through the whole pipeline, with recorded answers; ends with the site's path
 	@$(BIN)/orchestrator run || [ $$? -eq 3 ]
 
-test: $(VENV)/developing lint  ## lint, types and every test
-	$(BIN)/python -m pytest -n 2
+test: $(VENV)/developing lint  ## lint, types and every test; more for pytest: ARGS="-k site"
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: $(VENV)/developing  ## format check, lint, types
 	$(BIN)/ruff format --check --quiet .

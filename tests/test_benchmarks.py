@@ -91,11 +91,11 @@ def test_volume_takes_every_task_to_its_end_and_times_the_commands() -> None:
 
 
 def test_steady_looks_at_memory_files_and_the_disk() -> None:
-    done = benchmarks("steady", "--runs", "3")
+    done = benchmarks("steady", "--runs", "4")
     assert done.returncode == 0, done.stderr
     (result,) = json.loads(done.stdout)["results"]
     (look,) = result["looks"]
-    assert look["run"] == 3
+    assert look["run"] == 4
     assert look["memory"] > 0
     assert look["descriptors"] > 0
     assert result["disk"] == 0, "a run with nothing new writes nothing"

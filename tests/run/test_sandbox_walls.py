@@ -300,6 +300,22 @@ def test_nothing_of_the_orchestrator_s_environment_gets_in(level: str, tmp_path:
     assert [item.outcome for item in seen.outcomes] == ["passed", "passed"], [item.message for item in seen.outcomes]
 
 
+def test_a_pipe_of_the_shell_works_however_busy_the_machine_is(level: str, tmp_path: Path, python: Path) -> None:
+    """A shell that starts the second part of a pipe while the first one ends: the fork waits for its answer, and the signal must not undo it."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(8)]
+    command = "for n in 1 2 3 4 5 6 7 8 9 10; do echo $n | cat; done; (sleep 0.1; echo late) & wait"
+    expected = "".join(f"{number}\n" for number in range(1, 11)) + "late"
+    try:
+        pipe = example(command, expected, compare="console")
+        limits = LIMITS.model_copy(update={"example_seconds": 30.0})
+        seen = oracle.ask("check_green", "oracle", (pipe,) * 3, project(tmp_path / "code"), python=python, limits=limits)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert [(outcome.outcome, outcome.message) for outcome in seen.outcomes] == [("passed", "")] * 3
+
+
 def test_a_box_is_ended_with_everything_in_it(level: str, tmp_path: Path, python: Path) -> None:
     """At once, in the midst of a run that has detached a process."""
     mark = f"orchestrator-test-ended-{os.getpid()}"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -150,22 +148,6 @@ def test_a_console_example(name: str, tmp_path: Path, python: Path) -> None:
     call, expected, more = CONSOLE[name]
     seen = ask(project(tmp_path / "code", shop="print('shop')"), python, example(call, expected, compare="console", **more))  # type: ignore[arg-type]
     assert seen.outcomes[0].outcome == "passed", seen.outcomes[0].message
-
-
-def test_a_pipe_of_the_shell_works_however_busy_the_machine_is(tmp_path: Path, python: Path) -> None:
-    """A shell that starts the second part of a pipe while the first one ends: the fork waits for its answer, and the signal must not undo it."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(8)]
-    command = "for n in 1 2 3 4 5 6 7 8 9 10; do echo $n | cat; done; (sleep 0.1; echo late) & wait"
-    expected = "".join(f"{number}\n" for number in range(1, 11)) + "late"
-    try:
-        pipe = example(command, expected, compare="console")
-        limits = LIMITS.model_copy(update={"example_seconds": 30.0})
-        seen = oracle.ask("check_green", "oracle", (pipe,) * 3, project(tmp_path / "code"), python=python, limits=limits)
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
-    assert [(outcome.outcome, outcome.message) for outcome in seen.outcomes] == [("passed", "")] * 3
 
 
 def test_an_interpreter_that_never_comes_up_answers_nothing_and_ends(tmp_path: Path) -> None:

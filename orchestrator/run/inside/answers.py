@@ -97,10 +97,10 @@ class Answers:
         """A handler of SIGCHLD gets SA_RESTART. A fork waits here for its answer, and a child that ends meanwhile would make it fail with EINTR:
         dash, whose handler has no such flag, says "Cannot fork" then, in a pipe as honest as `echo 1 | cat`."""
         try:
-            with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+            with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
                 fcntl.ioctl(self.listener, STILL_VALID, struct.pack("=Q", number))
                 (flags,) = struct.unpack("=Q", os.pread(memory.fileno(), 8, place + FLAGS))
-                os.pwrite(memory.fileno(), struct.pack("=Q", flags | RESTART), place + FLAGS)
+            calls.write_memory(pid, place + FLAGS, struct.pack("=Q", flags | RESTART))
         except (OSError, struct.error):
             pass
 
