@@ -102,14 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--agent", metavar="NAME", help="the agent for this run (default: as configured)")
     command.add_argument("--no-site", action="store_true", help="leave the site as it is")
     command.add_argument("--phase", type=int, metavar="N", help="only phase N and those before it")
-    command.add_argument("--workers", type=int, metavar="N", help="so many cycles side by side (default: two more than there are cores)")
+    command.add_argument("--workers", type=int, metavar="N", help="ask so many agents at once (default: two more than there are cores)")
     command.add_argument("--shard", metavar="K/N", help="only the K-th of N parts of the projects, for several machines")
     command.add_argument("--no-phase-gates", action="store_true", help="a phase begins when the one before is done, without its gate")
     progress(command)
 
     command = add("watch", _watch, "run whenever a PRD changes or the schedule says so, until ended")
     command.add_argument("--agent", metavar="NAME", help="the agent (default: as configured)")
-    command.add_argument("--workers", type=int, metavar="N", help="so many cycles side by side (default: two more than there are cores)")
+    command.add_argument("--workers", type=int, metavar="N", help="ask so many agents at once (default: two more than there are cores)")
     progress(command)
 
     command = add("retry", upkeep.retry, "let tasks that failed or need a person be tried again by the next run, and parked ones without waiting")

@@ -329,7 +329,8 @@ class Config(Section):
     roles: Roles = Roles()
     """Agents by role."""
     workers: int | None = Field(None, ge=1, le=MOST_WORKERS)
-    """So many cycles run side by side, over all projects. Left out: two more than there are cores, since agents mostly wait."""
+    """So many agents are asked at once, over all projects. Left out: two more than there are cores, since agents mostly wait. 1: one task after the
+    other; with more, as many tasks as there are cores are prepared or judged meanwhile."""
     workspaces: Literal["auto", "disk"] = "auto"
     """Where cycles work: `auto` is in memory (`/dev/shm`) where that has 1 GiB free and 3 GiB of memory are available, else in the temporary folder,
     as with `disk`. `TMPDIR`, where it is set, decides."""

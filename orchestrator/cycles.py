@@ -95,6 +95,7 @@ def of(job: Job, prd: Prd, row: TaskRow, place: Place, ladder: tuple[Agent, ...]
         job.say("", kind, prd=prd.id, task=row.id, **facts)
 
     journal.told = told
+    journal.seat = job.pool.seat
     return found
 
 

@@ -86,7 +86,8 @@ def run(
             told(Told(line))
     with durable("run begun"):
         ledger = replace(ledger, scope=ledger.begin_run(name))
-    pool = Pool(config.workers or default_workers())
+    workers = config.workers or default_workers()
+    pool = Pool(workers, ahead=(os.cpu_count() or 1) if workers > 1 else 0)
     told(Told("", "run began", facts={"run": name, "workers": pool.workers}))
     for prd, wait in held.items():
         until = wait.until.timestamp() if wait.until else None

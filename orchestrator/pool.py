@@ -1,5 +1,8 @@
 """The pool of cycles: so many run side by side, and projects take turns.
 
+So many agents are asked at once as there are workers. A few cycles more are under way: what comes before a turn and after it takes cores, and no
+agent, so the next task is ready when an agent is, and the one before is judged meanwhile.
+
 A project's thread asks for a slot for the best task that it could begin, and is given one when its turn has come: the highest priority first, then
 the project with the fewest cycles under way, then the one that was given the fewest, then the task with the longest chain of tasks behind it.
 Meanwhile it hears of its cycles that ended.
@@ -10,8 +13,9 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,18 +55,21 @@ def worker() -> str:
 
 
 class Pool:
-    """Cycles of all projects, `workers` at a time."""
+    """Cycles of all projects: at most `workers` of them wait for an agent at a time, and at most `ahead` more are under way."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, ahead: int = 0) -> None:
         self.workers = workers
         self._changed = threading.Condition()
-        self._free = workers
+        self._free = workers + ahead
+        self._seats = workers
+        self._line: deque[object] = deque()
+        """Who waits for a seat, the first first."""
         self._running: Counter[str] = Counter()
         self._served: Counter[str] = Counter()
         """Project → slots it was given. Whoever comes later begins just before the one with the fewest: what it missed is not made up for."""
         self._wanting: dict[str, Rank] = {}
         self._granted: set[str] = set()
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=WORKER)
+        self._threads = ThreadPoolExecutor(workers + ahead, thread_name_prefix=WORKER)
         self._judges = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix=JUDGE)
 
     def next(self, desk: Desk, wanted: Rank | None) -> bool:
@@ -105,6 +112,33 @@ class Pool:
         desk.under_way += 1
         self._judges.submit(call).add_done_callback(lambda future: self._ended(desk, what, future, slot=False))
 
+    @contextmanager
+    def seat(self, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Around a turn of an agent, in the order in which they came. `waits` is called when it cannot be taken at once. Raises Stopped when the
+        run is to end before."""
+        me = object()
+        with self._changed:
+            self._line.append(me)
+            at_once = self._is_next(me)
+        try:
+            if not at_once:
+                waits()
+            with self._changed:
+                while not self._is_next(me):
+                    stopping.check()
+                    self._changed.wait(1.0)
+                self._seats -= 1
+        finally:
+            with self._changed:
+                self._line.remove(me)
+                self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._seats += 1
+                self._changed.notify_all()
+
     def release(self, desk: Desk) -> None:
         """Give back what slots the project has for cycles that were landed."""
         with self._changed:
@@ -130,6 +164,9 @@ class Pool:
         self._running[desk.project] -= desk.slots
         desk.slots = 0
         self._grant()
+
+    def _is_next(self, who: object) -> bool:
+        return self._seats > 0 and self._line[0] is who
 
     def _turn(self, name: str) -> tuple[int, int, int, int, str]:
         """The smallest has its turn."""

@@ -146,6 +146,46 @@ def test_a_run_that_is_stopped_begins_nothing_and_hears_what_ends() -> None:
     pool.close()
 
 
+def test_no_more_agents_are_asked_than_there_are_workers_while_one_cycle_more_is_prepared() -> None:
+    pool, gate, ended, waited = Pool(2, ahead=1), Gate(), list[str](), list[str]()
+    desk, prepared = Desk("p"), threading.Barrier(4)
+
+    def cycle(name: str) -> str:
+        prepared.wait(10)  # all three are under way before any asks
+        with pool.seat(lambda: waited.append(name)):
+            return gate.call(name)
+
+    for name in ("one", "two", "three"):
+        assert pool.next(desk, Rank(0, 0))
+        pool.start(desk, name, lambda name=name: cycle(name))  # type: ignore[misc]
+    prepared.wait(10)
+    gate.wait_for(2)
+    while not waited:
+        pass
+    first, second = gate.begun
+    assert waited == [name for name in ("one", "two", "three") if name not in gate.begun]
+    gate.let(first)
+    gate.wait_for(3)
+    assert gate.begun[2:] == waited, "its turn begins when one has returned, although neither has ended"
+    gate.let(second)
+    gate.let(waited[0])
+    while len(ended) < 3:
+        pool.next(desk, None)
+        ended += [future.result() for _, future in landed(desk)]
+    pool.close()
+
+
+def test_who_waits_for_a_worker_is_given_up_when_the_run_is_stopped() -> None:
+    pool = Pool(1)
+    threading.Timer(0.1, stopping.ask).start()
+    with pool.seat():
+        with pytest.raises(stopping.Stopped), pool.seat():
+            raise AssertionError("there is only one seat")
+        assert not pool._line
+    with pool.seat():
+        pass
+
+
 def test_who_waits_is_given_up_when_the_run_is_stopped() -> None:
     with pytest.raises(stopping.Stopped):
         threading.Timer(0.1, stopping.ask).start()

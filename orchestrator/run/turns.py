@@ -39,7 +39,7 @@ def take(
 ) -> Returned:
     """The turn, and what it changes against the base with the locked tests and `start`. Raises AgentError, also where a budget stands before it."""
     work = bench.work
-    bench.enter(step)
+    bench.enter("queue")
     place = bench.workspace(start)
     before = workspace.read(place)
     writable = writable or bench.writable()
@@ -62,6 +62,7 @@ def take(
     clean = secret.cleaner(os.environ)
 
     def perform(seconds: float | None) -> Returned:
+        bench.enter(step)
         try:
             taken = agent.turn(brief, place, seconds)
         except AgentError as error:

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ class Journal:
     """Is told when a turn begins and ends, and which step is taken."""
     changed: Callable[[], str] = lambda: ""
     """Why the task is not what it was when it was begun, asked before every turn; '' where it is."""
+    seat: Callable[[Callable[[], None]], AbstractContextManager[None]] = lambda waits: nullcontext()
+    """Around a turn that is taken: so many are at once. Its argument is called when there is none free."""
     keep: Callable[[], None] = lambda: None
     """Called when a turn has returned that may have been paid: the journal is brought where it outlives this machine."""
 
@@ -82,6 +85,10 @@ class Journal:
         if key in self.returned:
             self.account.ledger.settle(booked, self.returned[key][0])
             return self.returned[key]
+        with self.seat(lambda: self.step("queue", request.attempt)):
+            return self._taken(key, booked, request, perform)
+
+    def _taken(self, key: str, booked: str, request: Request, perform: Callable[[float | None], Returned]) -> Returned:
         if why := self.changed():
             raise Reworded(why)
         stopping.check()

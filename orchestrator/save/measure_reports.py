@@ -38,7 +38,7 @@ class StageReport(Report):
     """How long a step of a task took, as the orchestrator's clock had it, over all its attempts."""
 
     step: str
-    """`prepare`, `baseline`, `write_tests`, `check_red`, `write_code`, `check_green`, `tidy`, `check_still_green`, `mutants`."""
+    """`prepare`, `baseline`, `write_tests`, `check_red`, `queue`, `write_code`, `check_green`, `tidy`, `check_still_green`, `mutants`."""
     seconds: float
 
 

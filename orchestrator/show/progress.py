@@ -9,6 +9,7 @@ from orchestrator.telling import Told
 STEPS = {
     "write_tests": "writing tests",
     "check_red": "checking RED",
+    "queue": "waiting for a worker",
     "write_code": "writing code",
     "check_green": "checking GREEN",
     "tidy": "tidying",

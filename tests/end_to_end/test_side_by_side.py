@@ -95,6 +95,19 @@ def test_independent_tasks_run_at_once_and_are_integrated_one_after_the_other_on
     assert "on the moved branch too" in last["reason"] and last["mutation"], "what was measured before the branch moved on is kept"
 
 
+def test_no_more_agents_are_asked_than_workers_and_the_next_task_is_red_before_one_is_free(place: Workplace) -> None:
+    prd(place, "many", 3)
+    agent(place, 15)
+    outcome, heard = run(place, 2)
+    assert (outcome.done, heard.most("turn began", "turn ended")) == (3, 2)
+    moments = [(told.kind, told.task) for told in heard.all if told.kind in ("turn began", "turn ended") or told.facts.get("step") == "queue"]
+    kinds, (third,) = [kind for kind, _ in moments], [task for kind, task in moments if kind == "step"]
+    assert kinds.index("step") < kinds.index("turn ended") < moments.index(("turn began", third)), "it was RED, and waited for a worker"
+    (report,) = place.runs("many")
+    waited = {task["id"]: {stage["step"]: stage["seconds"] for stage in task["stages"]}.get("queue", 0.0) for task in report["tasks"]}
+    assert sorted(waited.values())[1] < 1 < waited[third]
+
+
 def test_one_worker_works_on_one_task_at_a_time(place: Workplace) -> None:
     prd(place, "many", 3)
     agent(place)
