@@ -53,7 +53,7 @@ PURE = (
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
     *("show/agents.py", "show/summary.py", "show/totals.py", "show/colours.py", "show/found.py", "show/lists.py"),
-    *(f"show/{name}.py" for name in ("charts", "compare", "flaky", "limits", "measured", "trends", "unstable")),
+    *(f"show/{name}.py" for name in ("charts", "compare", "described", "flaky", "limits", "measured", "trends", "unstable")),
     "cron.py",
     *(
         "show/terminal.py",

@@ -15,7 +15,7 @@ FILE = "plan.json"
 
 
 class Answer(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class AskedPerson(Answer):

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from orchestrator.model import Prd, Task
 from orchestrator.plan.delta import Edited, compare
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LISTED = 20
 """Edits of a PRD that its report tells, the newest."""
-_CHANGES: TypeAdapter[tuple[Edited, ...]] = TypeAdapter(tuple[Edited, ...])
+_CHANGES: TypeAdapter[tuple[Edited, ...]] = TypeAdapter(tuple[Edited, ...], config=ConfigDict(defer_build=True))
 
 
 @dataclass(frozen=True)

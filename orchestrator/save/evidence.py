@@ -51,7 +51,7 @@ Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True, allow_inf_nan=False)
 
 
 class Locked(Section):
@@ -224,7 +224,7 @@ class KeptEvidence(Section):
 
 
 Evidence = Annotated[TaskEvidence | KeptEvidence, Field(discriminator="kind")]
-_ADAPTER: TypeAdapter[TaskEvidence | KeptEvidence] = TypeAdapter(Evidence)
+_ADAPTER: TypeAdapter[TaskEvidence | KeptEvidence] = TypeAdapter(Evidence, config=ConfigDict(defer_build=True))
 
 
 def name_of(task: str, fingerprint: str, cycle: int) -> str:

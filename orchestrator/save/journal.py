@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from orchestrator.config import Ceiling, Limits
 from orchestrator.errors import AgentError, NoTurn, Reworded
@@ -26,7 +26,7 @@ from orchestrator.run.durable import durable
 from orchestrator.save.ledger import Asked, Ledger
 from orchestrator.telling import Kind
 
-_Returned = TypeAdapter(tuple[AgentTurn, tuple[Change, ...]])
+_Returned = TypeAdapter(tuple[AgentTurn, tuple[Change, ...]], config=ConfigDict(defer_build=True))
 
 
 @dataclass(frozen=True)

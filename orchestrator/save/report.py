@@ -6,4 +6,4 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Report(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SerializationInfo, WithJsonSchema
 
 from orchestrator.show import addresses
+from orchestrator.show.described import described
 
 VERSION = 1
 ROWS = 200
@@ -29,7 +30,7 @@ Link = Annotated[str, PlainSerializer(_relative, return_type=str), WithJsonSchem
 
 
 class Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, populate_by_name=True)
 
 
 class File(Value):
@@ -346,7 +347,7 @@ MODELS: dict[str, type[File]] = {
 
 def schema(name: str) -> dict[str, Any]:
     """The JSON Schema of a kind of file, as it is written: every field is there."""
-    said = MODELS[name].model_json_schema(by_alias=True, mode="serialization")
+    said = described(MODELS[name]).model_json_schema(by_alias=True, mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": said.pop("title", name), **said}
 
 

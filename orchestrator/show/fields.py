@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from orchestrator.show.api_models import MODELS
+from orchestrator.show.described import described, models_of
 
 WORDS: dict[object, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", types.NoneType: "null"}
 
@@ -35,7 +36,7 @@ def tables() -> list[Table]:
     queue = list(found)
     for model in queue:
         for field in model.model_fields.values():
-            inner = [each for each in _models(field.annotation) if each not in found]
+            inner = [each for each in models_of(field.annotation) if each not in found]
             found |= dict.fromkeys(inner, "")
             queue += inner
     return [_table(model, name) for model, name in found.items()]
@@ -43,15 +44,10 @@ def tables() -> list[Table]:
 
 def _table(model: type[BaseModel], name: str) -> Table:
     fields = [
-        Field(field.alias or key, _kind(field.annotation, field.metadata), field.description or "") for key, field in model.model_fields.items()
+        Field(field.alias or key, _kind(field.annotation, field.metadata), field.description or "")
+        for key, field in described(model).model_fields.items()
     ]
     return Table(model.__name__, name, " ".join((model.__doc__ or "").split()), fields)
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for inner in typing.get_args(annotation) for model in _models(inner)]
 
 
 def _kind(annotation: Any, metadata: Any = ()) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import SecretStr
 
 from orchestrator.save.files import write_atomically
+from orchestrator.show.described import described, models_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -195,7 +196,7 @@ def parts() -> Iterator[Part]:
     """Every key there is, the top level first, then the sections in the order of Config."""
     from orchestrator.config import Config
 
-    yield from _parts("Top level", "", "", Config)
+    yield from _parts("Top level", "", "", described(Config))
 
 
 def _parts(title: str, text: str, path: str, section: type[BaseModel]) -> Iterator[Part]:
@@ -203,7 +204,7 @@ def _parts(title: str, text: str, path: str, section: type[BaseModel]) -> Iterat
     scalars, below = [], []
     for attribute, field in section.model_fields.items():
         name = field.alias or attribute
-        if models := tuple(_models(field.annotation)):
+        if models := models_of(field.annotation):
             below += [(f"{path}{name}", field, model) for model in models]
         else:
             scalars.append(_key(f"{path}{name}", field))
@@ -229,16 +230,6 @@ def _key(path: str, field: FieldInfo) -> Key:
     variable = PREFIX + path.upper().replace(".", "__")
     kind = ", ".join([_words(field.annotation), *_bounds(field)])
     return Key(path, kind, "required" if field.is_required() else _yaml(field.default), variable, _cell(field.description or ""))
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The sections that a key may hold: none for a plain value, several for a mapping of agents."""
-    from pydantic import BaseModel
-
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in typing.get_args(annotation):
-        yield from _models(inner)
 
 
 def _words(annotation: Any) -> str:

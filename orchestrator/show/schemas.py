@@ -10,6 +10,7 @@ def schema() -> dict[str, Any]:
     from orchestrator.save.links import Trace
     from orchestrator.save.reports import SCHEMAS
     from orchestrator.save.told_line import ToldLine
+    from orchestrator.show.described import described
 
-    found = {name: model.model_json_schema() for name, model in SCHEMAS.items()}
-    return found | {"trace": Trace.model_json_schema(), "told": ToldLine.model_json_schema()}
+    found = {name: described(model).model_json_schema() for name, model in SCHEMAS.items()}
+    return found | {"trace": described(Trace).model_json_schema(), "told": described(ToldLine).model_json_schema()}

@@ -31,7 +31,7 @@ RUNNER = Path(__file__).with_name("scripted_runner.py")
 
 
 class ScriptedUsage(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     input_tokens: int | None = None
     output_tokens: int | None = None
     usd: float | None = None
@@ -40,7 +40,7 @@ class ScriptedUsage(BaseModel):
 class Answer(BaseModel):
     """What a script answers. It may leave out everything."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     text: str = ""
     usage: ScriptedUsage = ScriptedUsage()
 
@@ -65,7 +65,7 @@ class Entry(Answer):
 
 
 class Script(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     turns: list[Entry]
 
 
