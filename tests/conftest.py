@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests import warm
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = Path(os.environ.get("ORCHESTRATOR_TEST_ENVIRONMENTS", REPOSITORY / ".venv" / "test-environments"))
 
@@ -43,14 +45,10 @@ class Workplace:
         (self.root / "orchestrator.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
 
     def command(self, *arguments: str, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.argv(*arguments),
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            env={**clean_environment(), **environment},
-        )
+        argv, env = self.argv(*arguments), {**clean_environment(), **environment}
+        if warm.fits(argv, env):
+            return warm.run(argv, cwd=self.root, env=env, timeout=timeout)
+        return subprocess.run(argv, cwd=self.root, capture_output=True, text=True, timeout=timeout, env=env)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         log = (self.root / "log.txt").open("w")

@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import ENVIRONMENTS, Workplace
 from tests.end_to_end.test_pipeline import LANTERN, STEPWISE
+from tests.once import once
 
 STATE = "orchestrator/state"
 
@@ -107,10 +108,12 @@ def made(folder: Path, script: str = STEPWISE, state: object = "branch", prds: d
 
 @pytest.fixture(scope="session")
 def _worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("worked")
-    done = made(folder).clone("first").run()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+
+    def make(folder: Path) -> None:
+        done = made(folder).clone("first").run()
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return once(tmp_path_factory, "worked", make)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from orchestrator.run.reprove import FLAWS
 from orchestrator.save import evidence
 from tests.conftest import ENVIRONMENTS, REPOSITORY, Workplace
 from tests.end_to_end.test_pipeline import BOTH, LANTERN, STEPWISE
+from tests.once import once
 
 LOUD = "def turn(brief, folder):\n    raise SystemExit('an agent was asked')\n"
 WORDY = STEPWISE.replace('"written"', '"written " * 1000')
@@ -26,13 +27,16 @@ WORDY = STEPWISE.replace('"written"', '"written " * 1000')
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder where everything is done, and whose agent fails loudly when it is asked again."""
-    place = Workplace(tmp_path_factory.mktemp("finished") / "work")
-    place.prd("lanterns", LANTERN)
-    place.agent(WORDY)
-    done = place.run()
-    assert done.returncode == 0, done.stdout + done.stderr
-    place.agent(LOUD)
-    return place.root
+
+    def make(folder: Path) -> None:
+        place = Workplace(folder / "work")
+        place.prd("lanterns", LANTERN)
+        place.agent(WORDY)
+        done = place.run()
+        assert done.returncode == 0, done.stdout + done.stderr
+        place.agent(LOUD)
+
+    return once(tmp_path_factory, "finished", make) / "work"
 
 
 @pytest.fixture

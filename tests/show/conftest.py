@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.config import Config
 from orchestrator.show import site
+from tests.once import once
 
 from .hostile_fixture import hostile_folder
 from .reports_fixture import library
@@ -18,9 +19,7 @@ from .reports_fixture import library
 @pytest.fixture(scope="session")
 def chrome_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A chrome that MkDocs built once for all tests."""
-    root = tmp_path_factory.mktemp("chrome")
-    site.build(root, Config())
-    return root / "runs" / ".chrome"
+    return once(tmp_path_factory, "chrome", lambda root: site.build(root, Config())) / "runs" / ".chrome"
 
 
 @pytest.fixture
@@ -32,14 +31,15 @@ def folder(tmp_path: Path, chrome_cache: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def library_site(tmp_path_factory: pytest.TempPathFactory, chrome_cache: Path) -> Path:
-    return _built(tmp_path_factory.mktemp("library"), chrome_cache, library)
+    return once(tmp_path_factory, "library", lambda root: built(root, chrome_cache, library)) / "site"
 
 
 @pytest.fixture(scope="session")
 def hostile_site(tmp_path_factory: pytest.TempPathFactory, chrome_cache: Path) -> Path:
-    return _built(tmp_path_factory.mktemp("hostile"), chrome_cache, hostile_folder)
+    return once(tmp_path_factory, "hostile", lambda root: built(root, chrome_cache, hostile_folder)) / "site"
 
 
-def _built(root: Path, chrome_cache: Path, fill: Any) -> Path:
+def built(root: Path, chrome_cache: Path, fill: Any) -> None:
+    """The site of what `fill` puts there."""
     shutil.copytree(chrome_cache, root / "runs" / ".chrome")
-    return site.build(fill(root), Config()).parent
+    site.build(fill(root), Config())

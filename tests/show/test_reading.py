@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.config import Config
 from orchestrator.save.reports import MutationReport
-from orchestrator.show import site
+from tests.once import once
 
+from .conftest import built
 from .reports_fixture import library, project_report, save
 from .run_fixture import lend_task, run_report
 from .test_browser import Watched, opened
@@ -33,8 +32,10 @@ KINDS = [
 @pytest.fixture(scope="module")
 def read_site(tmp_path_factory: pytest.TempPathFactory, chrome_cache: Path) -> Path:
     """The library, and mutants of a task of it."""
-    root = tmp_path_factory.mktemp("reading")
-    shutil.copytree(chrome_cache, root / "runs" / ".chrome")
+    return once(tmp_path_factory, "reading", lambda root: built(root, chrome_cache, with_mutants)) / "site"
+
+
+def with_mutants(root: Path) -> Path:
     home = library(root) / "runs" / "library"
     elements = home / "artifacts" / "mutation" / "loans_r2.json"
     elements.parent.mkdir(parents=True)
@@ -44,7 +45,7 @@ def read_site(tmp_path_factory: pytest.TempPathFactory, chrome_cache: Path) -> P
     run = run_report(home)
     tasks = [lend_task(home).model_copy(update={"mutation": report}), *(task for task in run.tasks if task.id != "loans#R2")]
     save(root / "runs", "library", project_report(), [run.model_copy(update={"tasks": tasks})])
-    return site.build(root, Config()).parent
+    return root
 
 
 def visit(watched: Watched, built: Path, name: str) -> Any:
