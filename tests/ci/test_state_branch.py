@@ -100,15 +100,22 @@ def claimed_elsewhere(seconds: float) -> str:
     return replace(claims.made(1), who="the job of another machine", place="another boot", until=time.time() + seconds).text()
 
 
+def slow(seconds: float) -> str:
+    """An agent whose first task's turn takes so long."""
+    begun = f"import time\ndef turn(brief, folder):\n    time.sleep({seconds} if brief.task.endswith('R1') else 0)"
+    return STEPWISE.replace("def turn(brief, folder):", begun)
+
+
 def test_a_claim_binds_until_it_ends(hosting: Hosting) -> None:
     assert hosting.clone("first").command("run", "--no-site", TDD_KILL_AT="before result saved:1").returncode == -9
     hosting.write("claims/lanterns.json", claimed_elsewhere(6))
+    until = time.time() + 6
     second = hosting.clone("second")
     done = second.run()
     assert done.returncode == 6, done.stdout
     assert "is being worked on by the job of another machine" in done.stdout
     assert "lanterns: worked on by the job of another machine, until " in second.command("state").stdout
-    time.sleep(6)
+    wait_until(lambda: time.time() > until)
     assert "lanterns: free (the claim of the job of another machine has ended)" in second.command("state").stdout
     assert second.run().returncode == 0
     assert len(returned(hosting)) == 2
@@ -135,8 +142,7 @@ def test_what_another_job_did_meanwhile_is_gone_on_with(worked: Hosting) -> None
 
 
 def test_a_claim_is_renewed_while_a_turn_takes_longer_than_it(tmp_path: Path) -> None:
-    slowly = STEPWISE.replace("def turn(brief, folder):", "import time\ndef turn(brief, folder):\n    time.sleep(20)")
-    hosting = made(tmp_path, slowly, state={"keep": "branch", "claim_minutes": 0.1})
+    hosting = made(tmp_path, slow(16), state={"keep": "branch", "claim_minutes": 0.05})
     first = hosting.clone("first")
     running = first.start("run", "--no-site")
     wait_until(lambda: git(hosting.path, "for-each-ref", f"refs/heads/{STATE}"))
@@ -149,7 +155,7 @@ def test_a_claim_is_renewed_while_a_turn_takes_longer_than_it(tmp_path: Path) ->
 
 
 def test_a_job_whose_claim_was_taken_over_stops_and_pushes_nothing_more_of_it(tmp_path: Path) -> None:
-    hosting = made(tmp_path, STEPWISE.replace("def turn(brief, folder):", "import time\ndef turn(brief, folder):\n    time.sleep(15)"))
+    hosting = made(tmp_path, slow(12))
     first = hosting.clone("first")
     running = first.start("run", "--no-site")
     wait_until(lambda: git(hosting.path, "for-each-ref", f"refs/heads/{STATE}"))

@@ -175,16 +175,16 @@ def test_a_killed_run_is_continued_and_no_turn_that_returned_is_taken_again(plac
 
 def test_a_returned_turn_is_replayed_when_the_gates_were_interrupted(place: Workplace) -> None:
     """kill -9 after the turn returned, while the candidate is judged: nothing is paid again."""
-    code = CODE.replace("    return", "    import time; time.sleep(2)\n    return")
     place.prd("lanterns", LANTERN[: LANTERN.index("### R2")])
-    place.agent(f"def turn(brief, folder):\n    (folder / 'lanterns.py').write_text({code!r})\n")
+    place.agent(f"def turn(brief, folder):\n    (folder / 'lanterns.py').write_text({CODE!r})\n")
     running = place.start("run", "--no-site")
     journal = place.root / "runs" / "lanterns" / "journal"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not any("returned" in path.read_text() for path in journal.glob("*.jsonl")):
         time.sleep(0.05)
     os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+    assert running.wait() == -signal.SIGKILL
+    assert "feat(" not in place.git("lanterns", "log", "--all", "--format=%s"), "its candidate was not judged yet"
     done = place.run()
     assert done.returncode == 0, done.stdout + done.stderr
     text = "".join(path.read_text() for path in journal.glob("*.jsonl"))

@@ -102,7 +102,7 @@ def test_a_wrong_answer_is_refused_as_any_other(place: Workplace, kind: str) -> 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_dead_agent_parks_the_task(place: Workplace, kind: str) -> None:
     place.prd("tides", PARITY)
-    install(place, kind, [{"exit": 9}])
+    install(place, kind, [{"exit": 9}], limits={"wait_seconds": 0.5, "wait_in_run": 3})
     done = place.run()
     assert done.returncode == 5, done.stdout + done.stderr
     assert place.states("tides") == {"tides#R1": "parked"}
