@@ -65,17 +65,17 @@ def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout: floa
 
     with os.fdopen(pipes[2][0], "rb") as told:
         pid = int(told.readline())
-        readers = [threading.Thread(target=read, args=(number,)) for number in (0, 1)]
+        readers = [threading.Thread(target=read, args=(number,), daemon=True) for number in (0, 1)]
         late = threading.Timer(timeout, os.kill, (pid, 9))
-        begun = time.monotonic()
+        deadline = time.monotonic() + timeout
         for thread in (*readers, late):
             thread.start()
         code = int(told.readline())
         late.cancel()
-        for thread in readers:
-            thread.join()
+        for thread in readers:  # what it started may hold its pipes longer than it lives
+            thread.join(max(0.0, deadline - time.monotonic()))
     output, errors = (text.decode().replace("\r\n", "\n").replace("\r", "\n") for text in found)
-    if code == -9 and time.monotonic() - begun >= timeout:
+    if time.monotonic() >= deadline:
         raise subprocess.TimeoutExpired(list(argv), timeout, output, errors)
     return subprocess.CompletedProcess(list(argv), code, output, errors)
 

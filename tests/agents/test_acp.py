@@ -273,11 +273,11 @@ TRYING = "last status: 429 Too Many Requests, try again in 2h"
 
 @pytest.mark.parametrize("steps", [[{"state": {"codex": {"error": {"details": TRYING}}}}], [{"complain": TRYING}]], ids=["told", "standard error"])
 def test_one_that_tries_again_until_the_turn_is_over_has_the_error_that_it_told(make: Make, folder: Path, steps: list[dict[str, Any]]) -> None:
-    with pytest.raises(RateLimited, match=r"no answer within 9 s, and it said: .*429") as caught:
-        make([{"say": "hm"}, *steps, {"wait": 60}], seconds=9.0).turn(BRIEF, folder)
+    with pytest.raises(RateLimited, match=r"no answer within 5 s, and it said: .*429") as caught:
+        make([{"say": "hm"}, *steps, {"wait": 60}], seconds=5.0).turn(BRIEF, folder)
     assert caught.value.reset_at and 7100 < caught.value.reset_at - time.time() < 7300
     with pytest.raises(TimedOut):
-        make([*steps, {"hang": 0.3}, {"say": "got over it"}, {"wait": 60}], seconds=9.0).turn(BRIEF, folder)
+        make([*steps, {"hang": 0.3}, {"say": "got over it"}, {"wait": 60}], seconds=5.0).turn(BRIEF, folder)
 
 
 def test_one_that_exits_at_once_says_its_exit_code_and_its_last_words(make: Make, folder: Path) -> None:

@@ -102,7 +102,7 @@ def worked(place: Workplace, project: str = "lanterns") -> tuple[int, list[str]]
 
 
 def test_every_kind_of_edit_costs_what_it_touches_and_no_more(place: Workplace) -> None:
-    place.agent(AGENT, workers=1)
+    place.agent(AGENT, workers=1, gates={"mutants": 0}, tidy={"enabled": False})
     place.prd("lanterns", PRD)
     assert worked(place) == (3, ["lanterns#R1", "lanterns#R2", "lanterns#R3"])
     more = "\n- AC3: high houses\n\n  | `post(house)` | => |\n  |---|---|\n  | 100 | 103 |\n"

@@ -56,9 +56,6 @@ def end_of(place: Workplace) -> End:
 
 def start(place: Workplace, **environment: str) -> subprocess.Popen[str]:
     """`orchestrator run`, with everything it starts marked and its temporary folders in the working folder."""
-    temporary = place.root / "tmp"
-    temporary.mkdir(exist_ok=True)
-    marks = {MARK: str(place.root), "TMPDIR": str(temporary)}
     with (place.root / "log.txt").open("a") as log:
         return subprocess.Popen(
             place.argv("run", "--no-site"),
@@ -66,19 +63,28 @@ def start(place: Workplace, **environment: str) -> subprocess.Popen[str]:
             stdout=log,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**clean_environment(), **marks, **environment},
+            env={**clean_environment(), **_marks(place), **environment},
             start_new_session=True,
         )
 
 
-def finish(place: Workplace) -> int:
+def _marks(place: Workplace) -> dict[str, str]:
+    temporary = place.root / "tmp"
+    temporary.mkdir(exist_ok=True)
+    return {MARK: str(place.root), "TMPDIR": str(temporary)}
+
+
+def finish(place: Workplace, **environment: str) -> int:
     """A run that nothing disturbs; its exit code."""
-    return start(place).wait(300)
+    done = place.command("run", "--no-site", **_marks(place), **environment)
+    with (place.root / "log.txt").open("a") as log:
+        log.write(done.stdout + done.stderr)
+    return done.returncode
 
 
 def kill_at(place: Workplace, moment: str) -> int:
     """A run that ends itself there. Its exit code: -9 when it got there."""
-    return start(place, **{KILL_AT: moment}).wait(300)
+    return finish(place, **{KILL_AT: moment})
 
 
 def kill_after(place: Workplace, seconds: float) -> bool:
