@@ -66,7 +66,7 @@ PURE = (
         "show/notices.py",
     ),
     *("show/metrics.py", "show/progress.py", "show/commands.py", "show/guide.py", "show/moves.py", "show/bounded.py", "show/public.py"),
-    *(f"show/{name}.py" for name in ("api", "api_models", "badges", "data_page", "feed", "fields", "sources", "templates")),
+    *(f"show/{name}.py" for name in ("api", "api_models", "badges", "data_page", "feed", "fields", "sources", "templates", "compiled")),
     *("show/ansi.py", "show/lanes.py", "show/mutants.py", "show/reasons.py", "show/requirements.py"),
     *(
         "show/retention.py",

@@ -52,6 +52,7 @@ class Style(NamedTuple):
     struck: bool = False
     inverse: bool = False
 
+    @lru_cache(1024)  # noqa: B019
     def classes(self) -> str:
         """A coloured ground takes the scheme's own text colour: of two colours that a program chose, nobody knows whether they can be read."""
         chosen = self.text or "grey" * self.faint
@@ -68,6 +69,8 @@ def lines(text: str) -> list[Markup]:
 
 def _rows(text: str) -> list[str]:
     """The same as strings, which are finished HTML: of many lines it costs less to make one Markup of all."""
+    if text.replace("\n", "").isprintable():
+        return str(escape(text)).split("\n")
     found: list[list[str]] = [[]]
     spans = 0
     for style, piece in _pieces(text):
@@ -89,10 +92,8 @@ def terminal(head: str, tail: str = "", left_out: int = 0) -> Markup:
     if len(rows) < LONG:
         return _pre(rows)
     folded = rows[FIRST:-LAST]
-    summary = f"… {len(folded):,} lines"
-    return Markup('<div class="folded">{}<details class="lines"><summary>{}</summary>{}</details>{}</div>').format(
-        _pre(rows[:FIRST]), summary, _pre(folded), _pre(rows[-LAST:])
-    )
+    inside = f'<details class="lines"><summary>… {len(folded):,} lines</summary>{_pre(folded)}</details>'
+    return Markup(f'<div class="folded">{_pre(rows[:FIRST])}{inside}{_pre(rows[-LAST:])}</div>')
 
 
 def _pre(rows: Sequence[str]) -> Markup:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+from functools import lru_cache
 
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 _TOKEN = re.compile(
-    r"""(?P<c1>\#[^\n]*)
-    |(?P<s>(?i:\b(?:[bfu]|r[bf]?|[bf]r))?(?:'''(?s:\\.|[^\\])*?(?:'''|\Z)|\"\"\"(?s:\\.|[^\\])*?(?:\"\"\"|\Z)|'(?:\\.|[^'\\\n])*'?|"(?:\\.|[^"\\\n])*"?))
-    |(?P<nd>^[ \t]*@[\w.]+)
-    |(?P<word>[^\W\d]\w*)
-    |(?P<mi>\d[\w.]*)
-    |(?P<o>[-+*/%=<>!&|^~@]+)""",
+    r"""(\#[^\n]*
+    |(?i:\b(?:[bfu]|r[bf]?|[bf]r))?(?:'''(?s:\\.|[^\\])*?(?:'''|\Z)|\"\"\"(?s:\\.|[^\\])*?(?:\"\"\"|\Z)|'(?:\\.|[^'\\\n])*'?|"(?:\\.|[^"\\\n])*"?)
+    |^[ \t]*@[\w.]+
+    |[^\W\d]\w*
+    |\d[\w.]*
+    |[-+*/%=<>!&|^~@]+)""",
     re.VERBOSE | re.MULTILINE,
 )
-_SPECIAL = re.compile("[&<>\"']")
+"""A comment, a string, a decorator, a word, a number, operators. What lies between them is nothing that HTML would take for its own."""
 _KINDS = (
     dict.fromkeys((name for name in dir(builtins) if name.islower()), "nb")
     | dict.fromkeys([*keyword.kwlist, "match", "case"], "k")
@@ -31,32 +32,46 @@ _KINDS = (
 )
 _NAMED = {"def": "nf", "class": "nc"}
 """A keyword → the class of the name after it."""
+SHORT = 100
+"""Characters of a token that is remembered."""
 
 
-def python(source: str) -> list[Markup]:
-    """The lines of a source text; joined and without tags they are the source."""
-    parts: list[str] = []
-    end, before = 0, ""
-    for match in _TOKEN.finditer(source):
-        value, kind = match.group(), match.lastgroup or ""
-        if kind == "word":
-            kind = _NAMED.get(before) or _KINDS.get(value, "")
-            before = value
-            if not kind:
-                continue
+def python(source: str) -> list[str]:
+    """The lines of a source text as HTML; joined and without tags they are the source."""
+    parts = _TOKEN.split(source)
+    named = ""
+    for at in range(1, len(parts), 2):
+        token = parts[at]
+        if named and _word(token):
+            parts[at] = f'<span class="{named}">{token}</span>'
         else:
-            before = ""
-        start = match.start()
-        if start > end:
-            parts.append(_escaped(source[end:start]))
-        end = match.end()
-        if "\n" in value:
-            parts.append("\n".join(f'<span class="{kind}">{_escaped(line)}</span>' if line else "" for line in value.split("\n")))
-        else:
-            parts.append(f'<span class="{kind}">{_escaped(value)}</span>')
-    parts.append(_escaped(source[end:]))
-    return [Markup(line) for line in "".join(parts).split("\n")]
+            parts[at] = _spanned(token) if len(token) <= SHORT else _span(token)
+        named = _NAMED.get(token, "")
+    return "".join(parts).split("\n")
 
 
-def _escaped(text: str) -> str:
-    return str(escape(text)) if _SPECIAL.search(text) else text
+def _word(token: str) -> bool:
+    """Whether a token is a name or a keyword."""
+    first = token[0]
+    return (first == "_" or (first.isalnum() and not first.isdecimal())) and "'" not in token and '"' not in token
+
+
+def _span(token: str) -> str:
+    if _word(token):
+        kind = _KINDS.get(token, "")
+        return f'<span class="{kind}">{token}</span>' if kind else token
+    if token[0] == "#":
+        kind = "c1"
+    elif "'" in token or '"' in token:
+        kind = "s"
+    elif token[0].isdecimal():
+        kind = "mi"
+    else:
+        kind = "nd" if token[-1] in "._" or token[-1].isalnum() else "o"
+    said = str(escape(token))
+    if "\n" in token:
+        return "\n".join(f'<span class="{kind}">{line}</span>' if line else "" for line in said.split("\n"))
+    return f'<span class="{kind}">{said}</span>'
+
+
+_spanned = lru_cache(maxsize=4096)(_span)

@@ -108,13 +108,14 @@ def chip(kind: str, value: str, note: str = "") -> Markup:
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def when(value: str) -> Markup:
     try:
         moment = datetime.fromisoformat(value)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return Markup("<span>{}</span>").format(clean(value) or "unknown")
-    return Markup('<time datetime="{}">{}</time>').format(moment.strftime("%Y-%m-%dT%H:%M:%SZ"), moment.strftime("%Y-%m-%d %H:%M UTC"))
+    return Markup(moment.strftime('<time datetime="%Y-%m-%dT%H:%M:%SZ">%Y-%m-%d %H:%M UTC</time>'))
 
 
 def took(seconds: float | None) -> str:

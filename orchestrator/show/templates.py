@@ -54,8 +54,10 @@ _NOTE = Markup(
 
 def loaded(shipped: Mapping[str, str], own: Mapping[str, Template], setup: Mapping[str, Any]) -> Templates:
     """`shipped`: name → text. `setup`: `filters`, `globals` and `finalize` of the environments."""
-    from jinja2 import ChoiceLoader, DictLoader, Environment, FunctionLoader, PrefixLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, DictLoader, FunctionLoader, PrefixLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
+
+    from orchestrator.show.compiled import Quickly
 
     def find(name: str) -> tuple[str, str, Any] | None:
         return (own[name].text, own[name].path, None) if name in own else None
@@ -67,7 +69,7 @@ def loaded(shipped: Mapping[str, str], own: Mapping[str, Template], setup: Mappi
         return env
 
     theirs = DictLoader(shipped)
-    plain = made(Environment, ChoiceLoader([theirs, PrefixLoader({"shipped": theirs})]))
+    plain = made(Quickly, ChoiceLoader([theirs, PrefixLoader({"shipped": theirs})]))
     if not own:
         return Templates(plain, plain, own, [])
     both = made(SandboxedEnvironment, ChoiceLoader([FunctionLoader(find), theirs, PrefixLoader({"shipped": theirs})]))

@@ -29,13 +29,15 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 def clean(text: str) -> str:
     """Without escape sequences and control characters; direction marks stand as `[U+202E]`, since they are evidence in code."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable() or text.replace("\n", "").isprintable():
         return text
     return without_controls(SEQUENCE.sub("", text))
 
 
 def without_controls(text: str) -> str:
     """What `clean` does to a text that holds no escape sequence."""
+    if text.replace("\n", "").isprintable():
+        return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
     return _DIRECTION.sub(lambda mark: f"[U+{ord(mark.group()):04X}]", text)
@@ -127,14 +129,14 @@ def _lexer(path: str) -> Any:
     return getattr(import_module(f"pygments.lexers.{module}"), name)(stripnl=False, ensurenl=False)
 
 
-def _coloured(source: str, path: str) -> list[Markup]:
-    """The lines of a source text, each with Pygments' short class names (Material colours them)."""
+def _coloured(source: str, path: str) -> list[str]:
+    """The lines of a source text as HTML, with Pygments' short class names (Material colours them)."""
     if path.endswith((".py", ".pyi")):
         return python(source)
     lines = source.split("\n")
     lexer = _lexer(path)
     if lexer is None or any(len(line) > _LONGEST_LINE for line in lines):
-        return [escape(line) for line in lines]
+        return [str(escape(line)) for line in lines]
     names: dict[Any, str] = import_module("pygments.token").STANDARD_TYPES
     found: list[list[str]] = [[]]
     for kind, value in lexer.get_tokens(source):
@@ -142,36 +144,34 @@ def _coloured(source: str, path: str) -> list[Markup]:
         for number, part in enumerate(value.split("\n")):
             if number:
                 found.append([])
-            if part:  # joined by hand: Markup.format costs more than the lexer
+            if part:
                 found[-1].append(f'<span class="{name}">{escape(part)}</span>' if name else str(escape(part)))
-    joined = [Markup("".join(parts)) for parts in found]
-    return joined if len(joined) == len(lines) else [escape(line) for line in lines]
+    joined = ["".join(parts) for parts in found]
+    return joined if len(joined) == len(lines) else [str(escape(line)) for line in lines]
 
 
 def code(source: str, path: str) -> Markup:
     """A source file with line numbers that are not selected with the text."""
     lines = _coloured(clean(source).removesuffix("\n"), path)
-    rows = Markup(
-        "".join(f'<span class="line" data-n="{n}">{line}\n</span>' for n, line in enumerate(lines, 1))
-    )  # not `format`: it costs more than colours
-    return Markup('<div class="highlight"><pre class="numbered"><code>{}</code></pre></div>').format(rows)
+    rows = "".join([f'<span class="line" data-n="{n}">{line}\n</span>' for n, line in enumerate(lines, 1)])
+    return Markup(f'<div class="highlight"><pre class="numbered"><code>{rows}</code></pre></div>')
 
 
 def diff(text: str) -> Markup:
     """A unified diff, its lines marked as added, removed or kept and coloured in the language of each file."""
-    rows: list[Markup] = []
+    rows: list[str] = []
     for path, block in _blocks(clean(text).removesuffix("\n").split("\n")):
         if path is None:
-            rows += [_line("d-file", "", line) for line in block if line]
+            rows += [_line("d-file", "", str(escape(line))) for line in block if line]
             continue
-        rows.append(_line("d-hunk", "", block[0]))
+        rows.append(_line("d-hunk", "", str(escape(block[0]))))
         rows += _hunk(block[1:], path)
-    return Markup('<div class="highlight"><pre class="diff"><code>{}</code></pre></div>').format(Markup("".join(rows)))
+    return Markup(f'<div class="highlight"><pre class="diff"><code>{"".join(rows)}</code></pre></div>')
 
 
-def _line(name: str, mark: str, text: str) -> Markup:
+def _line(name: str, mark: str, html: str) -> str:
     """One line as a block; its newline stands inside, so that the text can be copied and read without styles."""
-    return Markup(f'<span class="{name}">{mark}{escape(text)}\n</span>')
+    return f'<span class="{name}">{mark}{html}\n</span>'
 
 
 def _blocks(lines: list[str]) -> Iterator[tuple[str | None, list[str]]]:
@@ -202,15 +202,16 @@ def _blocks(lines: list[str]) -> Iterator[tuple[str | None, list[str]]]:
         yield None, header
 
 
-def _hunk(lines: list[str], path: str) -> Iterator[Markup]:
+def _hunk(lines: list[str], path: str) -> Iterator[str]:
+    marks = {line[:1] for line in lines}
     sides = {}
     for side, others in (("-", "+\\"), ("+", "-\\")):
-        kept = [line[1:] for line in lines if line[:1] not in others or not line]
+        kept = [line[1:] for line in lines if line[:1] not in others or not line] if side == "+" or "-" in marks else []
         sides[side] = iter(_coloured("\n".join(kept), path) if kept else [])
     for line in lines:
         mark = line[:1]
         if mark == "\\":
-            yield _line("d-none", "", line)
+            yield _line("d-none", "", str(escape(line)))
         elif mark == "-":
             yield _line("d-del", "-", next(sides["-"], ""))
         elif mark == "+":

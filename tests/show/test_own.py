@@ -73,6 +73,17 @@ def test_every_shipped_page_can_be_extended_at_its_top_and_its_bottom(name: str)
     assert text.count("{% block top %}{% endblock %}") == text.count("{% block bottom %}{% endblock %}") == 1
 
 
+@pytest.mark.parametrize("fill", [library, hostile_folder])
+def test_the_shipped_templates_make_the_same_pages_in_the_sandbox_of_a_folder_with_its_own(folder: Path, fill: Any) -> None:
+    built = site.build(fill(folder), Config()).parent
+    before = {name: (built / name).read_bytes() for name in files(built) if name.endswith(".html")}
+    template(folder, "of_no_page.html", "Only here so that Jinja2 makes all templates its own way.")
+    site.build(folder, Config())
+    after = {name: (built / name).read_bytes() for name in files(built) if name.endswith(".html")}
+    assert sorted(after) == sorted(before) and len(before) > 20
+    assert [name for name in before if after[name] != before[name]] == []
+
+
 def test_what_is_shown_is_escaped_whatever_the_template_does_but_where_it_says_safe(folder: Path) -> None:
     hostile_folder(folder)
     loop = "{% for receipt in receipts %}{{ receipt.title }}<b title=\"{{ receipt.path }}\">{{ '%s' | format(receipt.prd) }}</b>{% endfor %}"
