@@ -15,6 +15,7 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -51,6 +52,7 @@ TABS = {
 """The tabs from left to right: page → title. Shells, the navigation and the titles of these pages come from here."""
 
 
+@lru_cache(maxsize=1024)
 def slug(text: str) -> str:
     """A name that is safe as a file and in a URL: the text itself when it is, else its safe part and a short hash of the whole."""
     return text if _safe(text) else f"{_plain(text)}-{_short(text)}"
@@ -136,6 +138,7 @@ def shell(page: str) -> str:
     return page.removesuffix(".html") if page in TABS else str(page.count("/"))
 
 
+@lru_cache(maxsize=1024)
 def relative(page: str, to: str) -> str:
     """The link from one page to another (which may carry a `#fragment`), quoted for an attribute."""
     path, hash_, fragment = to.partition("#")

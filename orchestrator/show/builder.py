@@ -64,6 +64,8 @@ class Builder:
         self._env: Any = None
         self.kept: tuple[Path | None, Any] = None, None
         """A report that was read for another's sake: its file, and what it says."""
+        self.facts: tuple[Path | None, Any] = None, None
+        """The same of what is compared of it."""
 
     @property
     def env(self) -> Any:
@@ -157,7 +159,8 @@ def write(path: str, content: str | Path) -> None:
 
 def _fill(place: str, content: str | Path) -> None:
     if isinstance(content, Path):
-        shutil.copyfile(content, place)
+        with open(content, "rb", buffering=0) as source, open(place, "wb", buffering=0) as file:  # noqa: PTH123
+            shutil.copyfileobj(source, file, LARGEST)
     else:
         with open(place, "wb", buffering=0) as file:  # noqa: PTH123
             file.write(content.encode("utf-8", "replace"))

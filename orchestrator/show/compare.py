@@ -35,7 +35,7 @@ GLOBAL = "orchestratorRuns"
 def facts(name: str, run_id: str, report: RunReport) -> dict[str, Any]:
     """What is compared of a run, as JSON values."""
     pages = addresses.slugs(task.id for task in report.tasks)
-    trend = measured.moment(measured.of_run(report))
+    spent = measured.spent(report)
     tests = _outcomes(report.tasks)
     failed = sorted(test for test, outcome in tests.items() if outcome not in (*HELD, *QUIET))
     wanted = {test for task in report.tasks for proof in task.proofs for test in proof.tests}
@@ -49,8 +49,8 @@ def facts(name: str, run_id: str, report: RunReport) -> dict[str, Any]:
             "requirements": standing and standing.requirements,
             "criteria proved": standing and standing.proved,
             "turns": report.turns,
-            "tokens": trend.tokens if trend.live else 0,
-            "cost": trend.usd if trend.live else 0,
+            "tokens": spent["tokens"] if spent["live"] else 0,
+            "cost": spent["usd"] if spent["live"] else 0,
             "took": between(report.started_at, report.ended_at),
         },
         "with": _with(report),

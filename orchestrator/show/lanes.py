@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from orchestrator.show import words
 from orchestrator.show.svg import cut, frame
@@ -104,14 +104,12 @@ def _span(span: Span, y: float, scale: _Scale) -> Markup:
     room = int((width - 8) / 7)
     label = cut(f"{word.symbol} {short}", room) if room >= 2 else ""
     waited = f", waited {span.start - max(0.0, span.ready):.1f} s" if span.ready is not None and span.start - max(0.0, span.ready) > 0.05 else ""
-    body = Markup(
-        '<title>{}: {} ({}), {:.1f} s{}{}</title><rect class="box tone-{}" x="{:.1f}" y="{}" width="{:.1f}" height="22" rx="3"/>'
-        '<text class="name" x="{:.1f}" y="{}">{}</text>'
-    ).format(
-        *(clean(span.id), clean(span.title), clean(span.verdict), span.seconds, waited, f", {clean(span.worker)}" if span.worker else ""),
-        *(word.tone, x, y + 4, width, x + 5, y + 19, label),
+    said = f"{span.id}: {span.title} ({span.verdict}), {span.seconds:.1f} s{waited}{f', {span.worker}' if span.worker else ''}"
+    body = (
+        f'<title>{escape(clean(said))}</title><rect class="box tone-{word.tone}" x="{x:.1f}" y="{y + 4}" width="{width:.1f}" height="22" rx="3"/>'
+        f'<text class="name" x="{x + 5:.1f}" y="{y + 19}">{escape(label)}</text>'
     )
-    return Markup('<a href="{}">{}</a>').format(span.href, body) if span.href else Markup("<g>{}</g>").format(body)
+    return Markup(f'<a href="{escape(span.href)}">{body}</a>' if span.href else f"<g>{body}</g>")
 
 
 def _ticks(scale: _Scale, height: float) -> Markup:
@@ -120,13 +118,10 @@ def _ticks(scale: _Scale, height: float) -> Markup:
     found, moment = [], 0.0
     while moment <= end:
         said = f"{moment:g} s" if end < 120 else f"{moment / 60:g} min" if end < 7200 else f"{moment / 3600:g} h"
-        found.append(
-            Markup('<path class="tick" d="M{:.1f} 0V{}"/><text class="tick" x="{:.1f}" y="{}">{}</text>').format(
-                scale.x(moment), height + 4, scale.x(moment) + 3, height + 16, said
-            )
-        )
+        x = scale.x(moment)
+        found.append(f'<path class="tick" d="M{x:.1f} 0V{height + 4}"/><text class="tick" x="{x + 3:.1f}" y="{height + 16}">{said}</text>')
         moment = round(moment + step, 6)
-    return Markup("").join(found)
+    return Markup("".join(found))
 
 
 def _queue(queue: Sequence[tuple[float, int]], most: int, top: float, scale: _Scale) -> Markup:

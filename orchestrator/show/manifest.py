@@ -79,9 +79,14 @@ class Manifest:
 
 def announce(folder: Path, names: Iterable[str]) -> None:
     """Say which files are about to be written, before the first of them is."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / UNFINISHED).open("ab") as file:
-        file.write("".join(f"{name}\n" for name in names).encode("utf-8", "surrogatepass"))
+    said = "".join([f"{name}\n" for name in names]).encode("utf-8", "surrogatepass")
+    try:
+        file = (folder / UNFINISHED).open("ab")
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / UNFINISHED).open("ab")
+    with file:
+        file.write(said)
 
 
 def finished(folder: Path) -> None:

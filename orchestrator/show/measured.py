@@ -111,7 +111,7 @@ def of_run(report: RunReport) -> dict[str, Any]:
         untidied=sum(task.tidying is not None and not task.tidying.kept for task in report.tasks),
         stages=_stages(report),
         gates=dict(Counter(gate for item in attempts if item.verdict == "refused" for gate in _gates(item))),
-        **_spent(report),
+        **spent(report),
     )
     return compact(moment)
 
@@ -132,8 +132,8 @@ def _stages(report: RunReport) -> dict[str, float]:
     return {step: round(seconds, 2) for step, seconds in found.items()}
 
 
-def _spent(report: RunReport) -> dict[str, Any]:
-    """Of live turns only: what replaying shows was paid when the answers were given."""
+def spent(report: RunReport) -> dict[str, Any]:
+    """`turns`, `live`, `usd`, `unknown`, `tokens` of a Moment, of live turns only: what replaying shows was paid when the answers were given."""
     if report.turns and not report.agents:  # an older version wrote it
         asked = 0 if report.replayed or report.scripted else report.turns
         said = [value for value in (report.input_tokens, report.output_tokens) if value is not None]
@@ -152,7 +152,8 @@ def _spent(report: RunReport) -> dict[str, Any]:
 
 
 def compact(moment: Moment) -> dict[str, Any]:
-    return {name: value for name, value in asdict(moment).items() if value != _DEFAULTS[name] or name == "at"}
+    found = {name: getattr(moment, name) for name in _DEFAULTS}
+    return {name: value for name, value in found.items() if value != _DEFAULTS[name] or name == "at"}
 
 
 def moment(value: Mapping[str, Any]) -> Moment:

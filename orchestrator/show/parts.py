@@ -66,9 +66,7 @@ def _run(builder: Builder, project: gather.ProjectFiles, run: gather.RunFiles) -
     if log:
         files[folder + "log.jsonl"] = log
     earlier = None if run.before is None else _report(builder, project, run.before)
-    facts, before = (
-        compare.readable(project.name, path.stem, found) if path else None for path, found in ((run.report, report), (run.before, earlier))
-    )
+    facts, before = (_facts(builder, project, path, found) if path else None for path, found in ((run.report, report), (run.before, earlier)))
     if facts is not None:
         files[addresses.facts(project.name, run.id)] = compare.script(facts)
     beside = addresses.compare(project.name, run.id)
@@ -107,6 +105,16 @@ def _report(builder: Builder, project: gather.ProjectFiles, path: Path) -> Any:
     if builder.kept[0] != path:
         builder.kept = path, builder.read(path, RunReport, project.folder.parent)
     return builder.kept[1]
+
+
+def _facts(builder: Builder, project: gather.ProjectFiles, path: Path, report: Any) -> dict[str, Any] | None:
+    """What is compared of a report; of the run before, it is kept with the report."""
+    from orchestrator.show import compare
+
+    if builder.facts[0] != path:
+        builder.facts = path, compare.readable(project.name, path.stem, report)
+    found: dict[str, Any] | None = builder.facts[1]
+    return found
 
 
 # --- of a project --------------------------------------------------------------------------------------------------------
