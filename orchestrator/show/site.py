@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -40,10 +41,12 @@ def build(root: Path, config: Config) -> Path:
     cache = runs / CACHE
     with _alone(cache) as lock:
         _claim(site)
-        files, sources = installations.found(root, config)
         parts_of = shipped()
         ours = own.own(root, parts_of.templates, parts_of.mkdocs)
-        theme = chrome(ours, runs / ".chrome", config.site.builder)
+        with ThreadPoolExecutor(1) as beside:  # MkDocs is a process of its own: reports are looked at meanwhile
+            theming = beside.submit(chrome, ours, runs / ".chrome", config.site.builder)
+            files, sources = installations.found(root, config)
+        theme = theming.result()
         builder = Builder(runs, site, theme, Settings(config.site.url, ours.templates, config.site.public), sources)
         whole = Manifest(site, site)
         before: Mapping[str, Mapping[str, Any]] = whole.rest.get("projects", {})
