@@ -53,7 +53,7 @@ FACTS: dict[str, str] = {
     "run began": "`run` id, `workers`",
     "project began": "`run` id of the project's part, `tasks`: state → how many",
     "task began": "`goal`, `tasks`: state → how many of the project",
-    "step": "`step`, `attempt`",
+    "step": "`step` (`queue`: it waits for a worker), `attempt`",
     "turn began": "`role`, `step`, `attempt`, `turn`, `agent`, `kind`",
     "turn ended": "as when it began, and `seconds`, `input_tokens`, `output_tokens`, `usd` (null: not known), `error`: '' or why there is no answer",
     "task ended": "`state` the task is in now, `verdict`, `seconds`, `tasks`: state → how many of the project",

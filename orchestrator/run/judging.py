@@ -39,5 +39,5 @@ def judging(*, first: bool = False) -> Iterator[None]:
 
 
 def crowded() -> bool:
-    """Others wait to judge: one sandbox for what could go to two costs less altogether."""
-    return bool(_line)
+    """Others wait to judge, or leave no core that nobody has: one sandbox for what could go to two costs less altogether."""
+    return bool(_line) or 2 * (AT_ONCE - _free) > AT_ONCE
