@@ -16,6 +16,7 @@ from orchestrator import pipeline
 from orchestrator.config import load
 from orchestrator.outcome import Outcome
 from orchestrator.telling import Told
+from tests.agents.chat_server import Reply, serve
 from tests.conftest import Workplace, clean_environment
 
 AGENT = """
@@ -267,12 +268,18 @@ def test_turns_that_are_under_way_when_the_systems_breaker_opens_are_ended_after
     prd(place, "dead", 1, front="agents: {code: dead}\n")
     agent(place, 50)
     (place.root / "slow.py").write_text((place.root / "script.py").read_text())
-    place.configure(
-        agents={"slow": {"type": "scripted", "script": "slow.py"}, "dead": {"type": "chat", "url": "http://127.0.0.1:1/v1"}},
-        breakers={"system": {"least": 1, "drain_seconds": 1}, "agent": {"failures": 1}},
-        limits={"wait_in_run": 0},
-    )
-    outcome, heard = run(place, 2)
+
+    def breaks(request: object) -> Reply:
+        assert wait_for(lambda: reserved(place) == 2), "the other turn never began"
+        raise ConnectionError
+
+    with serve(breaks) as server:
+        place.configure(
+            agents={"slow": {"type": "scripted", "script": "slow.py"}, "dead": {"type": "chat", "url": server.url, "model": "dead"}},
+            breakers={"system": {"least": 1, "drain_seconds": 1}, "agent": {"failures": 1}},
+            limits={"wait_in_run": 0},
+        )
+        outcome, heard = run(place, 2)
     assert (outcome.done, outcome.parked) == (0, 2)
     said = next(told.text for told in heard.all if told.kind == "parked" and told.task == "slow#R1")
     assert "the system's breaker opened, and turns had 1 s to end" in said
