@@ -493,6 +493,6 @@ class CycleResult:
     outdated: tuple[str, ...] = ()
     """Paths of tests of other tasks that bound nobody when it was judged: their requirement is gone, or not proved as it is worded."""
     worker: str = ""
-    """Whose slot it had: `worker 1`, or `judge 1` where it was only judged again."""
+    """Where it was worked on: `slot 1`, or `judge 1` where it was only judged again."""
     stages: tuple[tuple[str, float], ...] = ()
     """(step, seconds it took in all), in the order in which they were first taken; together all of `seconds`."""

@@ -21,7 +21,7 @@ from typing import Any
 
 from orchestrator.run import stopping
 
-WORKER, JUDGE = "worker", "judge"
+SLOT, JUDGE = "slot", "judge"
 
 
 @dataclass(frozen=True, order=True)
@@ -49,9 +49,9 @@ class Desk:
 
 
 def worker() -> str:
-    """The slot that this thread works in: `worker 1`, or `judge 1`; '' outside of the pool."""
+    """The slot that this thread works in: `slot 1`, or `judge 1`; '' outside of the pool."""
     kind, _, number = threading.current_thread().name.partition("_")
-    return f"{kind} {int(number) + 1}" if kind in (WORKER, JUDGE) and number.isdigit() else ""
+    return f"{kind} {int(number) + 1}" if kind in (SLOT, JUDGE) and number.isdigit() else ""
 
 
 class Pool:
@@ -69,7 +69,7 @@ class Pool:
         """Project → slots it was given. Whoever comes later begins just before the one with the fewest: what it missed is not made up for."""
         self._wanting: dict[str, Rank] = {}
         self._granted: set[str] = set()
-        self._threads = ThreadPoolExecutor(workers + ahead, thread_name_prefix=WORKER)
+        self._threads = ThreadPoolExecutor(workers + ahead, thread_name_prefix=SLOT)
         self._judges = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix=JUDGE)
 
     def next(self, desk: Desk, wanted: Rank | None) -> bool:

@@ -219,7 +219,7 @@ class TaskRunReport(Report):
     ready_at: str = ""
     """When it could have begun, ISO 8601 in UTC: it waited for a worker from then to `started_at`; '' where it is not known."""
     worker: str = ""
-    """Whose slot it had: `worker 1`, or `judge 1` where it was only judged again; '' where nobody noted it."""
+    """Where it was worked on: `slot 1`, or `judge 1` where it was only judged again; '' where nobody noted it."""
     stages: list[StageReport] = []
     """Where `seconds` went, step by step; none where an older version wrote it."""
 

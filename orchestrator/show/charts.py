@@ -14,7 +14,7 @@ from markupsafe import Markup
 from orchestrator.show.text import clean
 
 WIDTH, HEIGHT = 640, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 96, 14, 26
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 108, 14, 26
 
 
 def plain(value: float) -> str:

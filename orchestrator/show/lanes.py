@@ -1,4 +1,4 @@
-"""When the tasks of a run were worked on: a lane for each worker, and below them how many tasks waited for one. Pure."""
+"""When the tasks of a run were worked on: a lane for each slot, and below them how many tasks waited for a worker. Pure."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def timeline(spans: Sequence[Span]) -> Markup:
         parts.append(_queue(queue, most, bottom, scale))
     side = f"{len(rows)} lanes" if len(rows) > 1 else "one after the other"
     said = f"{len(shown)} tasks in {end:.0f} seconds, {side}" + (f"; at most {most} waited for a worker" if most else "")
-    return frame("timeline", scale.left + _WIDTH + 10, height, "When each task was worked on, by worker", said, parts)
+    return frame("timeline", scale.left + _WIDTH + 10, height, "When each task was worked on, by slot", said, parts)
 
 
 def _span(span: Span, y: float, scale: _Scale) -> Markup:

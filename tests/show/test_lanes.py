@@ -16,10 +16,10 @@ def span(name: str, start: float, seconds: float, worker: str = "", ready: float
 
 
 def test_each_worker_has_a_lane_and_those_that_only_judge_again_stand_last() -> None:
-    found = lanes([span("p#R3", 5, 1, "judge 1"), span("p#R2", 0, 2, "worker 10"), span("p#R1", 0, 5, "worker 2"), span("p#R4", 6, 1, "worker 2")])
+    found = lanes([span("p#R3", 5, 1, "judge 1"), span("p#R2", 0, 2, "slot 10"), span("p#R1", 0, 5, "slot 2"), span("p#R4", 6, 1, "slot 2")])
     assert [(name, [item.id for item in lane]) for name, lane in found] == [
-        ("worker 2", ["p#R1", "p#R4"]),
-        ("worker 10", ["p#R2"]),
+        ("slot 2", ["p#R1", "p#R4"]),
+        ("slot 10", ["p#R2"]),
         ("judge 1", ["p#R3"]),
     ]
 
@@ -38,13 +38,13 @@ def test_what_waits_is_counted_from_when_it_could_have_begun() -> None:
 
 
 def test_the_picture_says_in_words_what_it_shows_and_links_each_task() -> None:
-    root = ET.fromstring(timeline([span("p#R1", 0, 4, "worker 1", 0), span("p#R2", 4, 2, "worker 1", 0)]))
-    assert root.findtext("title") == "When each task was worked on, by worker"
+    root = ET.fromstring(timeline([span("p#R1", 0, 4, "slot 1", 0), span("p#R2", 4, 2, "slot 1", 0)]))
+    assert root.findtext("title") == "When each task was worked on, by slot"
     assert root.findtext("desc") == "2 tasks in 6 seconds, one after the other; at most 1 waited for a worker"
     assert [link.get("href") for link in root.findall("a")] == ["p#R1.html", "p#R2.html"]
     assert [link.findtext("title") for link in root.findall("a")] == [
-        "p#R1: title of p#R1 (passed), 4.0 s, worker 1",
-        "p#R2: title of p#R2 (passed), 2.0 s, waited 4.0 s, worker 1",
+        "p#R1: title of p#R1 (passed), 4.0 s, slot 1",
+        "p#R2: title of p#R2 (passed), 2.0 s, waited 4.0 s, slot 1",
     ]
     assert "✓ R1" in [text.text for text in root.iter("text")]
 
