@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from orchestrator.model import Example, Task, Way
 
 WAYS: dict[Way, str] = {
     "whole": "the whole task",
     "findings": "the whole task, and what was wrong with the last answer",
-    "explain": "first say what each rule means and work out what went wrong, then write",
+    "explain": "first say what is easily misread and what went wrong, then write",
     "failure": "the last answer, and only the rules that it breaks",
     "one function": "one function after the other, each with its own rules",
     "fresh": "the whole task anew, in another way, without a word of what went wrong",
@@ -28,8 +29,8 @@ TOLD: tuple[Way, ...] = ("whole", "findings")
 SEARCHED: tuple[Way, ...] = ("whole", "findings", "explain", "one function", "failure", "fresh")
 """For a model that is asked; after these, all but the first again."""
 
-SMALL: tuple[Way, ...] = ("one function", "explain", "findings", "fresh", "failure", "whole")
-"""For a small model, which does one function well and a whole module badly."""
+SMALL: tuple[Way, ...] = ("one function", "findings", "whole", "fresh", "failure", "explain")
+"""For a small model: it does one function well and a whole module badly, gives an answer that it is shown again, and explains at length."""
 
 SMALL_BILLIONS = 4.0
 
@@ -44,6 +45,13 @@ def searched(asked: int, units: int, small: bool) -> Way:
     order = SMALL if small else SEARCHED
     way = order[asked] if asked < len(order) else order[1:][(asked - 1) % (len(order) - 1)]
     return ("whole" if asked == 0 else "fresh") if way == "one function" and units < 2 else way
+
+
+def is_new(way: Way, before: tuple[Way | Literal[""], ...]) -> bool:
+    """Whether an answer that is asked for in this way may be another one: of an agent that looks for itself a way tells once, of a model that is
+    sampled twice."""
+    sampled = any(each and each not in TOLD for each in (way, *before))
+    return before.count(way) < (2 if sampled else 1)
 
 
 def known(word: str) -> Way:

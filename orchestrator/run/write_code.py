@@ -18,7 +18,7 @@ def candidates(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findin
     """The first candidate that passes every gate, or why there is none. `findings`: what the code at the base does not do yet; `ladder`: the
     agents, first rung first."""
     work = bench.work
-    allowed = limits.attempts(work.config, work.prd.budget)
+    allowed = limits.attempts(work.config, work.prd.budget, min(agent.attempts(work.task) for agent in ladder))
     known = {limits.answer_hash(attempt.changes): attempt for attempt in work.earlier}
     if work.earlier:
         last = work.earlier[-1]
@@ -49,11 +49,11 @@ def candidates(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findin
         if mark in known:
             repeats += 1
             before = known[mark]
-            message = f"the same answer as in attempt {before.number}; it was not tested again" if changes else "no file was changed, again"
+            message = f"the same answer as in attempt {before.number}; it was not tested again" if changes else f"{_nothing(taken)}, again"
             _record(bench, number, taken, changes, (*findings, Finding("no progress", message)), (), way)
             findings = (Finding("no progress", message), *before.findings)
             continue
-        nothing = checks.Judged((), (Finding("no progress", "no source file was changed"),))
+        nothing = checks.Judged((), (Finding("no progress", _nothing(taken)),))
         judged = checks.check_green(bench, changes) if changes else nothing
         while checked := _mend_tests(bench, judged):
             if checked.refused:
@@ -108,8 +108,8 @@ class _Asked:
 
     @property
     def is_new(self) -> bool:
-        """It was not asked in this way before: what other ways met says nothing about it."""
-        return self.way not in {attempt.way for attempt in self.before}
+        """What the ways before met says nothing about it."""
+        return search.is_new(self.way, tuple(attempt.way for attempt in self.before))
 
     @property
     def _units(self) -> tuple[search.Unit, ...]:
@@ -160,6 +160,13 @@ def _approach(bench: Bench, rungs: int) -> limits.Approach:
     signatures = [limits.signature(attempt.findings) for attempt in refused]
     first = search.first_rung(bench.work.task.complexity, rungs)
     return limits.approach(signatures, bench.work.config.limits.signatures, rungs, first)
+
+
+def _nothing(taken: tuple[AgentTurn, ...]) -> str:
+    """What became of an answer that changed no source file."""
+    if any(turn.stop == "length" for turn in taken):
+        return "the answer came to its token limit before a file was whole, and nothing of it was taken: it must be shorter"
+    return "no source file was changed"
 
 
 def _why(findings: tuple[Finding, ...]) -> str:

@@ -44,7 +44,7 @@ class ChatAgent(Section):
     api_key_env: str = ""
     """Name of the environment variable that holds the key; the key itself never stands in a file."""
     temperature: float = Field(0.0, ge=0, le=2)
-    """Of the first candidate; each that follows raises it by 0.3, up to 1.2."""
+    """Of the first candidate; each that follows raises it by 0.3, up to 0.9."""
     max_tokens: int = Field(2048, gt=0)
     """Of one answer; an answer that ends there is cut off, and half a file is not written."""
     context_tokens: int = Field(8192, gt=0)

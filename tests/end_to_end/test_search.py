@@ -81,7 +81,7 @@ def test_each_candidate_is_asked_for_in_another_way_and_hotter(place: Workplace)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [attempt["way"] for attempt in attempts] == ["whole", "findings", "explain", "one function", "failure", "fresh", "findings"]
     assert [len(attempt["turns"]) for attempt in attempts] == [1, 1, 1, 2, 1, 1, 1]
-    assert [request["temperature"] for request in requests] == [0.0, 0.3, 0.6, 0.9, 0.9, 1.2, 1.2, 1.2]
+    assert [request["temperature"] for request in requests] == [0.0, 0.3, 0.6, 0.9, 0.9, 0.9, 0.9, 0.9]
     assert len({yaml.safe_dump(request["messages"]) for request in requests}) == len(requests), "no question is asked twice"
     (figures,) = place.runs("runs")[-1]["agents"]
     keys = ("role", "agent", "kind", "turns", "candidates", "passed", "refused", "solved")

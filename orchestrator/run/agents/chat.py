@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.config import ChatAgent
+from orchestrator.config import ATTEMPTS, LOCAL_ATTEMPTS, ChatAgent
 from orchestrator.model import AgentTurn, Brief, Task, Usage, Way
 from orchestrator.run import briefing, search, stopping
-from orchestrator.run.agents import BadAnswer, Broken, NotReachable, Refused, TimedOut, answers, prices, workspace
+from orchestrator.run.agents import BadAnswer, Broken, NotReachable, Refused, TimedOut, answers, mending, prices, workspace
 from orchestrator.run.agents.statuses import problem
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ANSWER_BYTES = 1_000_000
 CONNECT_SECONDS = 30.0
-HOTTEST = 1.2
+HOTTEST = 0.9
 STEP = 0.3
 LEAST_CHARACTERS_A_TOKEN = 2.5
 """What a prompt is booked at before it is sent; code has short tokens."""
@@ -45,6 +45,9 @@ class ChatCompletion:
         tokens = int((len(system) + len(user)) / LEAST_CHARACTERS_A_TOKEN) + 1
         return Usage(tokens, self.config.max_tokens, prices.usd(self.config, self.config.model, tokens, self.config.max_tokens))
 
+    def attempts(self, task: Task) -> int:
+        return LOCAL_ATTEMPTS if prices.is_local(self.config.url) else ATTEMPTS
+
     def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
         small = search.is_small(self.config.model) if self.config.small is None else self.config.small
         return search.searched(asked, units, small)
@@ -57,8 +60,9 @@ class ChatCompletion:
         answered_by = str(reply.get("model") or model)
         text, stop = _said(reply, self.config.url)
         found, notes = answers.changes(text, brief.writable, tuple(file.path for file in brief.files), cut=stop == "length")
+        found, put_right = mending.all_of(found)
         programs = {file.path for file in brief.files if file.executable}
-        notes += workspace.apply(folder, (replace(change, executable=change.path in programs) for change in found))
+        notes += put_right + workspace.apply(folder, (replace(change, executable=change.path in programs) for change in found))
         if not found:
             notes += ("the answer changed no file",)
         return AgentTurn(
