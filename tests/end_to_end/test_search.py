@@ -91,6 +91,37 @@ def test_each_candidate_is_asked_for_in_another_way_and_hotter(place: Workplace)
     assert "return 'wrong4'" in failure and "AC1: packing" not in failure, "the last answer is shown, with the rule that it breaks"
 
 
+def test_a_model_on_this_machine_has_eight_candidates_and_is_told_when_its_answer_was_cut_off(place: Workplace) -> None:
+    place.prd("runs", PRD)
+    cut = Reply(f"```python runs.py\n{PACK}", usage={"prompt_tokens": 100, "completion_tokens": 50}, finish="length")
+    wrong = [answer(PACK + f"\n\ndef unpack(text):\n    return 'wrong{number}'\n") for number in range(7)]
+    with serve(cut, *wrong) as server:
+        place.configure(agents={"local": {"type": "chat", "url": server.url, "model": "coder-large"}})
+        done = place.command("run", "--no-site")
+        second = server.requests[1]["messages"][1]["content"]
+    assert done.returncode == 1, done.stdout + done.stderr
+    attempts = place.task("runs", "runs#R1")["attempts"]
+    assert [attempt["number"] for attempt in attempts] == list(range(1, 9)) and "8 attempts refused, none left" in done.stdout
+    message = "the answer came to its token limit before a file was whole, and nothing of it was taken: it must be shorter"
+    assert [(each["gate"], each["message"]) for each in attempts[0]["findings"]] == [("no progress", message)]
+    assert f"- no progress: {message}" in second
+
+
+def test_what_a_model_forgets_is_put_right_and_said(place: Workplace) -> None:
+    place.prd("runs", PRD)
+    code = PACK.replace("from itertools import groupby\n\n\n", "") + UNPACK + "\n\nfrom runs import pack\n\nassert pack('a') == 'b'\n"
+    with serve(answer(code)) as server:
+        place.configure(agents={"local": {"type": "chat", "url": server.url, "model": "coder-large"}})
+        done = place.command("run", "--no-site")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (attempt,) = place.task("runs", "runs#R1")["attempts"]
+    put_in = "runs.py: put in what is used and was not imported: from itertools import groupby"
+    left_out = "runs.py: left out the import of itself in line 9, the assertion in line 11"
+    assert [note for note in attempt["turns"][0]["notes"] if note.startswith("runs.py: ")] == [left_out, put_in]
+    assert "assert pack('a') == 'b'" in attempt["turns"][0]["transcript"]["inline"], "the answer is kept as it was given"
+    assert place.git("runs", "show", "prd/runs:runs.py").startswith("from itertools import groupby\n")
+
+
 def test_a_kill_between_two_functions_costs_no_turn_that_returned(place: Workplace) -> None:
     place.prd("runs", PRD)
     with serve(answer(PACK), answer(UNPACK.lstrip())) as server:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.model import Criterion, Example, Requirement, Task
+from orchestrator.model import Criterion, Example, Requirement, Task, Way
 from orchestrator.run import search
 from orchestrator.run.search import SEARCHED, SMALL, WAYS, Unit
 
@@ -122,3 +124,32 @@ def test_what_was_written_anew_or_is_no_python_stays(after: str) -> None:
 def test_whatever_is_answered_nothing_is_lost_of_it(before: str, after: str) -> None:
     text, names = search.kept(before, after)
     assert text == after or names
+
+
+@pytest.mark.parametrize(
+    ("way", "before", "new"),
+    [
+        ("findings", ("whole",), True),
+        ("findings", ("whole", "findings"), False),
+        ("findings", ("", "whole", "findings"), False),
+        ("findings", ("one function", "findings"), True),
+        ("fresh", ("whole", "fresh"), True),
+        ("fresh", ("whole", "fresh", "fresh"), False),
+        ("explain", ("whole", "whole", "findings"), True),
+    ],
+)
+def test_an_agent_that_looks_for_itself_is_told_once_and_a_model_is_sampled_twice(way: Way, before: tuple[Way | Literal[""], ...], new: bool) -> None:
+    assert search.is_new(way, before) is new
+
+
+def test_a_small_model_is_shown_its_answer_and_asked_to_explain_last() -> None:
+    assert [search.searched(asked, 1, True) for asked in range(8)] == [
+        "whole",
+        "findings",
+        "whole",
+        "fresh",
+        "failure",
+        "explain",
+        "findings",
+        "whole",
+    ]
