@@ -29,8 +29,9 @@ TOLD: tuple[Way, ...] = ("whole", "findings")
 SEARCHED: tuple[Way, ...] = ("whole", "findings", "explain", "one function", "failure", "fresh")
 """For a model that is asked; after these, all but the first again."""
 
-SMALL: tuple[Way, ...] = ("one function", "findings", "whole", "fresh", "failure", "explain")
-"""For a small model: it does one function well and a whole module badly, gives an answer that it is shown again, and explains at length."""
+SMALL: tuple[Way, ...] = ("one function", "findings", "whole", "fresh", "findings", "whole", "explain", "fresh", "failure")
+"""For a small model: it does one function well and a whole module badly, explains until its tokens are used up, and gives an answer that it is
+shown again. What helps it most is to be asked once more."""
 
 SMALL_BILLIONS = 4.0
 
@@ -48,10 +49,10 @@ def searched(asked: int, units: int, small: bool) -> Way:
 
 
 def is_new(way: Way, before: tuple[Way | Literal[""], ...]) -> bool:
-    """Whether an answer that is asked for in this way may be another one: of an agent that looks for itself a way tells once, of a model that is
-    sampled twice."""
+    """Whether an answer that is asked for in this way may be another one: of an agent that looks for itself once, of a model that is sampled
+    three times."""
     sampled = any(each and each not in TOLD for each in (way, *before))
-    return before.count(way) < (2 if sampled else 1)
+    return before.count(way) < (3 if sampled else 1)
 
 
 def known(word: str) -> Way:
