@@ -124,7 +124,7 @@ class _Asked:
         broken = tuple(dict.fromkeys(finding.criterion for finding in self.findings if finding.criterion)) if way == "failure" else ()
         findings = () if way == "fresh" else self.findings
         turn, changed = self._take(way, len(before), findings=findings, start=last, only=broken, repeats=self.repeats, fresh=self.fresh)
-        return way, (turn,), changed
+        return way, (turn,), _over(last, changed)
 
     def _one_by_one(self, units: tuple[search.Unit, ...], heat: int) -> tuple[tuple[AgentTurn, ...], tuple[Change, ...]]:
         """A turn for each function or class, each going on from what the ones before have written."""
@@ -134,12 +134,18 @@ class _Asked:
             about = tuple(finding for finding in self.findings if finding.criterion in unit.criteria)
             before = {change.path: change.text for change in changed}
             done, answered = self._take("one function", heat, turn=turn, findings=about, start=changed, only=unit.criteria, unit=unit.name)
-            changed, notes = _joined(before, answered)
+            found, notes = _joined(before, answered)
+            changed = _over(changed, found)
             taken.append(replace(done, notes=(*done.notes, *notes)))
         return tuple(taken), changed
 
     def _take(self, way: Way, heat: int, **how: Any) -> Returned:
         return turns.take(self.bench, self.agent, self.journal, role="code", attempt=self.number, way=way, heat=heat, **how)
+
+
+def _over(earlier: tuple[Change, ...], later: tuple[Change, ...]) -> tuple[Change, ...]:
+    """What both change, the later one where both change a file: a turn that went on from changes says what it changes in them."""
+    return tuple(sorted({change.path: change for change in (*earlier, *later)}.values(), key=lambda change: change.path))
 
 
 def _joined(before: dict[str, str | None], answered: tuple[Change, ...]) -> tuple[tuple[Change, ...], tuple[str, ...]]:

@@ -122,6 +122,66 @@ def test_what_a_model_forgets_is_put_right_and_said(place: Workplace) -> None:
     assert place.git("runs", "show", "prd/runs:runs.py").startswith("from itertools import groupby\n")
 
 
+TWO_FILES = PRD.replace("Module: runs.py\n", "").replace(
+    PRD[PRD.index("- AC1") :],
+    """- AC1: packing
+
+  ```python
+  >>> from packing import pack
+  >>> pack("aab")
+  '2a1b'
+  >>> pack("zzz")
+  '3z'
+  ```
+
+- AC2: unpacking
+
+  ```python
+  >>> from unpacking import unpack
+  >>> unpack("2a1b")
+  'aab'
+  >>> unpack("3z")
+  'zzz'
+  ```
+""",
+)
+
+
+def file(path: str, text: str) -> str:
+    return f"{path}\n```python\n{text.strip()}\n```\n\n"
+
+
+def test_what_is_written_in_one_turn_or_attempt_stays_when_the_next_answers_with_another_file(place: Workplace) -> None:
+    place.prd("runs", TWO_FILES)
+    with serve(Reply(file("packing.py", PACK)), Reply(file("unpacking.py", UNPACK))) as server:
+        place.configure(agents={"small": {"type": "chat", "url": server.url, "model": "coder-1.5b"}})
+        done = place.command("run", "--no-site")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (attempt,) = place.task("runs", "runs#R1")["attempts"]
+    assert (attempt["way"], len(attempt["turns"])) == ("one function", 2)
+
+    other = Workplace(place.root.parent / "other")
+    other.prd("runs", TWO_FILES)
+    wrong = [Reply(file("packing.py", PACK) + file("unpacking.py", f"def unpack(text):\n    return 'wrong{number}'")) for number in range(5)]
+    with serve(*wrong, Reply(file("unpacking.py", UNPACK))) as server:
+        other.configure(agents={"large": {"type": "chat", "url": server.url, "model": "coder-large"}})
+        done = other.command("run", "--no-site")
+    assert done.returncode == 0, done.stdout + done.stderr
+    attempts = other.task("runs", "runs#R1")["attempts"]
+    assert [attempt["way"] for attempt in attempts][3:] == ["one function", "failure"], "it was shown its last answer and mended one file"
+
+
+def test_an_answer_that_is_shown_and_given_again_is_known(place: Workplace) -> None:
+    place.prd("runs", PRD)
+    wrong = [answer(PACK + f"\n\ndef unpack(text):\n    return 'wrong{number}'\n") for number in (0, 1, 2, 3, 3, 3)]
+    with serve(*wrong) as server:
+        place.configure(agents={"large": {"type": "chat", "url": server.url, "model": "coder-large"}}, limits={"attempts": 5})
+        done = place.command("run", "--no-site")
+    assert done.returncode == 1, done.stdout + done.stderr
+    last = place.task("runs", "runs#R1")["attempts"][-1]
+    assert last["way"] == "failure" and last["findings"][-1]["message"] == "the same answer as in attempt 4; it was not tested again"
+
+
 def test_a_kill_between_two_functions_costs_no_turn_that_returned(place: Workplace) -> None:
     place.prd("runs", PRD)
     with serve(answer(PACK), answer(UNPACK.lstrip())) as server:

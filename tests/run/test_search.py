@@ -139,7 +139,9 @@ def test_whatever_is_answered_nothing_is_lost_of_it(before: str, after: str) -> 
         ("explain", ("whole", "whole", "findings"), True),
     ],
 )
-def test_an_agent_that_looks_for_itself_is_told_once_and_a_model_is_sampled_three_times(way: Way, before: tuple[Way | Literal[""], ...], new: bool) -> None:
+def test_an_agent_that_looks_for_itself_is_told_once_and_a_model_is_sampled_three_times(
+    way: Way, before: tuple[Way | Literal[""], ...], new: bool
+) -> None:
     assert search.is_new(way, before) is new
 
 
