@@ -49,7 +49,7 @@ PURE = (
     *(name for name in MODULES if name.startswith(("plan/", "run/gates/"))),
     *("run/lifecycle.py", "run/evidence.py", "run/limits.py", "run/breakers.py", "run/examples.py", "run/test_files.py", "run/stubs.py"),
     *("run/branches.py", "run/mutants.py", "run/people.py", "run/redaction.py", "run/search.py", "run/mentions.py"),
-    *(f"run/agents/{name}.py" for name in ("complaints", "permissions", "presets", "told", "updates")),
+    *(f"run/agents/{name}.py" for name in ("complaints", "mending", "permissions", "presets", "told", "updates")),
     *("run/project.py", "run/dependencies.py", "run/layout.py"),
     *("show/pages.py", "show/svg.py", "show/history.py", "show/words.py", "show/text.py", "show/addresses.py", "show/search.py"),
     *("show/agents.py", "show/summary.py", "show/totals.py", "show/colours.py", "show/found.py", "show/lists.py"),
@@ -139,7 +139,7 @@ IMPURE_IMPORTS = {
 """A pure module that imports one that is not, and what for."""
 
 AGENTS_SHARED = (
-    *("__init__", "answers", "choosing", "prices", "recording", "statuses", "workspace"),
+    *("__init__", "answers", "choosing", "mending", "prices", "recording", "statuses", "workspace"),
     *("complaints", "permissions", "presets", "programs", "told", "updates", "wire"),
 )
 """Of run/agents: the protocol, the choice, formats, and what agents that are programs share. Everything else there is an implementation."""

@@ -2,7 +2,7 @@
 
     scripted.py         a turn from a YAML file or a Python function: tests, cheats, dry runs
     recorded.py         replays recorded turns: samples, demo, CI
-    chat.py             any OpenAI-compatible endpoint; answers.py reads its whole-file blocks
+    chat.py             any OpenAI-compatible endpoint; answers.py reads its whole-file blocks, mending.py puts right what models forget in them
     acp.py              any agent that speaks the Agent Client Protocol; presets.py is what is known about some, permissions.py what they may
     command.py          any command that takes a brief and changes files
     recording.py        the format of a recording, and the wrapper that writes them
