@@ -16,7 +16,7 @@ from orchestrator.model import Example, Task, Way
 WAYS: dict[Way, str] = {
     "whole": "the whole task",
     "findings": "the whole task, and what was wrong with the last answer",
-    "explain": "first say what is easily misread and what went wrong, then write",
+    "explain": "first say what each rule means and work out what went wrong, then write",
     "failure": "the last answer, and only the rules that it breaks",
     "one function": "one function after the other, each with its own rules",
     "fresh": "the whole task anew, in another way, without a word of what went wrong",
