@@ -28,6 +28,8 @@ CHARACTERS_A_TOKEN = 3.5
 """About; what a budget in tokens is counted with."""
 FINDINGS = 8
 FINDING_CHARACTERS = 1500
+REPEATED = "the same answer as in attempt"
+"""Begins the finding about an answer that was given before."""
 PEOPLE_CHARACTERS = 6000
 """Of the texts of people's tests, all together."""
 
@@ -76,7 +78,7 @@ def render(
         prd=prd,
         context=context,
         attempt=attempt,
-        repeats=repeats,
+        repeated=any(finding.gate == "no progress" and finding.message.startswith(REPEATED) for finding in findings),
         fresh=fresh,
         requirements=requirements,
         way=way,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from orchestrator.errors import AgentError
 from orchestrator.model import AgentTurn, Attempt, Change, Example, Finding, Observation, Question, Way
 from orchestrator.plan import held_out
-from orchestrator.run import checks, disagree, limits, search, turns, write_tests
+from orchestrator.run import briefing, checks, disagree, limits, search, turns, write_tests
 from orchestrator.run.agents import Agent
 from orchestrator.run.bench import Bench, End, Journal, Returned, waits
 from orchestrator.run.gates import red
@@ -49,7 +49,7 @@ def candidates(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findin
         if mark in known:
             repeats += 1
             before = known[mark]
-            message = f"the same answer as in attempt {before.number}; it was not tested again" if changes else f"{_nothing(taken)}, again"
+            message = f"{briefing.REPEATED} {before.number}; it was not tested again" if changes else f"{_nothing(taken)}, again"
             _record(bench, number, taken, changes, (*findings, Finding("no progress", message)), (), way)
             findings = (Finding("no progress", message), *before.findings)
             continue

@@ -110,8 +110,10 @@ def test_many_and_long_findings_are_cut_and_it_is_said() -> None:
 
 def test_a_repeat_is_told_to_try_another_way() -> None:
     prd, task = prd_and_task()
-    assert "different way" in render(task, prd, 2, 1, "code", (), (), ("leap.py",), repeats=1).text
-    assert "different way" not in render(task, prd, 2, 1, "code", (), (), ("leap.py",)).text
+    again = Finding("no progress", "the same answer as in attempt 1; it was not tested again")
+    assert "different way" in render(task, prd, 3, 1, "code", (again,), (), ("leap.py",), repeats=1).text
+    other = Finding("green", "it is another answer, and wrong")
+    assert "different way" not in render(task, prd, 4, 1, "code", (other,), (), ("leap.py",), repeats=1).text, "it is said of the last answer only"
 
 
 def test_long_background_is_cut_and_it_is_said() -> None:
