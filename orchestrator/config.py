@@ -76,17 +76,11 @@ class Inbox(Section):
     """A larger PRD is set aside."""
 
 
-ATTEMPTS = 4
-LOCAL_ATTEMPTS = 8
-"""Of a model on this machine: the more answers are drawn, the more often one of them is right, and they cost nothing but time."""
-
-
 class Limits(Section):
     """What one task and one process may take."""
 
-    attempts: int | None = Field(None, ge=1)
-    """Candidate answers per task before it fails. Left out: 4, or 8 where only models of this machine write the code, whose answers cost nothing
-    but time. A PRD's `budget.attempts` may only lower it."""
+    attempts: int = Field(4, ge=1)
+    """Candidate answers per task before it fails. A PRD's `budget.attempts` may only lower it."""
     repairs: int = Field(2, ge=0)
     """How often findings about an agent's tests are sent back to it before the task needs a person."""
     repeats: int = Field(3, ge=1)

@@ -76,16 +76,14 @@ def _unit(wanted: Wanted, exercise: Exercise, arm: str, seed: int, between: prox
     python = _python(exercise, environments)
     run = f"{exercise.name}-{arm}-{seed}"
     settings = wanted.agent
-    attempts = most_attempts(exercise, _agent(exercise, settings))
     if isinstance(settings, ChatAgent):
         settings = settings.model_copy(update={"url": between.url(run, seed)})
     started = time.monotonic()
     if arm in ("pipeline", "ablation"):
-        entry = settings.model_dump(mode="json", exclude_none=True)
-        claim = orchestrated.run(exercise, entry, attempts, environments, oracle=arm == "pipeline")
+        claim = orchestrated.run(exercise, settings.model_dump(mode="json", exclude_none=True), environments, oracle=arm == "pipeline")
     else:
         agent = _agent(exercise, settings)
-        claim = naive.one_shot(exercise, agent) if arm == "one-shot" else naive.plain_retry(exercise, agent, python, attempts * len(exercise.tasks))
+        claim = naive.one_shot(exercise, agent) if arm == "one-shot" else naive.plain_retry(exercise, agent, python, most_turns(exercise))
     wall = time.monotonic() - started
     account = between.accounts.get(run)
     if account and account.failed:
@@ -111,9 +109,9 @@ def _unit(wanted: Wanted, exercise: Exercise, arm: str, seed: int, between: prox
     }
 
 
-def most_attempts(exercise: Exercise, agent: Agent) -> int:
-    """As many as the pipeline takes for each task by default. The address says: behind the proxy every endpoint is one of this machine."""
-    return limits.attempts(Config(), exercise.prd.budget, agent.attempts(exercise.tasks[0]))
+def most_turns(exercise: Exercise) -> int:
+    """As many as the pipeline may take for its code: attempts as they are by default, for each of its tasks."""
+    return limits.attempts(Config(), exercise.prd.budget) * len(exercise.tasks)
 
 
 def _spent(claim: Claim, account: proxy.Account | None) -> dict[str, Any]:

@@ -22,8 +22,8 @@ ENDS = {0: "done", 1: "failed", 3: "needs a person", 5: "parked"}
 """Exit codes of `run` that say something about the agent."""
 
 
-def run(exercise: Exercise, agent: dict[str, Any], attempts: int, environments: Path, *, oracle: bool) -> Claim:
-    """`agent`: its entry in the configuration; `attempts`: as many as it is given by default; `oracle` False: the ablation, and nothing is held out.
+def run(exercise: Exercise, agent: dict[str, Any], environments: Path, *, oracle: bool) -> Claim:
+    """`agent`: its entry in the configuration; `oracle` False: the ablation, and nothing is held out.
 
     Raises RuntimeError when the command ends in any other way than those above: that says nothing about the agent.
     """
@@ -31,12 +31,7 @@ def run(exercise: Exercise, agent: dict[str, Any], attempts: int, environments: 
         root = Path(name)
         (root / "prds").mkdir()
         (root / "prds" / f"{exercise.name}.md").write_text(exercise.text, encoding="utf-8")
-        settings: dict[str, Any] = {
-            "environments": str(environments),
-            "limits": {"attempts": attempts},
-            "agent": "measured",
-            "agents": {"measured": agent},
-        }
+        settings: dict[str, Any] = {"environments": str(environments), "agent": "measured", "agents": {"measured": agent}}
         if not oracle:
             settings["gates"] = {"held_out": 0.0}
         (root / "orchestrator.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from orchestrator.config import ATTEMPTS, LOCAL_ATTEMPTS, Config
+from orchestrator.config import Config
 from orchestrator.inbox import committed, contradictions, forms, targets
 from orchestrator.inbox.markdown import Reading
 from orchestrator.inbox.names import cycles, did_you_mean
@@ -293,11 +293,8 @@ def _check_configured(entry: _Entry, prd: Prd, root: Path, config: Config) -> No
                 known = ", ".join(["auto", *config.agents])
                 entry.say("unknown-agent", message, f"known agents: {known}", entry.line_of(f"agents.{role}"))
     attempts, held_out = prd.budget.attempts, prd.gates.held_out
-    if attempts is not None and attempts > (config.limits.attempts or ATTEMPTS):
-        stays = f"the configured {config.limits.attempts} stays"
-        if config.limits.attempts is None:
-            stays = f"without `limits.attempts` {ATTEMPTS} stay, or {LOCAL_ATTEMPTS} where only models of this machine write the code"
-        message = f"`budget.attempts` may only tighten: {stays}"
+    if attempts is not None and attempts > config.limits.attempts:
+        message = f"`budget.attempts` may only tighten: the configured {config.limits.attempts} stays"
         entry.say("not-tighter", message, line=entry.line_of("budget.attempts"), error=False)
     if held_out is not None and held_out < config.gates.held_out:
         message = f"`gates.held_out` may only be raised: the configured {config.gates.held_out} stays"

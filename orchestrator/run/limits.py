@@ -50,10 +50,9 @@ class Measure:
         return f"{value:.2f} USD" if self.name == "usd" else f"{value:.1f} {self.name}" if self.name == "minutes" else f"{value:,.0f} {self.name}"
 
 
-def attempts(config: Config, budget: Budget, usual: int) -> int:
-    """Candidates per task: what is configured, or else what is usual for who writes the code; the PRD may only lower it."""
-    most = config.limits.attempts or usual
-    return min(most, budget.attempts or most)
+def attempts(config: Config, budget: Budget) -> int:
+    """Candidates per task: the PRD may only lower what is configured."""
+    return min(config.limits.attempts, budget.attempts or config.limits.attempts)
 
 
 def tidy_turn(number: int, attempts: Sequence[Attempt]) -> int:

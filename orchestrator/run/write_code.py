@@ -18,7 +18,7 @@ def candidates(bench: Bench, ladder: tuple[Agent, ...], journal: Journal, findin
     """The first candidate that passes every gate, or why there is none. `findings`: what the code at the base does not do yet; `ladder`: the
     agents, first rung first."""
     work = bench.work
-    allowed = limits.attempts(work.config, work.prd.budget, min(agent.attempts(work.task) for agent in ladder))
+    allowed = limits.attempts(work.config, work.prd.budget)
     known = {limits.answer_hash(attempt.changes): attempt for attempt in work.earlier}
     if work.earlier:
         last = work.earlier[-1]

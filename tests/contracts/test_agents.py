@@ -27,7 +27,7 @@ from orchestrator.run.agents.recorded import RecordedReplay
 from orchestrator.run.agents.recording import dump, recorded_turn, turn_path
 from orchestrator.run.agents.scripted import ScriptedTurns
 from tests.agents.chat_server import Reply, closed_port, serve
-from tests.agents.values import BRIEF, brief, prd_and_task
+from tests.agents.values import BRIEF, brief
 
 ACP_AGENT = Path(__file__).parents[1] / "agents" / "acp_agent.py"
 BY_THEMSELVES = ("python", "acp", "command")
@@ -204,25 +204,6 @@ def test_the_time_limit_ends_a_turn(bench: Bench, folder: Path) -> None:
         bench.slow(1.5).turn(BRIEF, folder)
     assert time.monotonic() - started < 6
     assert list(folder.iterdir()) == []
-
-
-def test_four_candidates_are_usual_and_more_of_a_model_on_this_machine(bench: Bench) -> None:
-    task = prd_and_task()[1]
-    assert bench.answering({}).attempts(task) == (8 if bench.kind == "chat" else 4)
-    far = ChatCompletion("far", ChatAgent(type="chat", url="https://models.example/v1", model="m"), 5.0)
-    assert far.attempts(task) == 4
-
-
-def test_a_replay_goes_as_far_as_what_was_recorded(tmp_path: Path) -> None:
-    task = prd_and_task()[1]
-    replay = RecordedReplay("recorded", tmp_path)
-    assert replay.attempts(task) == 4
-    for number in (1, 2, 11):
-        path = turn_path(tmp_path, brief(attempt=number))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        taken = AgentTurn("no", Usage(), "end", "small", "chat", "m", 0.1)
-        path.write_text(dump(recorded_turn(brief(attempt=number), taken, ())))
-    assert replay.attempts(task) == 11
 
 
 def test_an_agent_travels_to_a_worker(bench: Bench, folder: Path) -> None:

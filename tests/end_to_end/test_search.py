@@ -91,19 +91,17 @@ def test_each_candidate_is_asked_for_in_another_way_and_hotter(place: Workplace)
     assert "return 'wrong4'" in failure and "AC1: packing" not in failure, "the last answer is shown, with the rule that it breaks"
 
 
-def test_a_model_on_this_machine_has_eight_candidates_and_is_told_when_its_answer_was_cut_off(place: Workplace) -> None:
+def test_a_model_is_told_when_its_answer_was_cut_off(place: Workplace) -> None:
     place.prd("runs", PRD)
     cut = Reply(f"```python runs.py\n{PACK}", usage={"prompt_tokens": 100, "completion_tokens": 50}, finish="length")
-    wrong = [answer(PACK + f"\n\ndef unpack(text):\n    return 'wrong{number}'\n") for number in range(7)]
-    with serve(cut, *wrong) as server:
+    with serve(cut, answer(PACK + UNPACK)) as server:
         place.configure(agents={"local": {"type": "chat", "url": server.url, "model": "coder-large"}})
         done = place.command("run", "--no-site")
         second = server.requests[1]["messages"][1]["content"]
-    assert done.returncode == 1, done.stdout + done.stderr
-    attempts = place.task("runs", "runs#R1")["attempts"]
-    assert [attempt["number"] for attempt in attempts] == list(range(1, 9)) and "8 attempts refused, none left" in done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    first = place.task("runs", "runs#R1")["attempts"][0]
     message = "the answer came to its token limit before a file was whole, and nothing of it was taken: it must be shorter"
-    assert [(each["gate"], each["message"]) for each in attempts[0]["findings"]] == [("no progress", message)]
+    assert [(each["gate"], each["message"]) for each in first["findings"]] == [("no progress", message)]
     assert f"- no progress: {message}" in second
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.config import LOCAL_ATTEMPTS, Budgets, Ceiling, Config, Limits
+from orchestrator.config import Budgets, Ceiling
 from orchestrator.model import Budget, Finding
 from orchestrator.run import limits
 from orchestrator.run.limits import Spent, approach, signature
@@ -37,12 +37,6 @@ def test_what_is_let_through_never_exceeds_a_ceiling(ceiling: Ceiling, spent: Sp
 def test_a_prd_may_only_tighten_its_budget() -> None:
     found = limits.ceilings(Budgets(prd=Ceiling(tokens=100, turns=9)), Budget(tokens=500, turns=3, usd=1.0))
     assert found["prd"] == Ceiling(tokens=100, turns=3, usd=1.0)
-
-
-@pytest.mark.parametrize(("configured", "own", "allowed"), [(None, None, 8), (3, None, 3), (12, None, 12), (None, 2, 2), (None, 20, 8), (3, 9, 3)])
-def test_attempts_are_those_configured_or_usual_and_a_prd_may_only_lower_them(configured: int | None, own: int | None, allowed: int) -> None:
-    config = Config(limits=Limits(attempts=configured))
-    assert limits.attempts(config, Budget(attempts=own), LOCAL_ATTEMPTS) == allowed
 
 
 def test_no_money_lets_through_what_costs_nothing() -> None:

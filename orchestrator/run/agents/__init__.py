@@ -80,10 +80,6 @@ class Agent(Protocol):
         """The most that this turn may use, as far as it can be known before: None where it cannot, zero where nothing is paid."""
         ...
 
-    def attempts(self, task: Task) -> int:
-        """So many candidates for a task are worth asking for, where the configuration does not say."""
-        ...
-
     def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
         """How it is asked for a candidate. `asked`: how often it was asked for that before; `units`: functions and classes of the task."""
         ...

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.config import ATTEMPTS, AcpAgent
+from orchestrator.config import AcpAgent
 from orchestrator.model import AgentTurn, Brief, Task, Usage, Way
 from orchestrator.run import briefing, search, stopping
 from orchestrator.run.agents import (
@@ -65,9 +65,6 @@ class ProtocolAgent:
 
     def most(self, brief: Brief) -> Usage:
         return prices.most(self.config.most)
-
-    def attempts(self, task: Task) -> int:
-        return ATTEMPTS
 
     def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
         return search.told(asked)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.config import ATTEMPTS, LOCAL_ATTEMPTS, ChatAgent
+from orchestrator.config import ChatAgent
 from orchestrator.model import AgentTurn, Brief, Task, Usage, Way
 from orchestrator.run import briefing, search, stopping
 from orchestrator.run.agents import BadAnswer, Broken, NotReachable, Refused, TimedOut, answers, mending, prices, workspace
@@ -44,9 +44,6 @@ class ChatCompletion:
         system, user, _ = briefing.chat_prompt(brief, self._room())
         tokens = int((len(system) + len(user)) / LEAST_CHARACTERS_A_TOKEN) + 1
         return Usage(tokens, self.config.max_tokens, prices.usd(self.config, self.config.model, tokens, self.config.max_tokens))
-
-    def attempts(self, task: Task) -> int:
-        return LOCAL_ATTEMPTS if prices.is_local(self.config.url) else ATTEMPTS
 
     def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
         small = search.is_small(self.config.model) if self.config.small is None else self.config.small

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from orchestrator.config import ATTEMPTS, CommandAgent
+from orchestrator.config import CommandAgent
 from orchestrator.model import AgentTurn, Brief, Task, Usage, Way
 from orchestrator.run import briefing, search, stopping
 from orchestrator.run.agents import AgentError, BadAnswer, Broken, TimedOut, complaints, prices, programs, told, workspace
@@ -73,9 +73,6 @@ class CommandLine:
 
     def most(self, brief: Brief) -> Usage:
         return prices.most(self.config.most)
-
-    def attempts(self, task: Task) -> int:
-        return ATTEMPTS
 
     def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
         return search.told(asked)

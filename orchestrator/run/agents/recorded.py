@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.config import ATTEMPTS
 from orchestrator.model import AgentTurn, Brief, Role, Task, Usage, Way
 from orchestrator.run import search
 from orchestrator.run.agents import NoRecording, StaleRecording, workspace
@@ -22,11 +21,6 @@ class RecordedReplay:
 
     def most(self, brief: Brief) -> Usage:
         return Usage(0, 0, 0.0)
-
-    def attempts(self, task: Task) -> int:
-        """As many as were recorded, where that is more than usual."""
-        recorded = (path.name.removeprefix("code-").partition(".")[0] for path, _ in recordings(self.folder, task, "code"))
-        return max(ATTEMPTS, *(int(number) for number in recorded if number.isdigit()), 0)
 
     def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
         """As it was asked then: the answers belong to it."""

@@ -204,9 +204,6 @@ class Recording:
     def most(self, brief: Brief) -> Usage:
         return self.agent.most(brief)
 
-    def attempts(self, task: Task) -> int:
-        return self.agent.attempts(task)
-
     def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
         return self.agent.way(task, attempt, asked, units)
 

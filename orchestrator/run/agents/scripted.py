@@ -19,7 +19,6 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from orchestrator.config import ATTEMPTS
 from orchestrator.model import AgentTurn, Brief, Change, Task, Usage, Way
 from orchestrator.run import search, stopping
 from orchestrator.run.agents import ScriptFailed, TimedOut, workspace
@@ -80,9 +79,6 @@ class ScriptedTurns:
 
     def most(self, brief: Brief) -> Usage:
         return Usage(0, 0, 0.0)
-
-    def attempts(self, task: Task) -> int:
-        return ATTEMPTS
 
     def way(self, task: Task, attempt: int, asked: int, units: int) -> Way:
         return search.told(asked)
