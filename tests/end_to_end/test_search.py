@@ -162,7 +162,7 @@ def test_what_is_written_in_one_turn_or_attempt_stays_when_the_next_answers_with
     other.prd("runs", TWO_FILES)
     wrong = [Reply(file("packing.py", PACK) + file("unpacking.py", f"def unpack(text):\n    return 'wrong{number}'")) for number in range(5)]
     with serve(*wrong, Reply(file("unpacking.py", UNPACK))) as server:
-        other.configure(agents={"large": {"type": "chat", "url": server.url, "model": "coder-large"}})
+        other.configure(agents={"large": {"type": "chat", "url": server.url, "model": "coder-large"}}, limits={"attempts": 5})
         done = other.command("run", "--no-site")
     assert done.returncode == 0, done.stdout + done.stderr
     attempts = other.task("runs", "runs#R1")["attempts"]
