@@ -16,7 +16,7 @@ from orchestrator.errors import NoTurn
 from orchestrator.job import Job, report, settle
 from orchestrator.model import CycleResult, Prd, Task
 from orchestrator.plan import outline
-from orchestrator.pool import worker
+from orchestrator.pool import slot
 from orchestrator.run import environment, git, integrate, limits, sandboxes, stopping
 from orchestrator.run.agents import Agent, Unavailable, choose_ladder
 from orchestrator.run.bench import Work
@@ -123,7 +123,7 @@ def _carried_out(work: Work, cycle: Cycle) -> CycleResult:
     """What a worker does. Raises Stopped: what was ended with the run says nothing."""
     result = run_cycle(work, cycle.ladder, cycle.journal, cycle.tests_ladder)
     stopping.check_now()
-    return replace(result, worker=worker())
+    return replace(result, worker=slot())
 
 
 def land(job: Job, cycle: Cycle, future: Future[CycleResult]) -> None:

@@ -48,7 +48,7 @@ class Desk:
     """There is something to look at."""
 
 
-def worker() -> str:
+def slot() -> str:
     """The slot that this thread works in: `slot 1`, or `judge 1`; '' outside of the pool."""
     kind, _, number = threading.current_thread().name.partition("_")
     return f"{kind} {int(number) + 1}" if kind in (SLOT, JUDGE) and number.isdigit() else ""

@@ -112,8 +112,9 @@ def place(tmp_path: Path) -> Workplace:
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Chromium, for the tests of one module: while it is open the process has a running event loop, and agents start one of their own."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need `pip install tdd-orchestrator[dev]`")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:

@@ -39,6 +39,14 @@ def test_tests_of_itself_and_an_import_of_itself_are_left_out() -> None:
     assert notes == ("src/pkg/luhn.py: left out the import of itself in line 6, the assertion in line 8, the assertion in line 9",)
 
 
+def test_what_stood_in_a_file_before_stays() -> None:
+    before = "def f():\n    return 1\n\n\nassert f() == 1  # checked at import, as its owner wants it\n"
+    after = before.replace("return 1\n", "return 2 - 1\n") + "assert f() == 2\n"
+    (change,), notes = all_of((Change("m.py", after),), (Change("m.py", before),))
+    assert change.text == after.removesuffix("assert f() == 2\n")
+    assert notes == ("m.py: left out the assertion in line 6",)
+
+
 LEFT = {
     "no Python": "def f(:\n",
     "an import that is there": "import math\n\n\ndef f():\n    return math.pi\n",

@@ -57,7 +57,7 @@ class ChatCompletion:
         answered_by = str(reply.get("model") or model)
         text, stop = _said(reply, self.config.url)
         found, notes = answers.changes(text, brief.writable, tuple(file.path for file in brief.files), cut=stop == "length")
-        found, put_right = mending.all_of(found)
+        found, put_right = mending.all_of(found, brief.files)
         programs = {file.path for file in brief.files if file.executable}
         notes += put_right + workspace.apply(folder, (replace(change, executable=change.path in programs) for change in found))
         if not found:

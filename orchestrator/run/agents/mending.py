@@ -32,27 +32,27 @@ UNCLEAR = ("datetime",)
 """Modules of the standard library that hold something of the same name."""
 
 
-def all_of(changes: Iterable[Change]) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-    """(the changes with their texts put right, notes)."""
+def all_of(changes: Iterable[Change], before: Iterable[Change] = ()) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """(the changes with their texts put right, notes). `before`: the files as they were shown."""
+    known = {file.path: file.text or "" for file in before}
     found: list[Change] = []
     notes: list[str] = []
     for change in changes:
-        text, said = mended(change.text, change.path) if change.text is not None else (None, ())
+        text, said = mended(change.text, change.path, known.get(change.path, "")) if change.text is not None else (None, ())
         found.append(replace(change, text=text))
         notes += said
     return tuple(found), tuple(notes)
 
 
-def mended(text: str, path: str) -> tuple[str, tuple[str, ...]]:
-    """(the text of a file, what was changed in it, in words). What is no Python, or needs nothing, comes back as it is."""
+def mended(text: str, path: str, before: str = "") -> tuple[str, tuple[str, ...]]:
+    """(the text of a file, what was changed in it, in words). What is no Python, needs nothing, or stood there `before` comes back as it is."""
     if not path.endswith(".py"):
         return text, ()
-    try:
-        module = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    module = _parsed(text)
+    if module is None:
         return text, ()
     notes = []
-    if out := _not_asked_for(module, path):
+    if out := _not_asked_for(module, path, _parsed(before)):
         text = _without(text, out.values())
         notes.append(f"{path}: left out {', '.join(dict.fromkeys(out))}")
         module = ast.parse(text)
@@ -62,26 +62,34 @@ def mended(text: str, path: str) -> tuple[str, tuple[str, ...]]:
     return text, tuple(notes)
 
 
-def _not_asked_for(module: ast.Module, path: str) -> dict[str, ast.stmt]:
-    """What it is, in words → the statement: of those that stand alone on their lines, in a module that defines something."""
+def _parsed(text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _not_asked_for(module: ast.Module, path: str, before: ast.Module | None) -> dict[str, ast.stmt]:
+    """What it is, in words → the statement: of those that are new and stand alone on their lines, in a module that defines something."""
     dotted = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".").removeprefix("src.")
     own = {node.name for node in module.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
     if not own:
         return {}
+    stood = {ast.dump(node) for node in before.body} if before else set()
     found: dict[str, ast.stmt] = {}
-    for before, node, after in zip([None, *module.body], module.body, [*module.body[1:], None], strict=False):
-        shared = (before is not None and before.end_lineno == node.lineno) or (after is not None and after.lineno == node.end_lineno)
-        if not shared and isinstance(node, ast.Assert) and any(isinstance(part, ast.Name) and part.id in own for part in ast.walk(node.test)):
+    for last, node, following in zip([None, *module.body], module.body, [*module.body[1:], None], strict=False):
+        shared = (last is not None and last.end_lineno == node.lineno) or (following is not None and following.lineno == node.end_lineno)
+        if shared or ast.dump(node) in stood:
+            continue
+        if isinstance(node, ast.Assert) and any(isinstance(part, ast.Name) and part.id in own for part in ast.walk(node.test)):
             found[f"the assertion in line {node.lineno}"] = node
-        elif not shared and _is_of_itself(node, dotted):
+        elif _is_of_itself(node, dotted):
             found[f"the import of itself in line {node.lineno}"] = node
     return found
 
 
 def _is_of_itself(node: ast.stmt, dotted: str) -> bool:
-    if isinstance(node, ast.ImportFrom):
-        return node.level == 0 and node.module == dotted and all(alias.asname is None for alias in node.names)
-    return False
+    return isinstance(node, ast.ImportFrom) and (node.level, node.module) == (0, dotted) and all(alias.asname is None for alias in node.names)
 
 
 def _without(text: str, nodes: Iterable[ast.stmt]) -> str:
