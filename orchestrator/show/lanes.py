@@ -94,7 +94,7 @@ def timeline(spans: Sequence[Span]) -> Markup:
         parts.append(_queue(queue, most, bottom, scale))
     side = f"{len(rows)} lanes" if len(rows) > 1 else "one after the other"
     said = f"{len(shown)} tasks in {end:.0f} seconds, {side}" + (f"; at most {most} waited for a worker" if most else "")
-    return frame("timeline", scale.left + _WIDTH + 10, height, "When each task was worked on, by slot", said, parts)
+    return frame("timeline", scale.left + _WIDTH + 20, height, "When each task was worked on, by slot", said, parts)
 
 
 def _span(span: Span, y: float, scale: _Scale) -> Markup:

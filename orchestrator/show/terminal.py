@@ -63,12 +63,15 @@ def table(projects: Iterable[ProjectReport]) -> str:
 
 
 def state_words(states: Counter[str]) -> str:
-    """What is not done yet, most pressing first; `done` when all is."""
-    counts = Counter(states)
-    counts["ready"] += counts["pending"]
-    words = (("failed", "failed"), ("unclear", "needs a person"), ("parked", "parked"), ("skipped", "skipped"), ("ready", "waiting"))
-    parts = [f"{counts[state]} {word}" if counts[state] > 1 else word for state, word in words if counts[state]]
-    return ", ".join(parts) or "done"
+    """What is not done yet, most pressing first; `done` when all is, `–` where there is nothing to do."""
+    counts = Counter({state: count for state, count in states.items() if state != "retired"})
+    done = counts.pop("done", 0)
+    counts["ready"] += counts.pop("pending", 0)
+    counts["running"] += counts.pop("produced", 0)
+    known = {"failed": "failed", "unclear": "needs a person", "parked": "parked", "skipped": "skipped", "running": "running", "ready": "waiting"}
+    words = known | {state: state for state in counts if state not in known}
+    parts = [f"{counts[state]} {word}" if counts[state] > 1 else word for state, word in words.items() if counts[state]]
+    return ", ".join(parts) or ("done" if done else "–")
 
 
 def columns(rows: list[tuple[str, ...]]) -> str:
