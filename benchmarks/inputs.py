@@ -312,7 +312,7 @@ def cycle_result(task: Task) -> CycleResult:
 
 def _mutation(task: Task, names: list[str]) -> Mutation:
     function = task.goal.rpartition(" ")[2]
-    statuses: list[MutantStatus] = ["killed"] * 11 + ["survived"]
+    statuses: list[MutantStatus] = [*(("killed",) * 11), "survived"]
     mutants = [
         Mutant(f"{line}:11", task.files[0], f"free_{function}", line, 11, line, 12, "arithmetic", "-", "+", status, tuple(names[:1]))
         for line, status in enumerate(statuses, 1)

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks import portfolio_tasks as tasks
 from orchestrator.save import reports as r
 from orchestrator.save.junit import junit
-from orchestrator.save.schedule_report import JobReport, WaitReport
+from orchestrator.save.schedule_report import JobReport, ScheduleReport, WaitReport
 from orchestrator.save.wholes import CheckReport, ComplaintReport, ForecastReport, RangeReport, TookReport, ValidationReport
 
 WHOSE = ("amber", "brisk", "cedar", "dapper", "early", "fair", "grand", "humble", "ivory", "jolly")
@@ -381,7 +381,7 @@ def _inbox(projects: int) -> r.InboxReport:
     return r.InboxReport(receipts=receipts)
 
 
-def _schedule(projects: int) -> r.ScheduleReport:
+def _schedule(projects: int) -> ScheduleReport:
     job = JobReport(
         job="run",
         cron="0 2 * * *",
@@ -396,7 +396,7 @@ def _schedule(projects: int) -> r.ScheduleReport:
         WaitReport(prd=name(number), path=f"prds/{name(number)}.md", until=_at(BEGAN + timedelta(days=90)), why="its `start` is to come")
         for number in range(0, projects, 25)
     ]
-    return r.ScheduleReport(jobs=[job], waiting=waits)
+    return ScheduleReport(jobs=[job], waiting=waits)
 
 
 def _hex(text: str, size: int) -> str:

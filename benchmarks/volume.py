@@ -19,11 +19,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks import inputs
 from benchmarks.inside import peak
 from benchmarks.measure import Result, Sample, python, result, run, shown
+
+if TYPE_CHECKING:
+    from orchestrator.telling import Told
 
 TASKS = 10_000
 PROJECT = "wards"
@@ -130,6 +133,7 @@ class _Clock:
 def live(root: Path) -> dict[str, Any]:
     """Every task of a working folder from its PRD to `done`: {"stored", "besides": seconds by part, "peak", "growth": bytes, "done": tasks}."""
     from orchestrator import config, job, pipeline
+    from orchestrator.outcome import Outcome
     from orchestrator.run.integrate import Commit
     from orchestrator.save import evidence, light
     from orchestrator.save.clock import now
@@ -143,7 +147,7 @@ def live(root: Path) -> dict[str, Any]:
     with besides.on("planned"):
         plans = pipeline.plans(found, settings, readings)
     with Store(root / "runs" / PROJECT) as store:
-        outcome = job.Outcome()
+        outcome = Outcome()
         work = job.Job(root, settings, PROJECT, store, ledger_of(root, settings), RUN, {prd.id: () for prd, _ in plans}, outcome, _quiet, readings)
         work.facts = {"sandbox": "full", "tools": {"python": "3"}, "limits": settings.limits.model_dump()}
         work.begin()
@@ -180,7 +184,7 @@ def live(root: Path) -> dict[str, Any]:
     return {"stored": stored.seconds, "besides": besides.seconds, "peak": peak(), "growth": _growth(root, done), "done": done}
 
 
-def _quiet(line: str) -> None:
+def _quiet(told: Told) -> None:
     """Nothing is said."""
 
 

@@ -47,7 +47,7 @@ def main() -> int:
     except ValueError as error:
         print(f"python -m benchmarks.agents: {error}", file=sys.stderr)
         return 2
-    wanted = measuring.Wanted(chosen, options.arms, options.seeds, agent, options.cache.expanduser())
+    wanted = measuring.Wanted(chosen, options.arms, options.seeds, agent, options.cache.expanduser(), options.jobs)
     deadline = time.monotonic() + options.budget_minutes * 60 if options.budget_minutes is not None else None
 
     def keep() -> None:
@@ -87,6 +87,7 @@ def _options() -> argparse.Namespace:
         "--out", type=Path, default=Path("agents.json"), metavar="FILE.json", help="what is in it is not measured again (default: agents.json)"
     )
     parser.add_argument("--budget-minutes", type=float, metavar="N", help="ask nothing new after so long, and say what is missing")
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="PRDs at once, for a model that answers several at once (default: 1)")
     parser.add_argument("--cache", type=Path, default=CACHE, metavar="FOLDER", help=f"where answers and environments are kept (default: {CACHE})")
     return parser.parse_args()
 
@@ -107,6 +108,12 @@ def _seeds(text: str) -> tuple[int, ...]:
         return tuple(dict.fromkeys(int(word) for word in _words(text))) or (0,)
     except ValueError:
         raise argparse.ArgumentTypeError("whole numbers, for example 0,1,2") from None
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of PRDs: 1 or more")
+    return int(text)
 
 
 def _agent(options: argparse.Namespace) -> AgentConfig:
@@ -161,6 +168,7 @@ def _document(options: argparse.Namespace, every: tuple[Exercise, ...], agent: A
             "python": sys.version.split()[0],
         },
         "machine": {**machine(), "measured": datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ")},
+        "jobs": max(options.jobs, old.get("jobs", 1)),
         "prds": [name for name in wordings if name in asked or name in old.get("prds", ())],
         "arms": [arm for arm in measuring.ARMS if arm in options.arms or arm in old.get("arms", ())],
         "seeds": sorted({*options.seeds, *old.get("seeds", ())}),

@@ -1,15 +1,17 @@
 """Every arm of every PRD for every seed, in an order in which what is finished early can be compared; each is stored as it ends.
 
 One shot comes first for all PRDs. Then, seed by seed and PRD by PRD, the other arms. What asked for nothing random is the same for every seed and is
-measured once. What stands in the result already is not measured again.
+measured once. What stands in the result already is not measured again. With several jobs as many PRDs are measured side by side, each by one of them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,13 @@ class Wanted:
     agent: AgentConfig
     cache: Path
     """Answers and environments are kept there."""
+    jobs: int = 1
+    """PRDs that are measured side by side, and questions that are asked at once."""
+
+    @property
+    def agent_url(self) -> str:
+        """The model's, '' of an agent that is not asked through the proxy."""
+        return self.agent.url if isinstance(self.agent, ChatAgent) else ""
 
 
 def order(wanted: Wanted) -> Iterator[tuple[Exercise, str, int]]:
@@ -51,23 +60,72 @@ def order(wanted: Wanted) -> Iterator[tuple[Exercise, str, int]]:
 
 def measure(wanted: Wanted, units: list[dict[str, Any]], deadline: float | None, keep: Callable[[], None], say: Callable[[str], None]) -> str:
     """Add to `units` what is missing, and call `keep` after each. Returns why it stopped early, or ''. `deadline`: on the monotonic clock."""
-    with proxy.serve(_upstream(wanted.agent), wanted.cache / "answers", Config().limits.turn_seconds, deadline) as between:
-        for exercise, arm, seed in order(wanted):
-            known = [unit for unit in units if (unit["prd"], unit["arm"]) == (exercise.name, arm)]
-            if any(unit["seed"] == seed or not unit["sampled"] for unit in known):
-                continue
+    stopped: list[str] = []
+    waiting, at_work, free = list(order(wanted)), set[str](), threading.Condition()
+
+    def next_one() -> tuple[Exercise, str, int] | None:
+        """The first that is missing, of a PRD that no other job is at; None at the end."""
+        while True:
+            waiting[:] = [each for each in waiting if not _known(units, *each)]
+            if not waiting or stopped:
+                return None
             if between.over:
-                return "the time is over"
-            unit = _unit(wanted, exercise, arm, seed, between)
-            if "stopped" in unit:
-                return str(unit["stopped"])
-            units.append({**unit, "of": exercise.fingerprint})
-            keep()
-            verdict = "FALSE DONE" if unit["false_done"] else "solved" if unit["solved"] else "not solved"
-            say(
-                f"{exercise.name}, {arm}, seed {seed}: {verdict}; {unit['turns']} turns, {unit['seconds']:.0f} s of the agent; {unit['reason'][:150]}"
-            )
-    return ""
+                stopped.append("the time is over")
+                return None
+            if found := next((each for each in waiting if each[0].name not in at_work), None):
+                waiting.remove(found)
+                return found
+            free.wait()
+
+    def work() -> None:
+        while True:
+            with free:
+                if (asked := next_one()) is None:
+                    return
+                at_work.add(asked[0].name)
+            unit: dict[str, Any] = {"stopped": "interrupted"}
+            try:
+                unit = _unit(wanted, *asked, between)
+            finally:
+                with free:
+                    at_work.discard(asked[0].name)
+                    if "stopped" in unit:
+                        stopped.append(str(unit["stopped"]))
+                    else:
+                        units.append({**unit, "of": asked[0].fingerprint})
+                        keep()
+                        say(_line(unit))
+                    free.notify_all()
+
+    with proxy.serve(wanted.agent_url, wanted.cache / "answers", Config().limits.turn_seconds, deadline, wanted.jobs) as between:
+        if wanted.jobs == 1:
+            work()
+        else:
+            _side_by_side(work, wanted.jobs, between)
+    return stopped[0] if stopped else ""
+
+
+def _side_by_side(work: Callable[[], None], jobs: int, between: proxy.Proxy) -> None:
+    """As many threads of it. What goes wrong in one is raised here, and an interrupt ends the others as soon as they ask the model something."""
+    with ThreadPoolExecutor(jobs) as pool:
+        under_way = [pool.submit(work) for _ in range(jobs)]
+        try:
+            for each in as_completed(under_way):
+                each.result()
+        except BaseException:
+            between.deadline = time.monotonic()
+            raise
+
+
+def _known(units: list[dict[str, Any]], exercise: Exercise, arm: str, seed: int) -> bool:
+    known = [unit for unit in units if (unit["prd"], unit["arm"]) == (exercise.name, arm)]
+    return any(unit["seed"] == seed or not unit["sampled"] for unit in known)
+
+
+def _line(unit: dict[str, Any]) -> str:
+    verdict = "FALSE DONE" if unit["false_done"] else "solved" if unit["solved"] else "not solved"
+    named = f"{unit['prd']}, {unit['arm']}, seed {unit['seed']}"
+    return f"{named}: {verdict}; {unit['turns']} turns, {unit['seconds']:.0f} s of the agent; {unit['reason'][:150]}"
 
 
 def _unit(wanted: Wanted, exercise: Exercise, arm: str, seed: int, between: proxy.Proxy) -> dict[str, Any]:
@@ -147,10 +205,6 @@ def _python(exercise: Exercise, environments: Path) -> Path:
     """The interpreter that the pipeline would prepare for this PRD."""
     asked = tuple(Requirement(text, exercise.prd.path) for text in exercise.prd.dependencies)
     return environment.prepare(environments, asked).python
-
-
-def _upstream(agent: AgentConfig) -> str:
-    return agent.url if isinstance(agent, ChatAgent) else ""
 
 
 def product_hash() -> str:

@@ -2,7 +2,8 @@
 
 Answers lie below a folder, one file each, named by the hash of the request: model, messages, parameters. A sampled request, one with a `seed`,
 gets the seed of the benchmark added, so that each seed draws other numbers; a greedy one is the same for all seeds. Arms share what they ask
-alike, and a benchmark that was interrupted goes on with what it had. Keys travel in headers and are never stored.
+alike, and a benchmark that was interrupted goes on with what it had. Keys travel in headers and are never stored. Questions wait for one another, so
+that seconds are of an answer and not of a queue; a model that answers several at once may be asked so many.
 """
 
 from __future__ import annotations
@@ -58,8 +59,13 @@ class Proxy:
     """How long one answer may take."""
     deadline: float | None = None
     """On the monotonic clock: nothing new is asked after it."""
+    most: int = 1
+    """Questions at once."""
     port: int = 0
     accounts: dict[str, Account] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._room = threading.BoundedSemaphore(self.most)
 
     def url(self, run: str, seed: int) -> str:
         """The base URL for one run of an arm; `run` is a name without slashes. Its account begins anew."""
@@ -79,8 +85,8 @@ class Proxy:
         key = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         kept = self.folder / key[:2] / f"{key}.json"
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # one question at a time, so that seconds are of an answer and not of a queue
+        with self._room, (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX if self.most == 1 else fcntl.LOCK_SH)  # also of another benchmark on this machine
             if cached := kept.exists():
                 told = json.loads(kept.read_text(encoding="utf-8"))
             elif self.over:
@@ -110,7 +116,7 @@ class Proxy:
 
 
 @contextmanager
-def serve(upstream: str, folder: Path, seconds: float, deadline: float | None = None) -> Iterator[Proxy]:
+def serve(upstream: str, folder: Path, seconds: float, deadline: float | None = None, most: int = 1) -> Iterator[Proxy]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             _, run, seed, _, *rest = self.path.split("/")
@@ -132,7 +138,7 @@ def serve(upstream: str, folder: Path, seconds: float, deadline: float | None = 
         def handle_error(self, request: object, client_address: object) -> None:
             pass  # an agent that went away at its time limit
 
-    proxy = Proxy(upstream, folder, seconds, deadline)
+    proxy = Proxy(upstream, folder, seconds, deadline, most)
     with Server(("127.0.0.1", 0), Handler) as http:
         proxy.port = http.server_address[1]
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -110,7 +110,8 @@ def markdown(document: dict[str, Any]) -> str:
     seeds = ", ".join(map(str, document["seeds"]))
     lines = [
         f"`{document['folder']}`, {model}, product {document['versions']['product'] or document['versions']['orchestrator']}: "
-        f"{len(pairs)} of {len(document['prds']) * len(document['seeds'])} pairs of PRD and seed ({seeds}) are finished in every arm and compared.",
+        f"{len(pairs)} of {len(document['prds']) * len(document['seeds'])} pairs of PRD and seed ({seeds}) are finished in every arm and compared."
+        + (f" Up to {document['jobs']} answers at once: each takes longer than alone." if document.get("jobs", 1) > 1 else ""),
         "",
         "| arm | solved | done | false done | turns | tokens in | tokens out | agent, minutes |",
         "|---|---|---|---|---|---|---|---|",

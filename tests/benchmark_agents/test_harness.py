@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +47,9 @@ def bench(place: Path, server: ChatServer | str, *arguments: str) -> tuple[subpr
     if not (place / "cache" / "environments").exists():
         (place / "cache" / "environments").symlink_to(ENVIRONMENTS)
     url = server if isinstance(server, str) else server.url
-    argv = [sys.executable, "-m", "benchmarks.agents", "--url", url, "--only", "ticket-fare", "--cache", str(place / "cache"), *arguments]
+    argv = [sys.executable, "-m", "benchmarks.agents", "--url", url, "--cache", str(place / "cache"), *arguments]
+    if "--only" not in arguments:
+        argv += ["--only", "ticket-fare"]
     if "--out" not in arguments:
         argv += ["--out", str(place / "out.json")]
     done = subprocess.run(argv, cwd=REPOSITORY, capture_output=True, text=True, env=clean_environment(), timeout=300)
@@ -131,6 +135,42 @@ def test_a_benchmark_that_is_stopped_says_what_is_missing_and_goes_on_from_there
         _, document = bench(tmp_path, server, "--arms", "one-shot,plain-retry")
     assert document["missing"] == []
     assert len(server.requests) == 1
+
+
+def test_prds_are_measured_side_by_side_when_asked_to_be(tmp_path: Path) -> None:
+    """The first question of each of two PRDs is answered only once both are there; what becomes of them is what becomes of them alone."""
+    both, first = threading.Barrier(2, timeout=100), {"ticket_fare.py", "slugs.py"}
+
+    def answer(request: dict[str, Any]) -> Reply:
+        (module,) = (name for name in ("ticket_fare.py", "slugs.py") if name in request["messages"][-1]["content"])
+        if module in first:
+            first.discard(module)
+            both.wait()
+        return Reply(f"```python\n{solution(module.removesuffix('.py').replace('_', '-'))[0].text}```", USAGE)
+
+    with serve(answer) as server:
+        done, document = bench(tmp_path, server, "--only", "slugs,ticket-fare", "--jobs", "2", "--seeds", "0,1")
+        assert done.returncode == 0, done.stderr
+        assert len(server.requests) == 6, "each question once, as it is one after the other"
+    assert sorted((unit["prd"], unit["arm"], unit["solved"]) for unit in document["units"]) == sorted(
+        (prd, arm, True) for prd in ("slugs", "ticket-fare") for arm in measuring.ARMS
+    )
+    assert document["jobs"] == 2 and "Up to 2 answers at once" in done.stdout
+
+
+def test_an_interrupt_ends_what_is_measured_side_by_side_and_keeps_what_is_finished(tmp_path: Path) -> None:
+    (tmp_path / "environments").symlink_to(ENVIRONMENTS)
+    with serve(honest, honest, Reply("nothing yet", USAGE, wait=5)) as server:
+        argv = [sys.executable, "-m", "benchmarks.agents", "--url", server.url, "--cache", str(tmp_path), "--out", str(tmp_path / "out.json")]
+        argv += ["--jobs", "2", "--arms", "one-shot"]
+        running = subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True, env=clean_environment())
+        assert running.stderr
+        said = running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        running.wait(120)
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert said and document["stopped"] == "interrupted"
+    assert 1 <= len(document["units"]) < 10 and document["missing"]
 
 
 def test_a_model_that_fails_says_nothing_about_the_arm(tmp_path: Path) -> None:
