@@ -31,7 +31,7 @@ soak: $(VENV)/developing  ## kill runs at hundreds of random moments, and compar
 	$(BIN)/python -m tests.recovery.soak
 
 docs: $(VENV)/installed  ## regenerate the pages of docs/ that the code writes, and build the site
-	$(BIN)/python -m orchestrator.show.reference docs
+	$(BIN)/python -m orchestrator.show.manual.reference docs
 	$(BIN)/orchestrator site build
 
 wheel: $(VENV)/developing  ## build the wheel into dist/

@@ -80,7 +80,7 @@ def state(options: argparse.Namespace) -> Exit:
     """What the branch holds, and who works on what."""
     from orchestrator import share
     from orchestrator.save.clock import stamp
-    from orchestrator.show import terminal
+    from orchestrator.show.console import terminal
 
     root, config = opened(options)
     branch = share.branch_of(root, config)
@@ -101,7 +101,7 @@ def state(options: argparse.Namespace) -> Exit:
 def state_pull(options: argparse.Namespace) -> Exit:
     """Bring it into the working folder, as a run does when it begins."""
     from orchestrator import share
-    from orchestrator.show import lines
+    from orchestrator.show.console import lines
 
     root, config = opened(options)
     shared = share.shared(root, config, lines.tell)

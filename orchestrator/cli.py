@@ -250,7 +250,7 @@ def _check(options: argparse.Namespace) -> Exit:
     from orchestrator import pipeline
     from orchestrator.plan import thin
     from orchestrator.plan.readiness import readiness
-    from orchestrator.show import terminal
+    from orchestrator.show.console import terminal
 
     root, config = opened(options)
     found, readings = pipeline.inbox(root, config)
@@ -350,7 +350,7 @@ def run_once(
 
     from orchestrator import notifying, pipeline, work
     from orchestrator.run import stopping
-    from orchestrator.show import terminal
+    from orchestrator.show.console import terminal
 
     if not config.folder(root, "prds").is_dir():
         raise UsageError(f"{config.folder(root, 'prds')}: there is no folder of PRDs", hint="make a working folder with `orchestrator init`")
@@ -391,7 +391,7 @@ def run_once(
 
 def _say_standing(root: Path, config: Config, outcome: Outcome) -> None:
     """Where every project stands after a run, what is asked of people, and what the run did."""
-    from orchestrator.show import terminal
+    from orchestrator.show.console import terminal
 
     reports = project_reports(root, config)
     print()

@@ -36,8 +36,8 @@ from orchestrator.save.files import write_atomically
 from orchestrator.save.ledger import ledger_of
 from orchestrator.save.store import Store
 from orchestrator.settings.deliver import How, chosen
-from orchestrator.show import request
-from orchestrator.show.shell import shipped
+from orchestrator.show.build.shell import shipped
+from orchestrator.show.messages import request
 
 if TYPE_CHECKING:
     from orchestrator.job import Job

@@ -19,7 +19,7 @@ from orchestrator.save.delivery_report import DeliveryReport
 from orchestrator.save.health import FILE
 from orchestrator.save.store import Store
 from orchestrator.settings.deliver import chosen
-from orchestrator.show import terminal
+from orchestrator.show.console import terminal
 
 CODES = {"delivered": Exit.DONE, "by hand": Exit.DONE, "blocked": Exit.NEEDS_PERSON, "failed": Exit.PARKED}
 

@@ -26,7 +26,7 @@ MODES = {
 @contextmanager
 def output(config: Config) -> Iterator[None]:
     """Around a command that runs something: where only JSON is wanted, everything that is printed inside becomes a note."""
-    from orchestrator.show.lines import Notes
+    from orchestrator.show.console.lines import Notes
 
     before = sys.stdout
     if config.progress == "json":
@@ -63,12 +63,12 @@ def listening(root: Path, config: Config) -> Iterator[Tell]:
 @contextmanager
 def _shown(mode: str) -> Iterator[Tell]:
     if mode == "auto" and _moves():
-        from orchestrator.show.live import live
+        from orchestrator.show.console.live import live
 
         with live() as tell:
             yield tell
     else:
-        from orchestrator.show import lines
+        from orchestrator.show.console import lines
 
         yield {"json": lines.as_json, "none": lambda told: None}.get(mode, lines.tell)
 

@@ -33,7 +33,7 @@ def command(options: argparse.Namespace) -> Exit:
 
 def text(root: Path, config: Config) -> str:
     from orchestrator.save.figures import figures
-    from orchestrator.show import metrics
+    from orchestrator.show.messages import metrics
 
     return metrics.text(figures(root, config))
 

@@ -11,7 +11,7 @@ from orchestrator.config import Config
 from orchestrator.errors import Exit, SetupError, UsageError
 from orchestrator.run import mentions
 from orchestrator.settings.notify import EVENTS
-from orchestrator.show import terminal
+from orchestrator.show.console import terminal
 
 
 def notify(options: argparse.Namespace, root: Path, config: Config) -> Exit:

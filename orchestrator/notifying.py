@@ -20,8 +20,8 @@ from orchestrator.run import redaction
 from orchestrator.run.redaction import LEAST, MARK
 from orchestrator.save import throttle
 from orchestrator.save.ledger import Ledger, ledger_of
-from orchestrator.show import notices
-from orchestrator.show.notices import Digest, Notice
+from orchestrator.show.messages import notices
+from orchestrator.show.messages.notices import Digest, Notice
 from orchestrator.telling import Tell, Told
 
 MISSING = "they are configured, and Apprise is not installed"

@@ -22,8 +22,9 @@ from orchestrator.plan.saved import PlanFile, PlannedRequirement
 from orchestrator.save import lock, plans
 from orchestrator.save.files import write_atomically
 from orchestrator.save.readings import Readings
-from orchestrator.show import lines, markdown, terminal
-from orchestrator.show import plans as tree
+from orchestrator.show.console import lines, terminal
+from orchestrator.show.console import plans as tree
+from orchestrator.show.messages import markdown
 
 
 def plan(options: argparse.Namespace, root: Path, config: Config) -> Exit:

@@ -173,7 +173,7 @@ def _retry(root: Path, config: Config, prd: str) -> str:
 
 def _verify(root: Path, config: Config, prd: str) -> str:
     """What is done, of a PRD or ('') of all, is proved again; what no longer holds is opened again."""
-    from orchestrator.show import terminal, verdicts
+    from orchestrator.show.console import terminal, verdicts
     from orchestrator.verify import verify
 
     if not pending.done(config.folder(root, "runs"), prd):
@@ -191,7 +191,7 @@ def _verify(root: Path, config: Config, prd: str) -> str:
 
 def _prune(root: Path, config: Config) -> str:
     from orchestrator.save.prune import prune
-    from orchestrator.show import retention
+    from orchestrator.show.console import retention
 
     found = prune(root, config)
     return retention.text(found, dry_run=False).strip().splitlines()[-1]

@@ -27,7 +27,8 @@ def build(options: argparse.Namespace) -> Exit:
 
 
 def serve(options: argparse.Namespace) -> Exit:
-    from orchestrator.show import serve, site
+    from orchestrator.show import site
+    from orchestrator.show.build import serve
 
     root, config = opened(options)
     serve.serve(site.build(root, config).parent, options.port)
@@ -35,8 +36,9 @@ def serve(options: argparse.Namespace) -> Exit:
 
 
 def check(options: argparse.Namespace) -> Exit:
-    from orchestrator.show import addresses, soundness
-    from orchestrator.show.terminal import safe
+    from orchestrator.show import addresses
+    from orchestrator.show.build import soundness
+    from orchestrator.show.console.terminal import safe
 
     root, config = opened(options)
     folder = config.folder(root, "site")
@@ -53,7 +55,7 @@ def check(options: argparse.Namespace) -> Exit:
 def schema(options: argparse.Namespace) -> Exit:
     import json
 
-    from orchestrator.show.schemas import schema
+    from orchestrator.show.data_api.schemas import schema
 
     print(json.dumps(schema(), indent=2))
     return Exit.DONE

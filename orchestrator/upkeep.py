@@ -69,7 +69,7 @@ def retry(options: argparse.Namespace) -> Exit:
 
 def verify(options: argparse.Namespace) -> Exit:
     from orchestrator import pipeline
-    from orchestrator.show import terminal, verdicts
+    from orchestrator.show.console import terminal, verdicts
     from orchestrator.verify import verify
 
     root, config = opened(options)
@@ -102,7 +102,8 @@ def status(options: argparse.Namespace) -> Exit:
     from orchestrator.save import receipts
     from orchestrator.save.ledger import ledger_of
     from orchestrator.save.overview import overview
-    from orchestrator.show import markdown, status
+    from orchestrator.show.console import status
+    from orchestrator.show.messages import markdown
 
     root, config = opened(options)
     fail_on = {name.strip() for name in options.fail_on.split(",") if name.strip()}
@@ -129,7 +130,7 @@ def status(options: argparse.Namespace) -> Exit:
 def validate(options: argparse.Namespace) -> Exit:
     """Each PRD in turn; one that another process works on is passed over and said."""
     from orchestrator import on_demand
-    from orchestrator.show import terminal, validations
+    from orchestrator.show.console import terminal, validations
 
     root, config = opened(options)
     what = on_demand.What(tuple(name for name in options.names if name != "all"), options.phase, only_dependencies=options.dependencies)
@@ -146,7 +147,7 @@ def validate(options: argparse.Namespace) -> Exit:
 
 def trace(options: argparse.Namespace) -> Exit:
     from orchestrator.save.trace import trace
-    from orchestrator.show import terminal
+    from orchestrator.show.console import terminal
 
     root, config = opened(options)
     found = trace(root, config, options.what)
@@ -158,7 +159,7 @@ def prune(options: argparse.Namespace) -> Exit:
     import json
 
     from orchestrator.save.prune import prune
-    from orchestrator.show import retention
+    from orchestrator.show.console import retention
 
     root, config = opened(options)
     found = prune(root, config, dry_run=options.dry_run)
@@ -173,7 +174,7 @@ def breakers(options: argparse.Namespace) -> Exit:
     import time
 
     from orchestrator.save.ledger import ledger_of
-    from orchestrator.show import breakers, terminal
+    from orchestrator.show.console import breakers, terminal
 
     root, config = opened(options)
     ledger = ledger_of(root, config)
@@ -231,7 +232,7 @@ def doctor(options: argparse.Namespace) -> Exit:
 
 def _live(root: Path, config: Config, options: argparse.Namespace) -> Exit:
     from orchestrator import trial
-    from orchestrator.show import terminal
+    from orchestrator.show.console import terminal
 
     answers = trial.ask_all(root, config, tuple(options.live))
     if options.json:
@@ -249,7 +250,7 @@ def _rebuild(root: Path, config: Config, names: tuple[str, ...]) -> Exit:
     from orchestrator.save import recount
     from orchestrator.save.ledger import ledger_of
     from orchestrator.save.rebuild import rebuild
-    from orchestrator.show import terminal
+    from orchestrator.show.console import terminal
 
     runs = config.folder(root, "runs")
     folders = {

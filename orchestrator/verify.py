@@ -25,7 +25,7 @@ from orchestrator.run.reprove import Claim, Flaw, Seen
 from orchestrator.save import audit, chain, evidence
 from orchestrator.save.audit import Link, Reports, Row
 from orchestrator.save.evidence import Committed, KeptEvidence, TaskEvidence, locked, path_of
-from orchestrator.show.verdicts import ProjectVerdict, TaskVerdict
+from orchestrator.show.console.verdicts import ProjectVerdict, TaskVerdict
 
 _REF = re.compile(rf"refs/heads/main|refs/heads/prd/[A-Za-z0-9][A-Za-z0-9._-]*|{chain.REF}")
 

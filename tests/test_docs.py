@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from orchestrator import cli
 from orchestrator.config import AgentConfig, Config, load
 from orchestrator.errors import Exit
-from orchestrator.show import reference
+from orchestrator.show.manual import reference
 from tests.conftest import REPOSITORY, clean_environment
 
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
@@ -44,7 +44,7 @@ def test_a_page_that_is_generated_is_what_the_code_says(name: str) -> None:
 
 def test_the_reference_command_writes_the_pages(tmp_path: Path) -> None:
     (tmp_path / "docs" / "guide").mkdir(parents=True)
-    argv = [sys.executable, "-m", "orchestrator.show.reference", str(tmp_path / "docs")]
+    argv = [sys.executable, "-m", "orchestrator.show.manual.reference", str(tmp_path / "docs")]
     subprocess.run(argv, check=True, env=clean_environment())
     written = {path.relative_to(tmp_path / "docs").as_posix(): path.read_text("utf-8") for path in (tmp_path / "docs").rglob("*.md")}
     assert written == reference.pages(cli._parser())

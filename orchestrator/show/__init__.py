@@ -1,23 +1,23 @@
 """Reports → static site: gather, then write.
 
-    gather.py   reads runs/**: reports, JUnit XML, artifacts; what cannot be read is a value, never a crash
-    pages.py    pure: reports → HTML bodies, through Jinja2 templates with autoescape
+    gather.py     reads runs/**: reports, JUnit XML, artifacts; what cannot be read is a value, never a crash
     history.py    pure: a run's digest, lists of runs, and who gave the answers
     summary.py    pure: a project's report and digests → what pages of the whole site need to know
-    words.py    every state, verdict and proof level: its symbol, its tone, its sentence
-    text.py     untrusted text → what may be shown: terminal output, code, diffs, Markdown prose
-    svg.py      pure: task graph, proof bar, strip of runs; charts.py: what changes over time
-    measured.py   pure: the few figures of a run that trends need, added up by day; unstable.py the same for tests that gave different results
-    trends.py  limits.py  flaky.py  compare.py   pure: pages over time
+    public.py     pure: what a public site may show
+    pages.py      pure: reports → HTML bodies, through Jinja2 templates (templates.py) with autoescape; with pages of their own:
+                  requirements.py (reasons.py: why in a sentence), mutants.py, schedule.py
+    words.py      every state, verdict and proof level: its symbol, its tone, its sentence; forecasts.py: forecasts in words
+    text.py       untrusted text → what may be shown: code (colours.py), terminal output (ansi.py), diffs, Markdown prose
     addresses.py  where each page lives, links between pages, and the tabs
-    shell.py    MkDocs Material builds the chrome once; its shell is split on markers, with a content security policy
-    search.py   the search index
-    parts.py    what the site is made of: a function for each part
-    builder.py  the engine: what a part is, shells, writing
-    manifest.py   what is there: keys, files, what a killed build left behind
-    seen.py       what report files held when they were last read, by their stat
-    workers.py    several processes that render runs
-    site.py     build()
+
+    figures/      pages over all runs: trends, limits, agents, flaky tests, two runs compared
+    pictures/     inline SVG
+    data_api/     what programs read: api/v1/, schemas, feeds
+    manual/       the guide
+    federation/   one site over several installations
+    build/        site.py: build(); parts, engine, chrome, search, check
+    console/      what the commands print
+    messages/     notifications, requests, the summary of a CI job, metrics
 
 A page shows verdicts and states as they stand in the reports and computes none of its own.
 """

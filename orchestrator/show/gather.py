@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from orchestrator.show.bounded import bounded, suspicious
-from orchestrator.show.seen import Seen
+from orchestrator.show.build.bounded import bounded, suspicious
+from orchestrator.show.build.seen import Seen
 
 if TYPE_CHECKING:
     from orchestrator.save.reports import Report, Text

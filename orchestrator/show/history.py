@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.show import addresses, feed, measured, unstable
+from orchestrator.show import addresses
+from orchestrator.show.data_api import feed
+from orchestrator.show.figures import measured, unstable
 from orchestrator.show.gather import Unreadable
 
 if TYPE_CHECKING:

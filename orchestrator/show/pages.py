@@ -19,11 +19,12 @@ from orchestrator.plan import waves
 from orchestrator.plan.forecast import KINDS
 from orchestrator.run.search import WAYS
 from orchestrator.save.edit_reports import WAYS_OUT
-from orchestrator.show import addresses, badges, charts, lanes, summary, svg, templates, words
+from orchestrator.show import addresses, summary, templates, words
 from orchestrator.show.ansi import terminal
 from orchestrator.show.forecasts import beside
 from orchestrator.show.gather import CUTS, Cut, Shown, Unreadable
 from orchestrator.show.history import RunRow, answers, between, run_rows, task_pages, task_spot
+from orchestrator.show.pictures import badges, charts, lanes, svg
 from orchestrator.show.reasons import why
 from orchestrator.show.summary import LATEST, Counts, counts, together
 from orchestrator.show.text import brief, clean, code, diff, inline, prose
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
         TaskRunReport,
         Text,
     )
-    from orchestrator.show.sources import Source
+    from orchestrator.show.federation.sources import Source
 
 MOST = 50
 """Projects of one published site that the overview names; the others are a link away."""

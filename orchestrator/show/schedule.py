@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from orchestrator.save.schedule_report import JobReport, ScheduleReport
 from orchestrator.show import addresses
+from orchestrator.show.console.terminal import columns
 from orchestrator.show.gather import Unreadable
 from orchestrator.show.pages import render
-from orchestrator.show.terminal import columns
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import UsageError
-from orchestrator.show import addresses, gather, installations, own, parts
-from orchestrator.show.builder import Builder, Settings
-from orchestrator.show.manifest import FILE, UNFINISHED, Manifest, announce, finished, listing
-from orchestrator.show.shell import chrome, shipped
+from orchestrator.show import addresses, gather
+from orchestrator.show.build import own, parts
+from orchestrator.show.build.builder import Builder, Settings
+from orchestrator.show.build.manifest import FILE, UNFINISHED, Manifest, announce, finished, listing
+from orchestrator.show.build.shell import chrome, shipped
+from orchestrator.show.build.workers import Workers
+from orchestrator.show.federation import installations
 from orchestrator.show.text import clean
-from orchestrator.show.workers import Workers
 
 if TYPE_CHECKING:
     from orchestrator.config import Config

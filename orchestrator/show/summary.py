@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.show import measured, totals, unstable, words
+from orchestrator.show import words
+from orchestrator.show.figures import measured, totals, unstable
 from orchestrator.show.gather import Unreadable
 from orchestrator.show.history import REPLAYED, RunRow, general, run_rows, task_spot
 

@@ -57,7 +57,7 @@ def loaded(shipped: Mapping[str, str], own: Mapping[str, Template], setup: Mappi
     from jinja2 import ChoiceLoader, DictLoader, FunctionLoader, PrefixLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
-    from orchestrator.show.compiled import Quickly
+    from orchestrator.show.build.compiled import Quickly
 
     def find(name: str) -> tuple[str, str, Any] | None:
         return (own[name].text, own[name].path, None) if name in own else None

@@ -1,4 +1,4 @@
-/* Compares any two runs of a project, as orchestrator/show/compare.py does for neighbours. Text is only ever set as text, never as HTML.
+/* Compares any two runs of a project, as orchestrator/show/figures/compare.py does for neighbours. Text is only ever set as text, never as HTML.
    Data comes as scripts (runs.js, <run>/facts.js): from file:// nothing else can be loaded. */
 (function () {
   "use strict";

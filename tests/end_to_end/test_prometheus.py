@@ -14,7 +14,7 @@ from orchestrator.run.limits import Measure, Spent
 from orchestrator.save.figures import Figures, LastRun, ProjectFigures
 from orchestrator.save.ledger import Tally
 from orchestrator.save.overview import Account, Overview, ProjectStanding
-from orchestrator.show import metrics
+from orchestrator.show.messages import metrics
 from tests.conftest import REPOSITORY, Workplace
 from tests.end_to_end.test_pipeline import LANTERN, STEPWISE
 from tests.end_to_end.test_prune import ONE, WRONG

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.show import soundness
+from orchestrator.show.build import soundness
 from tests.conftest import ENVIRONMENTS, Workplace
 from tests.end_to_end.test_pipeline import LANTERN, STEPWISE
 from tests.end_to_end.test_verify import LOUD, WORDY

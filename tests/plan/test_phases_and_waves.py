@@ -10,7 +10,7 @@ from orchestrator.inbox import forms, markdown
 from orchestrator.model import Plan, Prd
 from orchestrator.plan import outline, phases, waves
 from orchestrator.plan.outlook import outlook
-from orchestrator.show import plans
+from orchestrator.show.console import plans
 
 TABLE = "\n- AC1: it holds\n\n  | `{0}(n)` | => |\n  |---|---|\n  | 1 | 2 |\n  | 2 | 4 |\n"
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from orchestrator.config import Config
 from orchestrator.save.reports import AgentReport
-from orchestrator.show import agents, site, totals
+from orchestrator.show import site
+from orchestrator.show.figures import agents, totals
 from tests.show.reports_fixture import project_report, save
 from tests.show.run_fixture import run_report
 from tests.show.test_site import visible

@@ -7,7 +7,7 @@ import json
 from orchestrator.config import BreakerRules
 from orchestrator.run import breakers
 from orchestrator.run.breakers import Breaker, Event
-from orchestrator.show.breakers import as_json, lines
+from orchestrator.show.console.breakers import as_json, lines
 
 RULES = BreakerRules()
 

@@ -8,8 +8,8 @@ import xml.etree.ElementTree as ET
 import pytest
 from markupsafe import Markup
 
-from orchestrator.show import charts
-from orchestrator.show.charts import Line, Spot
+from orchestrator.show.pictures import charts
+from orchestrator.show.pictures.charts import Line, Spot
 
 
 def spots(count: int, href: str = "x.html") -> list[Spot]:

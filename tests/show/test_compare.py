@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator.config import Config
 from orchestrator.save import reports as r
-from orchestrator.show import addresses, compare, site
+from orchestrator.show import addresses, site
+from orchestrator.show.figures import compare
 from tests.show.months_fixture import month, run_id
 from tests.show.reports_fixture import project_report, save
 from tests.show.run_fixture import TEST_NAMES, lend_task, run_report, task_run

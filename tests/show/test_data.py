@@ -18,8 +18,10 @@ import jsonschema
 import pytest
 
 from orchestrator.config import Config
-from orchestrator.show import api, api_models, badges, feed, site
-from orchestrator.show.api_models import Totals
+from orchestrator.show import site
+from orchestrator.show.data_api import api, api_models, feed
+from orchestrator.show.data_api.api_models import Totals
+from orchestrator.show.pictures import badges
 
 from .reports_fixture import library, project_report, save, summary
 from .run_fixture import run_report

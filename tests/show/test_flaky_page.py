@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.config import Config
-from orchestrator.show import history, site, unstable
+from orchestrator.show import history, site
+from orchestrator.show.figures import unstable
 from tests.show.months_fixture import FLAKY, flaky_task, month, quarantine
 from tests.show.reports_fixture import project_report, save
 from tests.show.run_fixture import run_report, seen

@@ -16,8 +16,9 @@ from markdown_it import MarkdownIt
 
 from orchestrator import cli
 from orchestrator.run.lifecycle import MOVES, STATES, Move
-from orchestrator.show import commands, guide, moves
-from orchestrator.show.shell import shipped
+from orchestrator.show.build.shell import shipped
+from orchestrator.show.manual import commands, guide
+from orchestrator.show.pictures import moves
 from tests.conftest import REPOSITORY, Workplace, clean_environment
 
 DOCS = REPOSITORY / "docs"

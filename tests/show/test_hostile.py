@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from orchestrator.show.shell import shipped
+from orchestrator.show.build.shell import shipped
 
 from .hostile_fixture import NAMES, PAYLOADS
 from .test_browser import opened, search, served, too_wide

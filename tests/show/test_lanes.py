@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.show.lanes import MOST, Span, lanes, timeline, waiting
+from orchestrator.show.pictures.lanes import MOST, Span, lanes, timeline, waiting
 
 
 def span(name: str, start: float, seconds: float, worker: str = "", ready: float | None = None) -> Span:

@@ -10,7 +10,7 @@ from orchestrator.model import Problem
 from orchestrator.run.limits import Spent
 from orchestrator.save.overview import Account, Overview, ProjectStanding, TaskStanding
 from orchestrator.save.reports import InboxReport
-from orchestrator.show import markdown
+from orchestrator.show.messages import markdown
 
 HOSTILE = (
     "![pixel](https://evil.example/x.png)",

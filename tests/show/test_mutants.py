@@ -11,8 +11,8 @@ import pytest
 from orchestrator.config import Config
 from orchestrator.save.reports import MutantReport, MutationReport
 from orchestrator.show import site
+from orchestrator.show.build.soundness import faults
 from orchestrator.show.mutants import script
-from orchestrator.show.soundness import faults
 
 from .reports_fixture import project_report, save
 from .run_fixture import lend_task, run_report

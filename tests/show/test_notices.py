@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from orchestrator.settings.notify import EVENTS, Notify
-from orchestrator.show import notices
-from orchestrator.show.notices import Digest
+from orchestrator.show.messages import notices
+from orchestrator.show.messages.notices import Digest
 from orchestrator.telling import Told
 
 

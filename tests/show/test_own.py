@@ -13,9 +13,10 @@ import pytest
 
 from orchestrator.config import Config
 from orchestrator.errors import SetupError
-from orchestrator.show import site, soundness
-from orchestrator.show.own import own
-from orchestrator.show.shell import shipped
+from orchestrator.show import site
+from orchestrator.show.build import soundness
+from orchestrator.show.build.own import own
+from orchestrator.show.build.shell import shipped
 from tests.conftest import REPOSITORY
 
 from .hostile_fixture import hostile_folder

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from orchestrator.save.run_log import HELD, RunLogs, cleaned
 from orchestrator.save.told_line import ToldLine, line
-from orchestrator.show.live import picture
-from orchestrator.show.progress import Progress, Row, clock, short
+from orchestrator.show.console.live import picture
+from orchestrator.show.console.progress import Progress, Row, clock, short
 from orchestrator.telling import FACTS, Kind, Told
 from tests.conftest import REPOSITORY
 

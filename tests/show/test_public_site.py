@@ -15,8 +15,8 @@ from orchestrator.save.schedule_report import ScheduleReport
 from orchestrator.save.told_line import ToldLine
 from orchestrator.settings.site import Site
 from orchestrator.show import site
+from orchestrator.show.build.soundness import faults
 from orchestrator.show.public import LEFT_OUT
-from orchestrator.show.soundness import faults
 
 from .hostile_fixture import dumped, filled
 from .test_public import is_public

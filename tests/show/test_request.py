@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from orchestrator.run import mentions
 from orchestrator.run.limits import Spent
 from orchestrator.save.reports import CriterionReport, PlanReport, PrdReport, RequirementReport
-from orchestrator.show import request
+from orchestrator.show.messages import request
 from tests.conftest import REPOSITORY
 
 TEMPLATE = (REPOSITORY / "site_templates" / "request.md").read_text("utf-8")

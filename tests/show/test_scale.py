@@ -16,9 +16,9 @@ import pytest
 from benchmarks import portfolio
 from orchestrator.config import Config
 from orchestrator.show import site
-from orchestrator.show.builder import LARGEST
+from orchestrator.show.build.builder import LARGEST
+from orchestrator.show.build.soundness import faults
 from orchestrator.show.pages import CARDS
-from orchestrator.show.soundness import faults
 from tests.conftest import REPOSITORY, clean_environment
 
 from .reports_fixture import inbox_report, project_report, save, summary

@@ -17,7 +17,7 @@ import pytest
 from orchestrator.config import Config
 from orchestrator.errors import UsageError
 from orchestrator.show import site
-from orchestrator.show.schemas import schema
+from orchestrator.show.data_api.schemas import schema
 
 from .reports_fixture import library, project_report, save, summary
 from .run_fixture import lend_task, run_report
@@ -241,7 +241,7 @@ def test_pages_of_a_hundred_tasks_are_made(folder: Path) -> None:
 def test_the_server_shows_the_site_on_loopback(folder: Path) -> None:
     library(folder)
     script = (
-        "import sys; from pathlib import Path; from orchestrator.config import Config; from orchestrator.show.site import build; from orchestrator.show.serve import serve;"
+        "import sys; from pathlib import Path; from orchestrator.config import Config; from orchestrator.show.site import build; from orchestrator.show.build.serve import serve;"
         "serve(build(Path(sys.argv[1]), Config()).parent, 0)"
     )
     server = subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.show.soundness import Fault, Page, faults
+from orchestrator.show.build.soundness import Fault, Page, faults
 from tests.conftest import Workplace
 
 

@@ -17,7 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from orchestrator.config import Config
-from orchestrator.show import api_models, published, site, soundness, sources
+from orchestrator.show import site
+from orchestrator.show.build import soundness
+from orchestrator.show.data_api import api_models
+from orchestrator.show.federation import published, sources
 
 from .hostile_fixture import PAYLOAD, hostile
 from .reports_fixture import library

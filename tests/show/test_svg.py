@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 import xml.etree.ElementTree as ET
 
-from orchestrator.show import svg
-from orchestrator.show.svg import Node
+from orchestrator.show.pictures import svg
+from orchestrator.show.pictures.svg import Node
 
 
 def node(name: str, *after: str, state: str = "ready") -> Node:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from orchestrator.run.lifecycle import STATES
-from orchestrator.show.terminal import state_words
+from orchestrator.show.console.terminal import state_words
 
 WORDS = {"pending": "waiting", "ready": "waiting", "produced": "running", "unclear": "needs a person", "retired": "–"}
 

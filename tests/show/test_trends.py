@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.config import Config
-from orchestrator.show import history, measured, site, trends
-from orchestrator.show.measured import Moment
+from orchestrator.show import history, site
+from orchestrator.show.figures import measured, trends
+from orchestrator.show.figures.measured import Moment
 from tests.show.months_fixture import agent, month
 from tests.show.reports_fixture import project_report, save
 from tests.show.run_fixture import run_report
@@ -120,8 +121,8 @@ def test_the_pages_say_what_was_proved_what_it_cost_and_what_refused(built: Path
 
 
 def test_a_long_history_of_many_projects_stays_one_small_page(tmp_path: Path) -> None:
+    from orchestrator.show.build.shell import shipped
     from orchestrator.show.pages import environment
-    from orchestrator.show.shell import shipped
 
     env = environment({path.name: path.read_text(encoding="utf-8") for path in shipped().templates.glob("*.html")})
     digests = {report.id: history.digest("p", report.id, report) for report in month(tmp_path, 400)}

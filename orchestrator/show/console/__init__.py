@@ -1,0 +1,1 @@
+"""What the commands print, and what a run shows while it works."""

@@ -1,0 +1,1 @@
+"""One site over several installations: what is asked, read and shown of them."""
