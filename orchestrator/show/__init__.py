@@ -1,5 +1,6 @@
 """Reports → static site: gather, then write.
 
+    site.py       build()
     gather.py     reads runs/**: reports, JUnit XML, artifacts; what cannot be read is a value, never a crash
     history.py    pure: a run's digest, lists of runs, and who gave the answers
     summary.py    pure: a project's report and digests → what pages of the whole site need to know
@@ -15,7 +16,7 @@
     data_api/     what programs read: api/v1/, schemas, feeds
     manual/       the guide
     federation/   one site over several installations
-    build/        site.py: build(); parts, engine, chrome, search, check
+    build/        parts, engine, chrome, search, check
     console/      what the commands print
     messages/     notifications, requests, the summary of a CI job, metrics
 
