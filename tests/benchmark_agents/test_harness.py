@@ -163,7 +163,9 @@ def test_an_interrupt_ends_what_is_measured_side_by_side_and_keeps_what_is_finis
     with serve(honest, honest, Reply("nothing yet", USAGE, wait=5)) as server:
         argv = [sys.executable, "-m", "benchmarks.agents", "--url", server.url, "--cache", str(tmp_path), "--out", str(tmp_path / "out.json")]
         argv += ["--jobs", "2", "--arms", "one-shot"]
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background would ignore it
         running = subprocess.Popen(argv, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True, env=clean_environment())
+        signal.signal(signal.SIGINT, before)
         assert running.stderr
         said = running.stderr.readline()
         running.send_signal(signal.SIGINT)
