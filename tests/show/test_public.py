@@ -121,4 +121,4 @@ def test_a_reason_says_what_the_verdict_means() -> None:
 def test_the_parts_of_a_site_read_reports_in_one_way() -> None:
     """`Builder.read` knows whether the site is a public one; whoever reads past it would show everything."""
     folder = Path(public.__file__).parent
-    assert [path.name for path in sorted(folder.glob("*.py")) if "gather.read(" in path.read_text("utf-8")] == ["builder.py"]
+    assert [path.name for path in sorted(folder.rglob("*.py")) if "gather.read(" in path.read_text("utf-8")] == ["builder.py"]
